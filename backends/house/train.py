@@ -1,0 +1,274 @@
+"""Trains the bundled base model, from a folder of `<source>/*.txt` to weights that Loom loads.
+
+    train.py tokenizer DATA/train --out backends/house
+    train.py run DATA/train --state STATE --tokens 48e6      (resumes; stop it whenever)
+    train.py finish DATA/train --state STATE --out backends/house
+
+`run` is the constant phase at window 384. `finish` copies its state, spends a further fifth of all
+tokens at window 1,024 with the rate falling to 2 %, and exports; the constant phase can then go on.
+Matrices learn by Muon (Jordan 2024), embeddings and norms by AdamW. Nothing here is imported by Loom.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from corpus import END_OF_TEXT, Corpus, kept_apart, read_corpus, texts
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+HERE = Path(__file__).parent
+VOCABULARY = 8192
+SHAPE = {"hidden_size": 256, "num_hidden_layers": 8, "num_attention_heads": 4}
+INTERMEDIATE = 704
+WINDOW, LONG_WINDOW = 384, 1024
+TOKENS_PER_STEP = 6144
+RATE_MATRICES, RATE_REST = 0.02, 3e-3
+WARM_UP, LAST_RATE, LONG_SHARE = 50, 0.02, 0.2
+SAVE_EVERY = 20
+
+
+def train_tokenizer(data: Path, out: Path) -> None:
+    """Byte-level BPE with GPT-2's pre-tokenisation, trained on what the model may see."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    files = [str(path) for _, path in texts(data, kept_apart(data))]
+    tokenizer.train(files, trainer)
+    out.mkdir(parents=True, exist_ok=True)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=END_OF_TEXT, eos_token=END_OF_TEXT
+    ).save_pretrained(out)
+
+
+def make_model(window: int) -> LlamaForCausalLM:
+    """A Llama with tied embeddings; 8.5 M parameters, 2.1 M of them embeddings."""
+    config = LlamaConfig(
+        vocab_size=VOCABULARY,
+        intermediate_size=INTERMEDIATE,
+        max_position_embeddings=window,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=0,
+        attention_bias=False,
+        use_cache=False,
+        **SHAPE,
+    )
+    return LlamaForCausalLM(config)
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, orthogonalised by Newton-Schulz in float32, same shapes in one batch.
+
+    `torch.optim.Muon` does this in bfloat16, about 40 times slower on a CPU without such instructions.
+    """
+
+    def __init__(self, params: list[torch.nn.Parameter], lr: float, momentum: float = 0.95):
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            shapes: dict[torch.Size, list[torch.nn.Parameter]] = {}
+            for p in group["params"]:
+                shapes.setdefault(p.shape, []).append(p)
+            for shape, params in shapes.items():
+                moved = torch.stack([self._nesterov(p, group["momentum"]) for p in params])
+                rate = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
+                for p, update in zip(params, orthogonalised(moved), strict=True):
+                    p.add_(update, alpha=-rate)
+
+    def _nesterov(self, p: torch.nn.Parameter, momentum: float) -> torch.Tensor:
+        assert p.grad is not None
+        buffer = self.state[p].setdefault("momentum", torch.zeros_like(p))
+        buffer.lerp_(p.grad, 1 - momentum)
+        return p.grad.lerp(buffer, momentum)
+
+
+def orthogonalised(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
+    """The nearest semi-orthogonal matrices of `matrices` [N, rows, columns], roughly."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if tall else matrices
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    for _ in range(steps):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.mT if tall else x
+
+
+class Run:
+    """A model, its optimisers and what they have seen; saved and loaded as one file."""
+
+    def __init__(self, window: int, seed: int):
+        torch.manual_seed(seed)
+        self.model = make_model(window)
+        inner = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
+        rest = [p for n, p in self.model.named_parameters() if p.ndim < 2 or "embed" in n]
+        self.muon = Muon(inner, lr=RATE_MATRICES)
+        self.adam = torch.optim.AdamW(rest, lr=RATE_REST, betas=(0.9, 0.95), weight_decay=0.0)
+        self.seed, self.step, self.tokens = seed, 0, 0
+        self.curve: list[dict[str, float]] = []
+
+    def learn(self, batch: torch.Tensor, rate: float) -> float:
+        """One step on `batch` int64[B, W]; the loss in nats a token."""
+        for optimiser, base in ((self.muon, RATE_MATRICES), (self.adam, RATE_REST)):
+            for group in optimiser.param_groups:
+                group["lr"] = base * rate
+        loss = self.loss(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.adam.param_groups[0]["params"], 1.0)
+        self.muon.step()
+        self.adam.step()
+        self.model.zero_grad(set_to_none=True)
+        self.step, self.tokens = self.step + 1, self.tokens + batch.numel()
+        return float(loss.detach())
+
+    def loss(self, batch: torch.Tensor) -> torch.Tensor:
+        hidden = self.model.model(input_ids=batch[:, :-1]).last_hidden_state
+        logits = self.model.lm_head(hidden).float()
+        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+
+    def save(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        whole = {
+            "model": self.model.state_dict(),
+            "muon": self.muon.state_dict(),
+            "adam": self.adam.state_dict(),
+            "counts": (self.seed, self.step, self.tokens),
+            "curve": self.curve,
+        }
+        torch.save(whole, file.with_suffix(".new"))
+        file.with_suffix(".new").replace(file)
+
+    def load(self, file: Path) -> None:
+        whole = torch.load(file, weights_only=True)
+        self.model.load_state_dict(whole["model"])
+        self.muon.load_state_dict(whole["muon"])
+        self.adam.load_state_dict(whole["adam"])
+        self.seed, self.step, self.tokens = whole["counts"]
+        self.curve = whole["curve"]
+
+
+def batches(corpus: Corpus, run: Run, window: int) -> Iterator[torch.Tensor]:
+    """int64[B, window]; batch number n is the same in every run with the same seed."""
+    while True:
+        rng = np.random.default_rng([run.seed, run.step, window])
+        rows = [corpus.draw_window(rng, window) for _ in range(TOKENS_PER_STEP // window)]
+        yield torch.tensor(rows)
+
+
+class Threads:
+    """All cores while the machine is otherwise idle, one fewer while somebody works on it."""
+
+    def __init__(self, fixed: int | None):
+        self.fixed, self.cores = fixed, os.cpu_count() or 1
+        self.before = self._jiffies()
+        torch.set_num_threads(fixed or max(1, self.cores - 1))
+
+    @staticmethod
+    def _jiffies() -> tuple[int, int]:
+        fields = [int(x) for x in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+        return fields[0] + fields[2], sum(fields)  # user and system without nice; everything
+
+    def adapt(self) -> None:
+        if self.fixed:
+            return
+        now = self._jiffies()
+        busy = (now[0] - self.before[0]) / max(1, now[1] - self.before[1])
+        self.before = now
+        torch.set_num_threads(self.cores if busy < 0.1 else max(1, self.cores - 1))
+
+
+def train(
+    run: Run, corpus: Corpus, until: int, window: int, rates: Any, file: Path, threads: Threads
+) -> None:
+    """Steps until `until` tokens are seen; saves, logs and keeps the loss curve on the way."""
+    recent: list[float] = []
+    began, begun_at = time.monotonic(), run.tokens
+    for batch in batches(corpus, run, window):
+        if run.tokens >= until:
+            break
+        threads.adapt()
+        recent.append(run.learn(batch, rates(run)))
+        if run.step % 20 == 0:
+            loss, speed = sum(recent) / len(recent), time.monotonic() - began
+            recent = []
+            run.curve.append({"step": run.step, "tokens": run.tokens, "loss": round(loss, 4)})
+            print(
+                f"step {run.step}  {run.tokens / 1e6:.2f} M tokens  loss {loss:.3f}"
+                f"  {(run.tokens - begun_at) / speed:.0f} tok/s",
+                flush=True,
+            )
+        if run.step % SAVE_EVERY == 0:
+            run.save(file)
+    run.save(file)
+
+
+def constant(run: Run) -> float:
+    return min(1.0, (run.step + 1) / WARM_UP)
+
+
+def export(run: Run, out: Path, window: int) -> None:
+    """float16 safetensors, configuration and loss curve, as `LlamaForCausalLM.from_pretrained` reads."""
+    model = make_model(window)
+    model.load_state_dict(run.model.state_dict())
+    model.config.use_cache = True
+    model.half().save_pretrained(out)
+    (out / "loss.json").write_text(json.dumps(run.curve) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("what", choices=["tokenizer", "run", "finish"])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--names", type=Path, default=HERE / "names.tsv")
+    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--state", type=Path, default=Path("state"))
+    parser.add_argument("--tokens", type=float, default=48e6)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args()
+    if options.what == "tokenizer":
+        train_tokenizer(options.data, options.out)
+        return
+    tokenizer = Tokenizer.from_file(str(options.out / "tokenizer.json"))
+    corpus = read_corpus(options.data, options.names, tokenizer, options.state / "ids")
+    threads, stable = Threads(options.threads), options.state / "stable.pt"
+    run = Run(LONG_WINDOW, options.seed)
+    if options.what == "run":
+        if stable.exists():
+            run.load(stable)
+        train(run, corpus, int(options.tokens), WINDOW, constant, stable, threads)
+        return
+    run.load(stable)
+    decay = options.state / "decay.pt"
+    first = run.tokens
+    last = math.ceil(first / (1 - LONG_SHARE))
+    if decay.exists():
+        run.load(decay)
+
+    def falling(run: Run) -> float:
+        return max(LAST_RATE, 1 - (1 - LAST_RATE) * (run.tokens - first) / (last - first))
+
+    train(run, corpus, last, LONG_WINDOW, falling, decay, threads)
+    export(run, options.out, LONG_WINDOW)
+    decay.unlink()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""What a session tells those who watch it; frozen values, delivered in the event loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from loom.core.node import Ending, Place
+
+Level = Literal["info", "warning", "error"]
+EngineState = Literal["none", "loading", "ready", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class TreeChanged:
+    """Nodes were added, hidden, restored or marked."""
+
+    nodes: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Grew:
+    """Text of growing nodes got longer; at most 30 times a second."""
+
+    nodes: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A node is complete."""
+
+    node: int
+    ended: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A model has read a written node: it has tokens and probabilities now."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingChanged:
+    """Recipe, preset or number of branches."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChanged:
+    """`detail` is for the status line; `fraction` of the loading done, if known."""
+
+    state: EngineState
+    detail: str = ""
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One sentence for the writer, and what to do about it."""
+
+    text: str
+    hint: str = ""
+    level: Level = "info"
+
+
+Change = TreeChanged | Grew | Sealed | Scored | Moved | SamplingChanged | EngineChanged | Notice

@@ -1,0 +1,1 @@
+"""The tree, its text and its randomness; knows numpy at most."""

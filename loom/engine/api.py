@@ -1,0 +1,185 @@
+"""The Engine protocol: jobs in, events out, at most one forward pass a step.
+
+An engine is synchronous and single-threaded; a test drives it with a `while` loop. It knows nothing
+of trees, sessions or processes. `backends/echo.py` is the public fake.
+
+    EngineError
+    ├── ModelNotFound      nothing usable under that name
+    ├── ModelUnsupported   it is there but can't be loaded as it is (why, and what to do)
+    └── JobFailed          this job went wrong; the engine goes on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from loom.core.node import Ending
+from loom.core.recipe import Recipe
+from loom.core.span import TOP, Span
+
+Piece = tuple[int, ...] | bytes
+"""Part of a prefix: token ids of this model's own, or text for the engine to encode."""
+
+
+class EngineError(Exception):
+    """What failed and why (the message), and what to do (`hint`); both are shown to the user."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ModelNotFound(EngineError): ...
+
+
+class ModelUnsupported(EngineError): ...
+
+
+class JobFailed(EngineError): ...
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Draw one continuation a seed after `prefix`, all on one shared prefix.
+
+    Token t of the branch with seed s is drawn with `core.seeds.uniform(s, t)` by inverse CDF in token
+    order, so a branch doesn't depend on its siblings. An empty prefix is the start of a document.
+    """
+
+    id: str
+    prefix: tuple[Piece, ...]
+    recipe: Recipe
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Read `text` after `prefix`: its tokens and their probabilities, in chunks of ≤ 256 tokens.
+
+    With `following` one more row is asked for: the distribution of the token after the last.
+    """
+
+    id: str
+    prefix: tuple[Piece, ...]
+    text: Piece
+    top: int = TOP
+    following: bool = False
+
+
+Job = Generate | Score
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """`span` continues branch `branch` of a Generate (or the text of a Score, branch 0).
+
+    `text` are the bytes of these tokens; `span.ends` count from the start of this event's text.
+    """
+
+    job: str
+    branch: int
+    text: bytes
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Branch `branch` is complete. A Score ends with `Ending.LENGTH`."""
+
+    job: str
+    branch: int
+    reason: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The distribution after the scored text: `ids` and `logprobs`, falling; `pieces` their bytes."""
+
+    job: str
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    pieces: tuple[bytes, ...]
+    entropy: float
+    varentropy: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`done` of `total` prefix or text tokens read (or bytes loaded); sent when it takes a while."""
+
+    job: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The whole job is over; what has grown so far stays."""
+
+    job: str
+    error: str
+    hint: str = ""
+
+
+Event = Grown | Ended | Following | Progress | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine can do; what it can't is greyed out and said."""
+
+    name: str
+    label: str
+    fingerprint: str
+    vocabulary: int
+    context: int
+    device: str = "cpu"
+    dtype: str = "float32"
+    scores: bool = True
+    alternatives: int = 100
+    reproducible: bool = True
+    runtime: Mapping[str, str] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """Seven methods; see the module's docstring.
+
+    A backend is one file with `NAME: str`, `accepts(model: str) -> bool` (cheap: looks at the name and
+    the folder, imports nothing heavy) and `load(model: str, options: Mapping[str, Any],
+    progress: Callable[[int, int], None]) -> Engine`.
+    """
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; raises nothing (a job that can't run answers with Failed at its first step)."""
+
+    def cancel(self, job: str, branch: int | None = None) -> None:
+        """Stop a job or one of its branches; it answers Ended(CANCEL) at the next step."""
+
+    def step(self) -> Sequence[Event]:
+        """At most one forward pass; an empty list when there is nothing to do."""
+
+    def encode(self, text: bytes, *, start: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """(ids, ends) of `text`; `start` when it opens the document. Ends are bytes in `text`."""
+
+    def can(self) -> Capabilities: ...
+
+    def pieces(self, ids: Sequence[int]) -> tuple[bytes, ...]:
+        """The bytes of each token on its own."""
+
+    def close(self) -> None: ...
+
+
+def options_of(engine_options: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
+    """`engine_options[name]` as `kind`, or `default`; raises EngineError naming the option."""
+    value = engine_options.get(name, default)
+    if value is default or isinstance(value, kind):
+        return value
+    try:
+        return kind(value)
+    except (TypeError, ValueError) as error:
+        raise EngineError(
+            f"The engine option {name!r} is {value!r}, which is not a {kind.__name__}.",
+            "Correct it in loom.toml under [engine] or on the command line.",
+        ) from error
