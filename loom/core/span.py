@@ -99,6 +99,20 @@ class Span:
         columns["ends"] = (ends - base).astype(np.int32)
         return Span(**columns)  # type: ignore[arg-type]
 
+    def alternative(self, index: int, rank: int, length: int) -> Span:
+        """One token of `length` bytes: alternative number `rank` of token `index`, read, not drawn."""
+        row = self.cut(index, index + 1)
+        return Span(
+            ids=row.top_ids[:, rank].copy(),
+            ends=np.array([length], np.int32),
+            logprob=row.top_logprobs[:, rank].copy(),
+            entropy=row.entropy,
+            varentropy=row.varentropy,
+            rank=np.array([rank], np.int32),
+            top_ids=row.top_ids,
+            top_logprobs=row.top_logprobs,
+        )
+
     def columns(self) -> list[tuple[str, NDArray[Any] | None]]:
         """(name, array or None) in the order of the declaration."""
         return [(f.name, getattr(self, f.name)) for f in fields(self)]

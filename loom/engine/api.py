@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+
 from loom.core.node import Ending
 from loom.core.recipe import Recipe
 from loom.core.span import TOP, Span
@@ -103,6 +105,19 @@ class Following:
     pieces: tuple[bytes, ...]
     entropy: float
     varentropy: float = float("nan")
+
+    def span(self, rank: int) -> Span:
+        """The token at `rank` as a span of one, as if it had been read."""
+        return Span(
+            ids=np.array([self.ids[rank]], np.int32),
+            ends=np.array([len(self.pieces[rank])], np.int32),
+            logprob=np.array([self.logprobs[rank]], np.float32),
+            entropy=np.array([self.entropy], np.float32),
+            varentropy=np.array([self.varentropy], np.float32),
+            rank=np.array([rank], np.int32),
+            top_ids=np.array([self.ids], np.int32),
+            top_logprobs=np.array([self.logprobs], np.float32),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,416 @@
+"""The session's dealings with its engine: jobs out, tokens in, nodes sealed, deaths survived.
+
+Knows jobs and buffers; changes nothing itself: every effect goes through the Session it serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from loom.changes import EngineChanged, Grew, Notice, Scored, Sealed
+from loom.config import Paths
+from loom.core.node import Author, Ending, Node, Place
+from loom.core.recipe import Recipe
+from loom.core.seeds import branch_seed
+from loom.core.span import Span, joined
+from loom.engine.api import (
+    Capabilities,
+    Ended,
+    EngineError,
+    Event,
+    Failed,
+    Following,
+    Generate,
+    Grown,
+    JobFailed,
+    Progress,
+    Score,
+)
+from loom.engine.client import Died, EngineClient, Loading, LoadFailed, Ready, Signal
+from loom.growth import Buffer, Growth
+from loom.store.batch import ModelRow
+
+if TYPE_CHECKING:
+    from loom.session import Session
+
+FRAME = 1 / 30  # seconds between two updates of growing text
+SAVE_EVERY = 0.25  # seconds between two writings of a growing node
+
+
+class Generation:
+    """One engine client and the nodes that grow or are read on it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.client: EngineClient | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._growth = Growth()
+        self._reading: dict[str, int] = {}
+        self._unreadable: set[int] = set()
+        self._waiting: list[tuple[tuple[int, ...], Place, Recipe, tuple[int, ...]]] = []
+        self._asked: dict[str, tuple[asyncio.Future[Any], list[Span]]] = {}
+        self._failures: dict[int, EngineError] = {}
+        self._waiters: list[tuple[set[int], asyncio.Future[None]]] = []
+        self._numbers = itertools.count(1)
+        self._spec = ""
+        self._row: ModelRow | None = None
+        self._pieces_known: dict[int, set[int]] = {}
+        self._frame: asyncio.TimerHandle | None = None
+        self._restarted = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ── the engine's life ──────────────────────────────────────────────────────────────────
+
+    async def attach(self, model: str, options: Mapping[str, Any]) -> None:
+        if self.client is not None:
+            await self.client.close()
+        self.loop, self._spec = asyncio.get_running_loop(), model
+        self._row, self._restarted = None, False
+        log = Paths.default().log_file("engine")
+        self.client = EngineClient(model, options, self._hear, log)
+        self._session.emit(EngineChanged("loading", model))
+        await self.client.start()
+
+    async def ready(self) -> Capabilities:
+        if self.client is None:
+            raise EngineError("No model is loaded.", "Choose one with --model or in loom.toml.")
+        return await self.client.ready()
+
+    async def close(self) -> None:
+        self.cancel(self.nodes())
+        if self._frame is not None:
+            self._frame.cancel()
+        for task in self._tasks:
+            task.cancel()
+        if self.client is not None:
+            await self.client.close()
+
+    def model_row(self) -> ModelRow | None:
+        """The attached model's row, None until it is ready."""
+        return self._row
+
+    def speaks_for(self, row: ModelRow) -> bool:
+        """Whether the attached engine has the tokens of that model."""
+        return self._row is not None and row.fingerprint == self._row.fingerprint
+
+    @property
+    def vocabulary(self) -> Sequence[bytes]:
+        return self.client.vocabulary if self.client is not None else ()
+
+    def nodes(self) -> tuple[int, ...]:
+        """Nodes that grow, those that wait for the engine included; not those being read."""
+        reading = set(self._reading.values())
+        return tuple(node for node in self._growth.nodes() if node not in reading)
+
+    def span(self, node: int) -> Span | None:
+        buffer = self._growth.of(node)
+        return buffer.span() if buffer is not None and node not in self._reading.values() else None
+
+    @staticmethod
+    def seeds(seed: int, address: bytes, ordinal: int, count: int) -> tuple[int, ...]:
+        return tuple(branch_seed(seed, address, ordinal, branch) for branch in range(count))
+
+    # ── jobs out ───────────────────────────────────────────────────────────────────────────
+
+    def start(
+        self, nodes: tuple[int, ...], place: Place, recipe: Recipe, seeds: tuple[int, ...]
+    ) -> None:
+        """Have the engine grow `nodes` at `place`, now or as soon as it is ready."""
+        job = self._name("grow")
+        for branch, node in enumerate(nodes):
+            self._growth.start(node, job, branch, self._session.now)
+        self._waiting.append((nodes, place, recipe, seeds))
+        self._revive()
+        self._submit_waiting()
+
+    def _submit_waiting(self) -> None:
+        if self._row is None or self.client is None or self.client.state != "ready":
+            return
+        waiting, self._waiting = self._waiting, []
+        for nodes, place, recipe, seeds in waiting:
+            alive = [node for node in nodes if node in self._growth]
+            if not alive:
+                continue
+            buffer = self._growth.of(alive[0])
+            assert buffer is not None
+            prefix = self._session.prefix(place, self._row.fingerprint)
+            self.client.submit(Generate(buffer.job, prefix, recipe, seeds))
+            for branch, node in enumerate(nodes):
+                if node not in self._growth:
+                    self.client.cancel(buffer.job, branch)
+
+    def _revive(self) -> None:
+        if self.client is not None and self.client.state == "dead" and not self._tasks:
+            self._spawn(self.client.restart())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except EngineError as error:
+            self._session.emit(Notice(str(error), error.hint, "error"))
+
+    def wake_later(self) -> None:
+        """`wake` once the events at hand are dealt with."""
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.call_soon(self.wake)
+
+    def wake(self) -> None:
+        """Read what the writer wrote while nothing grows."""
+        if not self.nodes():
+            self.read(self._session.place)
+
+    def read(self, place: Place) -> tuple[int, ...]:
+        """Submit unread written nodes of the path, the newest first; one at a time."""
+        if self._row is None or self.client is None or self.client.state != "ready":
+            return ()
+        session = self._session
+        path = [stretch.node for stretch in session.tree.stretches(place)]
+        unread = [n for n in reversed(path) if self._is_unread(n)]
+        if not unread or self._reading:
+            return tuple(unread)
+        node = session.tree[unread[0]]
+        job = self._name("read")
+        self._reading[job] = node.id
+        self._growth.start(node.id, job, 0, session.now)
+        prefix = session.prefix(Place(node.parent or 0, node.at), self._row.fingerprint)
+        self.client.submit(Score(job, prefix, node.text, session.recipe.top))
+        return tuple(unread)
+
+    def _is_unread(self, number: int) -> bool:
+        node = self._session.tree[number]
+        written = node.author is not Author.MODEL and node.length > 0
+        return written and node.token_count is None and number not in self._unreadable
+
+    async def following(self, place: Place, top: int) -> Following:
+        capabilities = await self.ready()
+        prefix = self._session.prefix(place, capabilities.fingerprint)
+        answer, _ = await self._ask(Score(self._name("next"), prefix, b"", top, following=True))
+        if answer is None:
+            raise JobFailed("The engine gave no distribution for the next token.")
+        return answer
+
+    async def score(self, text: bytes) -> Span:
+        await self.ready()
+        _, spans = await self._ask(Score(self._name("score"), (), text))
+        if not spans:
+            raise JobFailed("There was no text to score.", "Give it at least one word.")
+        return joined(spans)
+
+    async def _ask(self, job: Score) -> tuple[Following | None, list[Span]]:
+        assert self.client is not None
+        future: asyncio.Future[Following | None] = asyncio.get_running_loop().create_future()
+        spans: list[Span] = []
+        self._asked[job.id] = (future, spans)
+        self.client.submit(job)
+        try:
+            return await future, spans
+        finally:
+            self._asked.pop(job.id, None)
+            if future.cancelled():
+                self.client.cancel(job.id)
+
+    def cancel(self, nodes: Iterable[int]) -> None:
+        """Seal these at once with what came; the engine hears of it between two steps."""
+        for number in list(nodes):
+            buffer = self._growth.of(number)
+            if buffer is None:
+                continue
+            if self.client is not None:
+                self.client.cancel(buffer.job, buffer.branch)
+            self._seal(buffer, Ending.CANCEL)
+        self.wake_later()
+
+    async def finished(self, nodes: Iterable[int]) -> None:
+        wanted = set(nodes)
+        if wanted & set(self._growth.nodes()):
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append((wanted, future))
+            await future
+        for node in wanted:
+            if node in self._failures:
+                raise self._failures.pop(node)
+
+    # ── events in ──────────────────────────────────────────────────────────────────────────
+
+    def _hear(self, event: Event | Signal) -> None:
+        match event:
+            case Grown():
+                self._grown(event)
+            case Ended():
+                self._ended(event)
+            case Following():
+                self._answer(event.job, event)
+            case Failed():
+                self._failed(event)
+            case Progress():
+                self._session.emit(EngineChanged("ready", "reading", _share(event)))
+            case Loading(done, total, what):
+                share = done / total if total else None
+                self._session.emit(EngineChanged("loading", what, share))
+            case Ready(capabilities):
+                self._came_up(capabilities)
+            case LoadFailed(error, hint):
+                self._went_down(EngineError(error, hint))
+            case Died(code, lines):
+                self._died(code, lines)
+
+    def _came_up(self, capabilities: Capabilities) -> None:
+        if not self._session.read_only:
+            self._row = self._session.add_model(capabilities, self._spec)
+        self._session.emit(EngineChanged("ready", f"{capabilities.label} · {capabilities.device}"))
+        self._submit_waiting()
+        self.wake()
+
+    def _grown(self, event: Grown) -> None:
+        if event.job in self._asked:
+            self._asked[event.job][1].append(event.span)
+            return
+        buffer = self._growth.find(event.job, event.branch)
+        if buffer is None:
+            return
+        buffer.add(event)
+        if self._frame is None and self.loop is not None:
+            self._frame = self.loop.call_later(FRAME, self._flush)
+
+    def _flush(self) -> None:
+        """Show, at most every 250 ms also save, what came since the last frame."""
+        self._frame = None
+        fresh = [b for b in self._growth.fresh() if b.job not in self._reading]
+        for buffer in fresh:
+            self._update(buffer)
+        if fresh:
+            self._session.emit(Grew(frozenset(buffer.node for buffer in fresh)))
+
+    def _update(self, buffer: Buffer) -> None:
+        buffer.fresh = False
+        span, now = buffer.span(), self._session.now
+        save = now - buffer.saved >= SAVE_EVERY
+        if save:
+            buffer.saved = now
+        self._session.set_grown(self._as_node(buffer, span, None), span, save=save)
+
+    def _as_node(self, buffer: Buffer, span: Span | None, ended: Ending | None) -> Node:
+        return replace(
+            self._session.tree[buffer.node],
+            text=bytes(buffer.text),
+            token_count=len(span) if span is not None else 0,
+            model=self._row.id if self._row else None,
+            ended=ended,
+        )
+
+    def _ended(self, event: Ended) -> None:
+        if event.job in self._asked:
+            self._answer(event.job, None)
+            return
+        buffer = self._growth.find(event.job, event.branch)
+        if buffer is not None:
+            self._restarted = False
+            self._seal(buffer, event.reason)
+        self.wake_later()
+
+    def _seal(self, buffer: Buffer, reason: Ending) -> None:
+        self._growth.stop(buffer.node)
+        if buffer.job in self._reading:
+            self._seal_read(buffer, reason)
+        else:
+            span = buffer.span()
+            self._session.set_sealed(
+                self._as_node(buffer, span, reason), span, self._new_pieces(span)
+            )
+            if not buffer.text and reason is not Ending.EOS:
+                self._session.drop_empty([buffer.node])
+            self._session.emit(Sealed(buffer.node, reason))
+        self._announce()
+
+    def _seal_read(self, buffer: Buffer, reason: Ending) -> None:
+        del self._reading[buffer.job]
+        node, span = self._session.tree[buffer.node], buffer.span()
+        if reason is Ending.CANCEL or reason is Ending.CRASH:
+            return
+        if span is None or bytes(buffer.text) != node.text or self._row is None:
+            self._unreadable.add(node.id)
+            return
+        read = replace(node, token_count=len(span), model=self._row.id)
+        self._session.set_sealed(read, span, self._new_pieces(span))
+        self._session.emit(Scored(node.id))
+
+    def _new_pieces(self, span: Span | None) -> dict[int, bytes]:
+        if span is None or self._row is None:
+            return {}
+        known = self._pieces_known.setdefault(self._row.id, set())
+        ids = set(span.ids.tolist()) | set(span.top_ids.ravel().tolist())
+        new = {i: self.vocabulary[i] for i in ids - known if i < len(self.vocabulary)}
+        known |= new.keys()
+        return new
+
+    def _announce(self) -> None:
+        growing = set(self._growth.nodes())
+        for wanted, future in self._waiters:
+            if not wanted & growing and not future.done():
+                future.set_result(None)
+        self._waiters = [(w, future) for w, future in self._waiters if not future.done()]
+
+    def _answer(self, job: str, answer: Following | None) -> None:
+        asked = self._asked.get(job)
+        if asked is not None and not asked[0].done():
+            asked[0].set_result(answer)
+
+    # ── when things go wrong ───────────────────────────────────────────────────────────────
+
+    def _failed(self, event: Failed) -> None:
+        error = JobFailed(event.error, event.hint)
+        if event.job in self._asked:
+            future = self._asked[event.job][0]
+            if not future.done():
+                future.set_exception(error)
+            return
+        buffers = self._growth.of_job(event.job)
+        for buffer in buffers:
+            if event.job in self._reading:
+                self._unreadable.add(buffer.node)
+            self._failures[buffer.node] = error
+            self._seal(buffer, Ending.CRASH)
+        if buffers:
+            self._session.emit(Notice(event.error, event.hint, "error"))
+
+    def _went_down(self, error: EngineError) -> None:
+        """Nothing more will come: seal what grows, answer who waits."""
+        for node in self._growth.nodes():
+            buffer = self._growth.of(node)
+            assert buffer is not None
+            self._failures[node] = error
+            self._seal(buffer, Ending.CRASH)
+        for future, _ in self._asked.values():
+            if not future.done():
+                future.set_exception(error)
+        self._waiting.clear()
+        self._session.emit(EngineChanged("dead", str(error)))
+        self._session.emit(Notice(str(error), error.hint, "error"))
+
+    def _died(self, code: int | None, lines: Sequence[str]) -> None:
+        last = lines[-1].strip() if lines else "it left no message"
+        self._went_down(
+            EngineError(
+                f"The engine stopped unexpectedly (exit {code}): {last}.".replace("..", "."),
+                "What had grown is kept; it starts again by itself, or with the next g.",
+            )
+        )
+        if self.client is not None and not self._restarted:
+            self._restarted = True
+            self._spawn(self.client.restart())
+
+    def _name(self, kind: str) -> str:
+        return f"{kind}-{next(self._numbers)}"
+
+
+def _share(progress: Progress) -> float | None:
+    return progress.done / progress.total if progress.total else None

@@ -1,0 +1,79 @@
+"""Text that is being grown or read: the token columns that have come so far, node by node.
+
+Knows events and spans; knows nothing of the tree, the file or the engine's process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from loom.core.span import Span, joined
+from loom.engine.api import Grown
+
+
+@dataclass(slots=True)
+class Buffer:
+    """What came for one node. `fresh` since the last `take`, `saved` when it was last written."""
+
+    node: int
+    job: str
+    branch: int
+    began: float
+    text: bytearray = field(default_factory=bytearray)
+    saved: float = 0.0
+    fresh: bool = False
+    _parts: list[Span] = field(default_factory=list)
+
+    def add(self, event: Grown) -> None:
+        self.text += event.text
+        self._parts.append(event.span)
+        self.fresh = True
+
+    def span(self) -> Span | None:
+        """All columns so far, or None before the first token."""
+        if not self._parts:
+            return None
+        if len(self._parts) > 1:
+            self._parts = [joined(self._parts)]
+        return self._parts[0]
+
+
+class Growth:
+    """Buffers by node, found by (job, branch) when events come in."""
+
+    def __init__(self) -> None:
+        self._by_node: dict[int, Buffer] = {}
+        self._by_job: dict[tuple[str, int], int] = {}
+
+    def __contains__(self, node: int) -> bool:
+        return node in self._by_node
+
+    def __len__(self) -> int:
+        return len(self._by_node)
+
+    def start(self, node: int, job: str, branch: int, now: float) -> None:
+        self._by_node[node] = Buffer(node, job, branch, now)
+        self._by_job[job, branch] = node
+
+    def of(self, node: int) -> Buffer | None:
+        return self._by_node.get(node)
+
+    def find(self, job: str, branch: int) -> Buffer | None:
+        """None for a node that was sealed meanwhile: what comes late is dropped."""
+        node = self._by_job.get((job, branch))
+        return None if node is None else self._by_node[node]
+
+    def of_job(self, job: str) -> list[Buffer]:
+        return [buffer for buffer in self._by_node.values() if buffer.job == job]
+
+    def stop(self, node: int) -> Buffer:
+        """Forget the node; raises KeyError for one that isn't growing."""
+        buffer = self._by_node.pop(node)
+        del self._by_job[buffer.job, buffer.branch]
+        return buffer
+
+    def fresh(self) -> list[Buffer]:
+        return [buffer for buffer in self._by_node.values() if buffer.fresh]
+
+    def nodes(self) -> tuple[int, ...]:
+        return tuple(self._by_node)

@@ -1,0 +1,697 @@
+"""A session: tree, marks, place and settings, tied to file and engine; the only place of change.
+
+Every effect of the screen, the command line and scripts is a method here: one event, one transaction,
+undoable where it changes the tree. Engine work is in `generation.py`, which calls back into this class.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from loom.changes import Change, Moved, Notice, SamplingChanged, TreeChanged
+from loom.core import text as texts
+from loom.core.display import Display, Segment
+from loom.core.marks import Kind, Mark, Marks
+from loom.core.node import ROOT, Author, Ending, Node, Place, place_hash
+from loom.core.recipe import Recipe
+from loom.core.span import Span
+from loom.core.tree import Tree
+from loom.engine.api import Capabilities, EngineError, Following, Piece
+from loom.engine.client import EngineClient
+from loom.generation import Generation
+from loom.history import REDO, UNDO, History, Operation
+from loom.store.batch import Batch, EventRow, ModelRow
+from loom.store.store import Store, StoreError
+
+SPANS_KEPT = 2048  # token columns held in memory, in nodes
+SESSION_SUFFIX = ".loom"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an editor held when it was last saved, and where it would have gone."""
+
+    text: str
+    place: Place
+
+
+class Session:
+    """See the module's docstring. Made by `Session.create` or `Session.open`."""
+
+    def __init__(self, store: Store, now: Callable[[], float]) -> None:
+        self._store, self._now = store, now
+        loaded = store.load()
+        self.path: Path = store.path
+        self.tree, self.marks, self.history = Tree(), Marks(), History()
+        for node in loaded.nodes:
+            if node.id != ROOT:
+                self.tree.add(node)
+        for mark, value in loaded.marks:
+            self.marks.set(mark, value)
+        self.display = Display(self.tree, self.marks)
+        self._recipes = {number: Recipe.from_json(data) for number, data in loaded.recipes}
+        self._models = {row.id: row for row in loaded.models}
+        self._meta = dict(loaded.meta)
+        self._events = 0
+        self._ordinals: dict[str, int] = {}
+        for event in loaded.events:
+            self.history.read(event.kind, event.data)
+            self._events = event.id
+            if "place" in event.data:
+                self._ordinals[event.data["place"]] = event.data["ordinal"] + 1
+        self.place = Place(*json.loads(self._meta.get("place", "[0, 0]")))
+        self.branches = int(self._meta.get("branches", 4))
+        self.recipe = Recipe.from_json(json.loads(self._meta.get("recipe", "{}")))
+        self._spans: OrderedDict[int, Span] = OrderedDict()
+        self._listeners: list[Callable[[Change], None]] = []
+        self._generation = Generation(self)
+        self._back: list[Place] = []
+        self._forward: list[Place] = []
+        store.on_error = self._store_failed
+
+    # ── opening and closing ────────────────────────────────────────────────────────────────
+
+    @classmethod
+    def create(
+        cls, path: Path, *, now: Callable[[], float] = time.time, seed: int | None = None
+    ) -> Self:
+        """A new, empty session file. Raises StoreError if it exists or can't be written."""
+        store = Store.create(path)
+        number = secrets.randbits(48) if seed is None else seed
+        store.post(Batch(meta={"seed": str(number), "created": str(now())}))
+        store.flush()
+        return cls(store, now)
+
+    @classmethod
+    def open(
+        cls, path: Path, *, read_only: bool = False, now: Callable[[], float] = time.time
+    ) -> Self:
+        """Raises StoreError (missing, foreign, locked, damaged …)."""
+        session = cls(Store.open(path, read_only=read_only), now)
+        if not session.read_only:
+            session._seal_leftovers()
+        return session
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Seal what grows, end the engine, leave a single file."""
+        await self._generation.close()
+        self._store.close()
+
+    # ── what is there ──────────────────────────────────────────────────────────────────────
+
+    @property
+    def read_only(self) -> bool:
+        return self._store.read_only
+
+    @property
+    def title(self) -> str:
+        return self._meta.get("title", self.path.stem)
+
+    @property
+    def seed(self) -> int:
+        return int(self._meta.get("seed", 0))
+
+    @property
+    def draft(self) -> Draft | None:
+        saved = self._meta.get("draft")
+        if not saved:
+            return None
+        data = json.loads(saved)
+        return Draft(data["text"], Place(*data["place"]))
+
+    @property
+    def engine(self) -> EngineClient | None:
+        return self._generation.client
+
+    def text(self, node: int) -> str:
+        return texts.decode(self.tree[node].text)
+
+    def path_text(self, place: Place | None = None) -> str:
+        """Everything from the start to `place` (by default where the writer is)."""
+        return texts.decode(self.tree.path_bytes(place or self.place))
+
+    def span(self, node: int) -> Span | None:
+        """Token columns of a node, None where no model has read it; also while it grows."""
+        growing = self._generation.span(node)
+        if growing is not None or self.tree[node].token_count is None:
+            return growing
+        if node in self._spans:
+            self._spans.move_to_end(node)
+            return self._spans[node]
+        span = self._store.span(node)
+        if span is not None:
+            self._keep_span(node, span)
+        return span
+
+    def piece(self, node: int, token_id: int) -> bytes:
+        """The bytes of a token of the model that read `node`; b"" if they were never recorded."""
+        row = self.model_of(node)
+        if row is not None and self._generation.speaks_for(row):
+            return self._generation.vocabulary[token_id]
+        return b"" if row is None else self._store.pieces(row.id, [token_id]).get(token_id, b"")
+
+    def edges(self, node: int) -> Sequence[int]:
+        """Where tokens end, in bytes; words while no model has read the node."""
+        span = self.span(node)
+        if span is None:
+            return texts.word_edges(self.tree[node].text)
+        edges: list[int] = span.ends.tolist()
+        if not edges or edges[-1] < self.tree[node].length:
+            edges.append(self.tree[node].length)
+        return edges
+
+    def recipe_of(self, node: int) -> Recipe | None:
+        number = self.tree[node].recipe
+        return None if number is None else self._recipes[number]
+
+    def model_of(self, node: int) -> ModelRow | None:
+        """The model that drew the node, or has read it."""
+        number = self.tree[node].model
+        return None if number is None else self._models[number]
+
+    def is_hidden(self, node: int) -> bool:
+        return self.marks.is_hidden(self.tree, node)
+
+    def is_visited(self, node: int) -> bool:
+        return self.marks.get(Mark(node, 0, Kind.VISITED)) is not None
+
+    def continuations(self, place: Place | None = None) -> tuple[Segment, ...]:
+        """What hangs right after `place`: the cards."""
+        there = place or self.place
+        segment = self.display.segment_of(there)
+        return self.display.children(segment) if segment.stop == there.at else ()
+
+    def growing(self) -> tuple[int, ...]:
+        return self._generation.nodes()
+
+    def hash_at(self, place: Place) -> bytes:
+        """The place's hash; known for places inside nodes that still grow, too."""
+        digest = bytes(16)
+        for stretch in self.tree.stretches(place):
+            node = self.tree[stretch.node]
+            if node.hash and stretch.at == node.length:
+                digest = node.hash
+                continue
+            row = self.model_of(node.id) if node.author is Author.MODEL else None
+            fingerprint = row.fingerprint if row else ""
+            digest = place_hash(digest, node, self.span(node.id), fingerprint, stretch.at)
+        return digest
+
+    def prefix(self, place: Place, fingerprint: str) -> tuple[Piece, ...]:
+        """The path as the engine with `fingerprint` reads it: its own ids, and bytes for the rest."""
+        pieces: list[Piece] = []
+        for node, stop in self.tree.stretches(place):
+            if not stop:
+                continue
+            row, span = self.model_of(node), self.span(node)
+            known = 0
+            if span is not None and row is not None and row.fingerprint == fingerprint:
+                count = span.count_until(stop)
+                pieces.append(tuple(span.ids[:count].tolist()))
+                known = int(span.ends[count - 1]) if count else 0
+            if known < stop:
+                pieces.append(self.tree[node].text[known:stop])
+        return tuple(piece for piece in pieces if piece)
+
+    # ── moving ─────────────────────────────────────────────────────────────────────────────
+
+    def go(self, place: Place) -> None:
+        """Move; marks the path's last visited children. Raises KeyError for an unknown node."""
+        place = Place(place.node, max(0, min(place.at, self.tree[place.node].length)))
+        if place == self.place:
+            return
+        self._back.append(self.place)
+        self._forward.clear()
+        self._go(place)
+
+    def go_back(self) -> bool:
+        """To where the writer was before; False at the beginning."""
+        return self._retrace(self._back, self._forward)
+
+    def go_forward(self) -> bool:
+        return self._retrace(self._forward, self._back)
+
+    def _retrace(self, source: list[Place], other: list[Place]) -> bool:
+        while source:
+            place = source.pop()
+            if place.node in self.tree and not self.is_hidden(place.node):
+                other.append(self.place)
+                self._go(place)
+                return True
+        return False
+
+    def _go(self, place: Place) -> None:
+        marks: list[tuple[Mark, str | None]] = []
+        if not self.is_visited(place.node):
+            marks.append((Mark(place.node, 0, Kind.VISITED), "1"))
+        for parent, child in _steps(self.tree.stretches(place)):
+            last = Mark(parent.node, parent.at, Kind.LAST)
+            if self.marks.get(last) != str(child.node):
+                marks.append((last, str(child.node)))
+        before, self.place = self.place, place
+        self._set_marks(marks)
+        if not self.read_only:
+            self._post(
+                Batch(
+                    marks=tuple(marks),
+                    meta=self._place_meta(),
+                    event=self._event("go", {"moved": [list(before), list(place)]}),
+                )
+            )
+        self._emit(Moved(place))
+        if marks:
+            self._emit(TreeChanged(frozenset({place.node})))
+        self._generation.wake()
+
+    def last_child(self, place: Place | None = None) -> Segment | None:
+        """The continuation last visited here, else the first; None at a leaf."""
+        children = self.continuations(place)
+        if not children:
+            return None
+        there = place or self.place
+        last = self.marks.get(Mark(there.node, there.at, Kind.LAST))
+        return next((child for child in children if str(child.node) == last), children[0])
+
+    # ── writing ────────────────────────────────────────────────────────────────────────────
+
+    def write(self, text: str | bytes, place: Place | None = None) -> int:
+        """A writer's node at `place`; the writer moves to its end. Raises ValueError for no text."""
+        content = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+        if not content:
+            raise ValueError("There is no text to write.")
+        node = self._new_node(place or self.place, Author.WRITER, content)
+        return self._add_written("write", node, None)
+
+    def take_alternative(self, node: int, index: int, token_id: int) -> int:
+        """Branch at token `index` of `node` with another of its recorded alternatives.
+
+        Raises ValueError for a token that isn't among them. A branch that is there already is walked
+        into instead.
+        """
+        span = self.span(node)
+        if span is None or not 0 <= index < len(span):
+            raise ValueError("No model has read this token yet.")
+        found = [k for k, other in enumerate(span.top_ids[index].tolist()) if other == token_id]
+        if not found:
+            raise ValueError(f"Token {token_id} is not among the recorded alternatives.")
+        token = span[index]
+        place = Place(node, token.start)
+        if token_id == token.id:
+            self.go(Place(node, token.end))
+            return node
+        text = self.piece(node, token_id)
+        return self._take(place, text, span.alternative(index, found[0], len(text)))
+
+    def take_next(self, following: Following, token_id: int, place: Place | None = None) -> int:
+        """Go on with one token of the next-token distribution at `place`."""
+        if token_id not in following.ids:
+            raise ValueError(f"Token {token_id} is not among the tokens shown.")
+        rank = following.ids.index(token_id)
+        text = following.pieces[rank]
+        return self._take(place or self.place, text, following.span(rank))
+
+    def _take(self, place: Place, text: bytes, span: Span) -> int:
+        row = self._generation.model_row() or self.model_of(place.node)
+        for child in self.tree.children(place.node):
+            node = self.tree[child]
+            taken = node.at == place.at and node.author is Author.WRITER and node.text == text
+            if taken and node.token_count == 1 and not self.is_hidden(child):
+                self.go(node.end)
+                return child
+        node = replace(
+            self._new_node(place, Author.WRITER, text),
+            token_count=1,
+            model=row.id if row else None,
+        )
+        return self._add_written("take", node, span)
+
+    def _add_written(self, kind: str, node: Node, span: Span | None) -> int:
+        node = replace(node, ended=Ending.WRITTEN)
+        node = replace(
+            node, hash=place_hash(self.hash_at(self._parent_place(node)), node, span, "")
+        )
+        marks = ((Mark(node.id, 0, Kind.VISITED), "1"),)
+        operation = Operation(kind, added=(node.id,), moved=(self.place, node.end))
+        self._commit(operation, nodes=((node, span),), marks=marks)
+        self._generation.wake()
+        return node.id
+
+    def save_draft(self, text: str | None, place: Place) -> None:
+        """Keep what the editor holds; None forgets it."""
+        draft = "" if text is None else json.dumps({"text": text, "place": list(place)})
+        if draft != self._meta.get("draft", ""):
+            self._meta["draft"] = draft
+            self._post(Batch(meta={"draft": draft}))
+
+    # ── arranging ──────────────────────────────────────────────────────────────────────────
+
+    def hide(self, segment: Segment) -> int:
+        """Take a segment and all that hangs after it out of sight; how many nodes vanish.
+
+        Raises ValueError for the empty root.
+        """
+        if segment.node == ROOT:
+            raise ValueError("The start of the tree can't be hidden.")
+        seen = set(self._visible_below(segment))
+        refuge = self._refuge(segment)
+        starts = (
+            [(twin.node, 0) for twin in self.display.twins(segment)]
+            if segment.start == 0
+            else [(segment.node, segment.start)]
+        )
+        marks = tuple((Mark(node, start, Kind.HIDDEN), None, "hidden") for node, start in starts)
+        self._generation.cancel([node for node in self.growing() if node in seen])
+        inside = {stretch.node for stretch in self.tree.stretches(self.place)} & seen
+        moved = (self.place, refuge) if inside else None
+        self._commit(Operation("hide", marks=marks, moved=moved))
+        return len(seen)
+
+    def _visible_below(self, segment: Segment) -> Iterable[int]:
+        stack = [segment]
+        while stack:
+            there = stack.pop()
+            yield there.node
+            stack += self.display.children(there)
+
+    def _refuge(self, segment: Segment) -> Place:
+        siblings = list(self.display.siblings(segment))
+        place = siblings.index(segment)
+        beside = siblings[place + 1 :] + siblings[:place][::-1]
+        if beside:
+            return Place(beside[0].node, beside[0].stop)
+        parent = self.display.parent(segment) or self.display.root
+        return Place(parent.node, parent.stop)
+
+    def mark(self, mark: Mark, value: str | None) -> None:
+        """Set or (None) remove a bookmark, fold, tag or note."""
+        before = self.marks.get(mark)
+        if before != value:
+            self._commit(Operation("mark", marks=((mark, before, value),)))
+
+    def set_sampling(self, *, recipe: Recipe | None = None, branches: int | None = None) -> None:
+        """What `grow` does from now on. Raises ValueError for a number of branches below 1."""
+        if branches is not None and branches < 1:
+            raise ValueError(f"The number of branches must be 1 or more, not {branches}.")
+        self.recipe = recipe or self.recipe
+        self.branches = branches or self.branches
+        meta = {"branches": str(self.branches), "recipe": json.dumps(self.recipe.to_json())}
+        self._meta.update(meta)
+        self._post(Batch(meta=meta))
+        self._emit(SamplingChanged())
+
+    # ── undo ───────────────────────────────────────────────────────────────────────────────
+
+    def undo(self) -> str | None:
+        """Take the last operation back; its kind, or None if there is none."""
+        operation = self.history.undo()
+        if operation is None:
+            return None
+        self._generation.cancel([node for node in operation.added if node in self.growing()])
+        place = operation.moved[0] if operation.moved else self.place
+        self._replay(UNDO, operation.backward(), self._visible_place(place))
+        return operation.kind
+
+    def redo(self) -> str | None:
+        operation = self.history.redo()
+        if operation is None:
+            return None
+        place = operation.moved[1] if operation.moved else self.place
+        self._replay(REDO, operation.forward(), place)
+        return operation.kind
+
+    def _replay(self, kind: str, marks: tuple[tuple[Mark, str | None], ...], place: Place) -> None:
+        self._set_marks(marks)
+        before, self.place = self.place, self._visible_place(place)
+        moved = [list(before), list(self.place)]
+        changes = [[m.node, m.start, str(m.kind), value] for m, value in marks]
+        event = self._event(kind, {"moved": moved, "set": changes})
+        self._post(Batch(marks=marks, meta=self._place_meta(), event=event))
+        self._emit(TreeChanged(frozenset(mark.node for mark, _ in marks)))
+        if before != self.place:
+            self._emit(Moved(self.place))
+
+    def _visible_place(self, place: Place) -> Place:
+        """`place`, or the nearest place above it that is not hidden."""
+        while place.node != ROOT and self.is_hidden(place.node):
+            place = self._parent_place(self.tree[place.node])
+        limit = self.marks.hidden_from(place.node)
+        return place if limit is None else Place(place.node, min(place.at, limit))
+
+    # ── the engine ─────────────────────────────────────────────────────────────────────────
+
+    async def attach(self, model: str, options: Mapping[str, Any] | None = None) -> None:
+        """Start an engine in a process of its own; returns before it is ready."""
+        await self._generation.attach(model, options or {})
+
+    async def engine_ready(self) -> Capabilities:
+        """Wait for the engine. Raises EngineError if it can't be loaded."""
+        return await self._generation.ready()
+
+    def grow(
+        self,
+        place: Place | None = None,
+        *,
+        count: int | None = None,
+        recipe: Recipe | None = None,
+        seed: int | None = None,
+    ) -> tuple[int, ...]:
+        """Begin continuations at `place`; their nodes at once. Greedy grows one.
+
+        Raises EngineError without an engine. A given `seed` makes the same tokens again at the same
+        place; without it every call at a place gets new ones.
+        """
+        if self.engine is None:
+            raise EngineError("No model is loaded.", "Choose one with --model or in loom.toml.")
+        there, with_recipe = place or self.place, recipe or self.recipe
+        number = 1 if with_recipe.sampling.temperature == 0 else count or self.branches
+        address = self.hash_at(there)
+        ordinal = 0 if seed is not None else self._ordinals.get(address.hex(), 0)
+        if seed is None:
+            self._ordinals[address.hex()] = ordinal + 1
+        seeds = self._generation.seeds(
+            self.seed if seed is None else seed, address, ordinal, number
+        )
+        row, recipe_id = self._generation.model_row(), self._recipe_id(with_recipe)
+        nodes = [
+            replace(
+                self._new_node(there, Author.MODEL, b"", offset=i),
+                recipe=recipe_id,
+                model=row.id if row else None,
+                seed=branch_seed,
+            )
+            for i, branch_seed in enumerate(seeds)
+        ]
+        more = {"place": address.hex(), "ordinal": ordinal} if seed is None else {}
+        ids = tuple(node.id for node in nodes)
+        operation = Operation("grow", added=ids, more=more)
+        self._commit(operation, nodes=tuple((node, None) for node in nodes))
+        self._generation.start(ids, there, with_recipe, seeds)
+        return ids
+
+    async def generate(
+        self,
+        place: Place | None = None,
+        *,
+        count: int | None = None,
+        recipe: Recipe | None = None,
+        seed: int | None = None,
+    ) -> tuple[int, ...]:
+        """`grow`, and wait for it. Raises EngineError if the engine fails."""
+        nodes = self.grow(place, count=count, recipe=recipe, seed=seed)
+        await self.finished(nodes)
+        return nodes
+
+    async def finished(self, nodes: Iterable[int]) -> None:
+        """Wait until none of `nodes` grows. Raises EngineError if their job failed."""
+        await self._generation.finished(nodes)
+
+    def cancel(self, nodes: Iterable[int] | None = None) -> None:
+        """Stop these (all that grow, by default); what came is sealed and kept."""
+        self._generation.cancel(self.growing() if nodes is None else nodes)
+
+    def read(self, place: Place | None = None) -> tuple[int, ...]:
+        """Have the engine read written text on the path that has no tokens yet; which nodes."""
+        return self._generation.read(place or self.place)
+
+    async def next_tokens(self, place: Place | None = None, top: int = 20) -> Following:
+        """The distribution of the next token at a place. Raises EngineError."""
+        return await self._generation.following(place or self.place, top)
+
+    async def score(self, text: bytes) -> Span:
+        """Token columns of a text by itself, from the start of a document. Raises EngineError."""
+        return await self._generation.score(text)
+
+    # ── watching ───────────────────────────────────────────────────────────────────────────
+
+    def subscribe(self, listener: Callable[[Change], None]) -> Callable[[], None]:
+        """Hear of every change; call what comes back to stop."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _emit(self, change: Change) -> None:
+        for listener in tuple(self._listeners):
+            listener(change)
+
+    # ── for generation.py ──────────────────────────────────────────────────────────────────
+
+    def set_grown(self, node: Node, span: Span | None, *, save: bool) -> None:
+        """Replace a node by what it has become; `save` also writes it down."""
+        self.tree.replace(node)
+        self.display.invalidate(node.id)
+        if span is not None and not node.growing:
+            self._keep_span(node.id, span)
+        if save:
+            self._post(Batch(nodes=((node, span),)))
+
+    def set_sealed(self, node: Node, span: Span | None, pieces: Mapping[int, bytes]) -> None:
+        """The final form of a grown or read node, with the bytes of every token it mentions."""
+        if node.author is Author.MODEL:
+            row = self.model_of(node.id) if node.model is None else self._models[node.model]
+            before = self.hash_at(self._parent_place(node))
+            node = replace(
+                node, hash=place_hash(before, node, span, row.fingerprint if row else "")
+            )
+        self.set_grown(node, span, save=False)
+        rows = tuple((node.model or 0, number, piece) for number, piece in pieces.items())
+        self._post(Batch(nodes=((node, span),), pieces=rows))
+
+    def drop_empty(self, nodes: Iterable[int]) -> None:
+        """Hide nodes that got no text before they ended."""
+        marks = tuple((Mark(node, 0, Kind.HIDDEN), "empty") for node in nodes)
+        if marks:
+            self._set_marks(marks)
+            self._post(Batch(marks=marks))
+            self._emit(TreeChanged(frozenset(mark.node for mark, _ in marks)))
+
+    def add_model(self, capabilities: Capabilities, spec: str) -> ModelRow:
+        """The row of a model, made when it is new to the session."""
+        runtime = {"engine": capabilities.name, **capabilities.runtime}
+        for row in self._models.values():
+            if row.fingerprint == capabilities.fingerprint and row.runtime == runtime:
+                return row
+        row = ModelRow(
+            len(self._models) + 1, capabilities.fingerprint, capabilities.label, spec, runtime
+        )
+        self._models[row.id] = row
+        self._post(Batch(models=(row,)))
+        return row
+
+    def emit(self, change: Change) -> None:
+        self._emit(change)
+
+    @property
+    def now(self) -> float:
+        return self._now()
+
+    # ── inside ─────────────────────────────────────────────────────────────────────────────
+
+    def _new_node(self, place: Place, author: Author, text: bytes, offset: int = 0) -> Node:
+        if place.node not in self.tree:
+            raise KeyError(place.node)
+        number = self.tree.next_id + offset
+        return Node(number, place.node, place.at, author, text, created=self._now())
+
+    def _parent_place(self, node: Node) -> Place:
+        return Place(node.parent or ROOT, node.at)
+
+    def _commit(
+        self,
+        operation: Operation,
+        nodes: tuple[tuple[Node, Span | None], ...] = (),
+        marks: tuple[tuple[Mark, str | None], ...] = (),
+    ) -> None:
+        """Carry out one operation: tree, marks and place, history, file, listeners."""
+        self._check_writable()
+        for node, span in nodes:
+            self.tree.add(node)
+            self.display.invalidate(node.id)
+            if span is not None:
+                self._keep_span(node.id, span)
+        every = marks + tuple((mark, new) for mark, _, new in operation.marks)
+        self._set_marks(every)
+        self.history.record(operation)
+        if operation.moved:
+            self._back.append(self.place)
+            self.place = operation.moved[1]
+        event = self._event(operation.kind, operation.to_json())
+        self._post(Batch(nodes=nodes, marks=every, meta=self._place_meta(), event=event))
+        touched = {node.id for node, _ in nodes} | {mark.node for mark, _ in every}
+        self._emit(TreeChanged(frozenset(touched)))
+        if operation.moved:
+            self._emit(Moved(self.place))
+
+    def _set_marks(self, marks: Iterable[tuple[Mark, str | None]]) -> None:
+        for mark, value in marks:
+            self.marks.set(mark, value)
+            self.display.invalidate(mark.node)
+
+    def _event(self, kind: str, data: dict[str, Any]) -> EventRow:
+        self._events += 1
+        return EventRow(self._events, self._now(), kind, data)
+
+    def _place_meta(self) -> dict[str, str]:
+        return {"place": json.dumps(list(self.place))}
+
+    def _recipe_id(self, recipe: Recipe) -> int:
+        for number, known in self._recipes.items():
+            if known == recipe:
+                return number
+        number = len(self._recipes) + 1
+        self._recipes[number] = recipe
+        self._post(Batch(recipes=((number, recipe.to_json()),)))
+        return number
+
+    def _keep_span(self, node: int, span: Span) -> None:
+        self._spans[node] = span
+        self._spans.move_to_end(node)
+        while len(self._spans) > SPANS_KEPT:
+            self._spans.popitem(last=False)
+
+    def _seal_leftovers(self) -> None:
+        """Nodes that grew when the program was killed keep what they had."""
+        left = [self.tree[i] for i in self.tree.preorder() if self.tree[i].growing]
+        for node in left:
+            self.set_sealed(replace(node, ended=Ending.CRASH), self.span(node.id), {})
+        self.drop_empty([node.id for node in left if not node.length])
+        self.place = self._visible_place(self.place)
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise StoreError(
+                f"{self.path.name} is open for reading only.",
+                "Close the other Loom that has it open, or save a copy and open that.",
+            )
+
+    def _post(self, batch: Batch) -> None:
+        self._check_writable()
+        self._store.post(batch)
+
+    def _store_failed(self, error: StoreError) -> None:
+        """Called in the writer's thread."""
+        notice = Notice(str(error), error.hint, "error")
+        loop = self._generation.loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._emit, notice)
+
+
+def _steps(stretches: Sequence[Place]) -> Iterable[tuple[Place, Place]]:
+    return zip(stretches, stretches[1:], strict=False)
