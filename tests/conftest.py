@@ -1,0 +1,23 @@
+"""What every test gets: a home of its own, no network, no deadline on properties."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+settings.register_profile("loom", deadline=None, print_blob=True)
+settings.load_profile("loom")
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Configuration, sessions and logs go to a fresh folder, never to the user's."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("LOOM_HOME", str(home))
+    return home

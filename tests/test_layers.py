@@ -1,0 +1,99 @@
+"""Who may load what: each layer is imported in a process of its own, and the contracts do bite."""
+
+from __future__ import annotations
+
+import pkgutil
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import loom
+
+ROOT = Path(__file__).resolve().parent.parent
+MODELS = {"llama_cpp", "safetensors", "tokenizers", "torch", "transformers"}
+LOADED = "import importlib, sys; [importlib.import_module(n) for n in sys.argv[1:]]; print(*sys.modules)"
+
+
+def modules_under(name: str) -> list[str]:
+    """Full names of a module and everything below it, but for those meant to be run."""
+    below = pkgutil.walk_packages(loom.__path__, "loom.")
+    found = [m.name for m in below if m.name == name or m.name.startswith(f"{name}.")]
+    return [m for m in found if not m.endswith(".__main__")]
+
+
+def loaded_by(names: list[str]) -> set[str]:
+    run = subprocess.run(
+        [sys.executable, "-c", LOADED, *names], capture_output=True, text=True, check=True
+    )
+    return set(run.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("layer", "forbidden"),
+    [
+        ("loom.core", MODELS | {"textual", "sqlite3", "asyncio", "subprocess", "networkx"}),
+        ("loom.store", MODELS | {"textual", "asyncio", "loom.engine", "loom.session"}),
+        ("loom.engine", MODELS | {"textual", "sqlite3", "loom.store", "loom.session"}),
+        ("loom.extensions", MODELS | {"textual", "sqlite3"}),
+        ("loom.config", MODELS | {"textual", "sqlite3", "asyncio", "networkx"}),
+        ("loom.session", MODELS | {"textual", "networkx", "loom.ui"}),
+        ("loom.cli", MODELS | {"textual", "networkx", "loom.ui"}),
+        ("loom.ui", MODELS | {"networkx"}),
+    ],
+)
+def test_a_layer_loads_nothing_above_or_beside_it(layer: str, forbidden: set[str]) -> None:
+    names = modules_under(layer)
+    assert names, f"{layer} has gone: name the layer's new modules here"
+    loaded = loaded_by(names)
+    assert layer in loaded
+    assert loaded & forbidden == set()
+
+
+def test_importing_loom_loads_nothing_heavy() -> None:
+    heavy = MODELS | {"asyncio", "numpy", "sqlite3", "textual"}
+    assert loaded_by(["loom"]) & heavy == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "contract"),
+    [
+        ("core/node.py", "import loom.session", "Imports point one way"),
+        ("session.py", "import loom.ui.app", "Imports point one way"),
+        ("store/store.py", "import loom.engine.api", "The store and the engine"),
+        ("core/tree.py", "import subprocess", "The core knows numpy at most"),
+        ("engine/client.py", "import sqlite3", "Only the store has SQLite"),
+        ("session.py", "import textual.app", "Only the UI has Textual"),
+        ("ui/app.py", "import torch", "Only backends have models"),
+    ],
+)
+def test_a_contract_breaks_on_the_import_it_forbids(
+    tmp_path: Path, file: str, line: str, contract: str
+) -> None:
+    shutil.copytree(ROOT / "loom", tmp_path / "loom", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / "loom" / file).open("a", encoding="utf-8") as module:
+        module.write(f"\n{line}\n")
+    output = lint_imports(tmp_path)
+    broken = [text for text in output.splitlines() if text.endswith("BROKEN")]
+    assert [text for text in broken if text.startswith(contract)], output
+
+
+def test_the_contracts_are_kept() -> None:
+    output = lint_imports(ROOT)
+    assert " 0 broken" in output, output
+
+
+def lint_imports(folder: Path) -> str:
+    """Output of import-linter on the `loom` in `folder`, which comes first on the path."""
+    code = "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports_command as c; c()"
+    run = subprocess.run(
+        [sys.executable, "-c", code, "--no-cache", "--no-logo"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={"PATH": "", "PYTHONPATH": str(folder), "PYTHONIOENCODING": "utf-8"},
+    )
+    return run.stdout + run.stderr
