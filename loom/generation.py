@@ -30,7 +30,7 @@ from loom.engine.api import (
     Progress,
     Score,
 )
-from loom.engine.client import Died, EngineClient, Loading, LoadFailed, Ready, Signal
+from loom.engine.client import Died, EngineClient, LoadFailed, Loading, Ready, Signal
 from loom.growth import Buffer, Growth
 from loom.store.batch import ModelRow
 

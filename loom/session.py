@@ -1,7 +1,8 @@
-"""A session: tree, marks, place and settings, tied to file and engine; the only place of change.
+"""A session that can act: the only place where a session changes.
 
-Every effect of the screen, the command line and scripts is a method here: one event, one transaction,
-undoable where it changes the tree. Engine work is in `generation.py`, which calls back into this class.
+Every effect of the screen, the command line and scripts is a method here: one event, one
+transaction, undoable where it changes the tree. Engine work is in `generation.py`, which calls back
+into this class.
 """
 
 from __future__ import annotations
@@ -9,68 +10,35 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from loom.changes import Change, Moved, Notice, SamplingChanged, TreeChanged
-from loom.core import text as texts
-from loom.core.display import Display, Segment
-from loom.core.marks import Kind, Mark, Marks
+from loom.core.display import Segment
+from loom.core.marks import Kind, Mark
 from loom.core.node import ROOT, Author, Ending, Node, Place, place_hash
 from loom.core.recipe import Recipe
 from loom.core.span import Span
-from loom.core.tree import Tree
-from loom.engine.api import Capabilities, EngineError, Following, Piece
+from loom.engine.api import Capabilities, EngineError, Following
 from loom.engine.client import EngineClient
 from loom.generation import Generation
-from loom.history import REDO, UNDO, History, Operation
+from loom.history import REDO, UNDO, Operation
+from loom.record import Record
 from loom.store.batch import Batch, EventRow, ModelRow
 from loom.store.store import Store, StoreError
 
-SPANS_KEPT = 2048  # token columns held in memory, in nodes
 SESSION_SUFFIX = ".loom"
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What an editor held when it was last saved, and where it would have gone."""
-
-    text: str
-    place: Place
-
-
-class Session:
+class Session(Record):
     """See the module's docstring. Made by `Session.create` or `Session.open`."""
 
     def __init__(self, store: Store, now: Callable[[], float]) -> None:
-        self._store, self._now = store, now
-        loaded = store.load()
-        self.path: Path = store.path
-        self.tree, self.marks, self.history = Tree(), Marks(), History()
-        for node in loaded.nodes:
-            if node.id != ROOT:
-                self.tree.add(node)
-        for mark, value in loaded.marks:
-            self.marks.set(mark, value)
-        self.display = Display(self.tree, self.marks)
-        self._recipes = {number: Recipe.from_json(data) for number, data in loaded.recipes}
-        self._models = {row.id: row for row in loaded.models}
-        self._meta = dict(loaded.meta)
-        self._events = 0
-        self._ordinals: dict[str, int] = {}
-        for event in loaded.events:
-            self.history.read(event.kind, event.data)
-            self._events = event.id
-            if "place" in event.data:
-                self._ordinals[event.data["place"]] = event.data["ordinal"] + 1
-        self.place = Place(*json.loads(self._meta.get("place", "[0, 0]")))
-        self.branches = int(self._meta.get("branches", 4))
-        self.recipe = Recipe.from_json(json.loads(self._meta.get("recipe", "{}")))
-        self._spans: OrderedDict[int, Span] = OrderedDict()
+        super().__init__(store)
+        self._now = now
         self._listeners: list[Callable[[Change], None]] = []
         self._generation = Generation(self)
         self._back: list[Place] = []
@@ -116,121 +84,26 @@ class Session:
         await self._generation.close()
         self._store.close()
 
-    # ── what is there ──────────────────────────────────────────────────────────────────────
-
-    @property
-    def read_only(self) -> bool:
-        return self._store.read_only
-
-    @property
-    def title(self) -> str:
-        return self._meta.get("title", self.path.stem)
-
-    @property
-    def seed(self) -> int:
-        return int(self._meta.get("seed", 0))
-
-    @property
-    def draft(self) -> Draft | None:
-        saved = self._meta.get("draft")
-        if not saved:
-            return None
-        data = json.loads(saved)
-        return Draft(data["text"], Place(*data["place"]))
+    # ── what the engine adds ───────────────────────────────────────────────────────────────
 
     @property
     def engine(self) -> EngineClient | None:
         return self._generation.client
 
-    def text(self, node: int) -> str:
-        return texts.decode(self.tree[node].text)
-
-    def path_text(self, place: Place | None = None) -> str:
-        """Everything from the start to `place` (by default where the writer is)."""
-        return texts.decode(self.tree.path_bytes(place or self.place))
-
     def span(self, node: int) -> Span | None:
         """Token columns of a node, None where no model has read it; also while it grows."""
         growing = self._generation.span(node)
-        if growing is not None or self.tree[node].token_count is None:
-            return growing
-        if node in self._spans:
-            self._spans.move_to_end(node)
-            return self._spans[node]
-        span = self._store.span(node)
-        if span is not None:
-            self._keep_span(node, span)
-        return span
+        return super().span(node) if growing is None else growing
 
     def piece(self, node: int, token_id: int) -> bytes:
         """The bytes of a token of the model that read `node`; b"" if they were never recorded."""
         row = self.model_of(node)
         if row is not None and self._generation.speaks_for(row):
             return self._generation.vocabulary[token_id]
-        return b"" if row is None else self._store.pieces(row.id, [token_id]).get(token_id, b"")
-
-    def edges(self, node: int) -> Sequence[int]:
-        """Where tokens end, in bytes; words while no model has read the node."""
-        span = self.span(node)
-        if span is None:
-            return texts.word_edges(self.tree[node].text)
-        edges: list[int] = span.ends.tolist()
-        if not edges or edges[-1] < self.tree[node].length:
-            edges.append(self.tree[node].length)
-        return edges
-
-    def recipe_of(self, node: int) -> Recipe | None:
-        number = self.tree[node].recipe
-        return None if number is None else self._recipes[number]
-
-    def model_of(self, node: int) -> ModelRow | None:
-        """The model that drew the node, or has read it."""
-        number = self.tree[node].model
-        return None if number is None else self._models[number]
-
-    def is_hidden(self, node: int) -> bool:
-        return self.marks.is_hidden(self.tree, node)
-
-    def is_visited(self, node: int) -> bool:
-        return self.marks.get(Mark(node, 0, Kind.VISITED)) is not None
-
-    def continuations(self, place: Place | None = None) -> tuple[Segment, ...]:
-        """What hangs right after `place`: the cards."""
-        there = place or self.place
-        segment = self.display.segment_of(there)
-        return self.display.children(segment) if segment.stop == there.at else ()
+        return super().piece(node, token_id)
 
     def growing(self) -> tuple[int, ...]:
         return self._generation.nodes()
-
-    def hash_at(self, place: Place) -> bytes:
-        """The place's hash; known for places inside nodes that still grow, too."""
-        digest = bytes(16)
-        for stretch in self.tree.stretches(place):
-            node = self.tree[stretch.node]
-            if node.hash and stretch.at == node.length:
-                digest = node.hash
-                continue
-            row = self.model_of(node.id) if node.author is Author.MODEL else None
-            fingerprint = row.fingerprint if row else ""
-            digest = place_hash(digest, node, self.span(node.id), fingerprint, stretch.at)
-        return digest
-
-    def prefix(self, place: Place, fingerprint: str) -> tuple[Piece, ...]:
-        """The path as the engine with `fingerprint` reads it: its own ids, and bytes for the rest."""
-        pieces: list[Piece] = []
-        for node, stop in self.tree.stretches(place):
-            if not stop:
-                continue
-            row, span = self.model_of(node), self.span(node)
-            known = 0
-            if span is not None and row is not None and row.fingerprint == fingerprint:
-                count = span.count_until(stop)
-                pieces.append(tuple(span.ids[:count].tolist()))
-                known = int(span.ends[count - 1]) if count else 0
-            if known < stop:
-                pieces.append(self.tree[node].text[known:stop])
-        return tuple(piece for piece in pieces if piece)
 
     # ── moving ─────────────────────────────────────────────────────────────────────────────
 
@@ -282,19 +155,10 @@ class Session:
             self._emit(TreeChanged(frozenset({place.node})))
         self._generation.wake()
 
-    def last_child(self, place: Place | None = None) -> Segment | None:
-        """The continuation last visited here, else the first; None at a leaf."""
-        children = self.continuations(place)
-        if not children:
-            return None
-        there = place or self.place
-        last = self.marks.get(Mark(there.node, there.at, Kind.LAST))
-        return next((child for child in children if str(child.node) == last), children[0])
-
     # ── writing ────────────────────────────────────────────────────────────────────────────
 
     def write(self, text: str | bytes, place: Place | None = None) -> int:
-        """A writer's node at `place`; the writer moves to its end. Raises ValueError for no text."""
+        """A writer's node at `place`; the writer moves to its end. Raises ValueError for none."""
         content = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
         if not content:
             raise ValueError("There is no text to write.")
@@ -304,8 +168,8 @@ class Session:
     def take_alternative(self, node: int, index: int, token_id: int) -> int:
         """Branch at token `index` of `node` with another of its recorded alternatives.
 
-        Raises ValueError for a token that isn't among them. A branch that is there already is walked
-        into instead.
+        Raises ValueError for a token that isn't among them. A branch that is there already is
+        walked into instead.
         """
         span = self.span(node)
         if span is None or not 0 <= index < len(span):
@@ -385,22 +249,6 @@ class Session:
         self._commit(Operation("hide", marks=marks, moved=moved))
         return len(seen)
 
-    def _visible_below(self, segment: Segment) -> Iterable[int]:
-        stack = [segment]
-        while stack:
-            there = stack.pop()
-            yield there.node
-            stack += self.display.children(there)
-
-    def _refuge(self, segment: Segment) -> Place:
-        siblings = list(self.display.siblings(segment))
-        place = siblings.index(segment)
-        beside = siblings[place + 1 :] + siblings[:place][::-1]
-        if beside:
-            return Place(beside[0].node, beside[0].stop)
-        parent = self.display.parent(segment) or self.display.root
-        return Place(parent.node, parent.stop)
-
     def mark(self, mark: Mark, value: str | None) -> None:
         """Set or (None) remove a bookmark, fold, tag or note."""
         before = self.marks.get(mark)
@@ -448,13 +296,6 @@ class Session:
         self._emit(TreeChanged(frozenset(mark.node for mark, _ in marks)))
         if before != self.place:
             self._emit(Moved(self.place))
-
-    def _visible_place(self, place: Place) -> Place:
-        """`place`, or the nearest place above it that is not hidden."""
-        while place.node != ROOT and self.is_hidden(place.node):
-            place = self._parent_place(self.tree[place.node])
-        limit = self.marks.hidden_from(place.node)
-        return place if limit is None else Place(place.node, min(place.at, limit))
 
     # ── the engine ─────────────────────────────────────────────────────────────────────────
 
@@ -610,9 +451,6 @@ class Session:
         number = self.tree.next_id + offset
         return Node(number, place.node, place.at, author, text, created=self._now())
 
-    def _parent_place(self, node: Node) -> Place:
-        return Place(node.parent or ROOT, node.at)
-
     def _commit(
         self,
         operation: Operation,
@@ -659,12 +497,6 @@ class Session:
         self._recipes[number] = recipe
         self._post(Batch(recipes=((number, recipe.to_json()),)))
         return number
-
-    def _keep_span(self, node: int, span: Span) -> None:
-        self._spans[node] = span
-        self._spans.move_to_end(node)
-        while len(self._spans) > SPANS_KEPT:
-            self._spans.popitem(last=False)
 
     def _seal_leftovers(self) -> None:
         """Nodes that grew when the program was killed keep what they had."""

@@ -1,0 +1,105 @@
+"""`generate`: continuations by the model, waited for."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from loom.commands import access
+from loom.commands.reading import heading
+from loom.config import Config
+from loom.console import CommandError, Console, UsageError
+from loom.core.node import ROOT, Place
+from loom.core.recipe import PRESETS, End, Recipe
+from loom.core.text import visible
+from loom.facts import node_facts
+from loom.session import Session
+
+SAMPLER = (
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "typical_p",
+    "repetition_penalty",
+    "repetition_window",
+)
+
+
+async def generate(args: Namespace, console: Console) -> None:
+    if args.count is not None and args.count < 1:
+        raise UsageError(f"-n must be 1 or more, not {args.count}")
+    async with access.writing(args.session) as session:
+        recipe = recipe_of(session.recipe, args, access.config_of(args))
+        place = _place(session, args)
+        await access.attach(session, args, console)
+        nodes = session.grow(place, count=args.count, recipe=recipe, seed=args.seed)
+        total = len(nodes) * recipe.tokens
+        await access.finish(session, nodes, total, "growing", console)
+        if not args.no_read:
+            await _read(session, place, console)
+        console.answer(
+            lambda: {"nodes": [node_facts(session, node) for node in nodes]},
+            lambda: _lines(session, nodes, console),
+        )
+
+
+def _place(session: Session, args: Namespace) -> Place:
+    place = access.visible_place(session, args)
+    if not args.siblings:
+        return place
+    if place.node == ROOT:
+        raise CommandError("The empty root has no siblings.", "Name a node with --node.")
+    segment = session.display.segment_of(place)
+    if segment.start:
+        return Place(segment.node, segment.start)
+    node = session.tree[place.node]
+    return Place(node.parent or ROOT, node.at)
+
+
+async def _read(session: Session, place: Place, console: Console) -> None:
+    """Have the model read written text above, so that places in it can be told in tokens."""
+    nodes = session.read(place)
+    total = sum(session.tree[node].length for node in nodes) // 4
+    await access.finish(session, nodes, total, "reading", console)
+
+
+def recipe_of(recipe: Recipe, args: Namespace, config: Config) -> Recipe:
+    """`recipe` with what the command line says about it. Raises UsageError."""
+    sampling = recipe.sampling
+    try:
+        if args.preset is not None:
+            sampling = _preset(args.preset, config)
+        sampling = replace(sampling, **_given(args, SAMPLER))
+        if args.logit_bias is not None:
+            sampling = replace(sampling, logit_bias=tuple(args.logit_bias))
+        changes = _given(args, ("tokens", "top"))
+        if args.end is not None:
+            changes["end"] = End(args.end)
+        if args.stop is not None:
+            changes["stop"] = tuple(args.stop)
+        if sampling != recipe.sampling:
+            changes["preset"] = args.preset or ""
+        return replace(recipe, sampling=sampling, **changes)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _preset(name: str, config: Config) -> Any:
+    presets = {**PRESETS, **config.presets}
+    if name not in presets:
+        raise UsageError(f"there is no preset {name!r}", f"There are {', '.join(sorted(presets))}.")
+    return presets[name]
+
+
+def _given(args: Namespace, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+
+
+def _lines(session: Session, nodes: Sequence[int], console: Console) -> Iterable[str]:
+    for number in nodes:
+        yield console.style(heading(session, number), "dim")
+        yield visible(session.text(number))
+        yield ""

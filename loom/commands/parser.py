@@ -1,0 +1,180 @@
+"""The grammar of the command line: every command, its options, its help. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from loom import __version__
+
+SUMMARY = "Write with a local language model: grow continuations, read them, walk into one, branch."
+EPILOG = """\
+loom                     go on where you left off
+loom story.loom          open that session, or begin it
+loom draft.txt           begin a session with that text
+loom COMMAND --help      the options of a command"""
+
+GLOBAL_WITH_VALUE = ("--model", "--config")
+PRESETS_HINT = "balanced, wild, careful, greedy, raw, or one of loom.toml"
+
+
+def build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The whole parser, and each command's own by name."""
+    parser = argparse.ArgumentParser(
+        prog="loom",
+        description=SUMMARY,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"loom {__version__}")
+    _global_options(parser, default=None)
+    commands = _Commands(parser)
+    _opening(commands)
+    _writing(commands)
+    _moving(commands)
+    _growing(commands)
+    _reading(commands)
+    _about(commands)
+    return parser, commands.by_name
+
+
+class _Commands:
+    """Adds commands that all take --model and --config, and --json where they print facts."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._add = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+        self.by_name: dict[str, argparse.ArgumentParser] = {}
+
+    def add(self, name: str, run: str, text: str, *, json: bool = True) -> argparse.ArgumentParser:
+        """`run` is module:function under loom.commands, imported when the command is used."""
+        parser = self._add.add_parser(name, help=text, description=text, allow_abbrev=False)
+        parser.set_defaults(run=run, json=False)
+        _global_options(parser, default=argparse.SUPPRESS)
+        if json:
+            parser.add_argument("--json", action="store_true", help="print the facts as JSON")
+        self.by_name[name] = parser
+        return parser
+
+    def add_for_session(self, name: str, run: str, text: str) -> argparse.ArgumentParser:
+        parser = self.add(name, run, text)
+        parser.add_argument("session", type=Path, metavar="SESSION", help="a .loom file")
+        return parser
+
+
+def _global_options(parser: argparse.ArgumentParser, default: Any) -> None:
+    group = parser.add_argument_group("everywhere")
+    group.add_argument("--model", default=default, help="a name of `loom models`, or a folder")
+    group.add_argument(
+        "--config", type=Path, default=default, metavar="FILE", help="use this instead of loom.toml"
+    )
+
+
+def _place_options(parser: argparse.ArgumentParser, node: str) -> None:
+    parser.add_argument("--node", type=int, help=node)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--at", type=int, metavar="TOKEN", help="after so many tokens of the node (default: its end)"
+    )
+    where.add_argument("--at-byte", type=int, metavar="BYTE", help="after so many bytes of the node")
+
+
+def _text_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--text", help="the text; `-` or nothing: standard input")
+
+
+def _opening(commands: _Commands) -> None:
+    parser = commands.add(
+        "open", "opening:open_screen", "open a session on the screen (the default)", json=False
+    )
+    parser.add_argument("file", nargs="?", metavar="SESSION|TEXT FILE")
+
+
+def _writing(commands: _Commands) -> None:
+    parser = commands.add_for_session("new", "writing:new", "begin a session")
+    _text_option(parser)
+    parser = commands.add_for_session("write", "writing:write", "write text as a new node")
+    _place_options(parser, "write after this node (default: where the session is)")
+    _text_option(parser)
+    parser = commands.add_for_session("hide", "writing:hide", "hide a node and all below it")
+    _place_options(parser, "the node (default: the part in which the session is)")
+    parser = commands.add_for_session("bookmark", "writing:bookmark", "set or remove a bookmark")
+    _place_options(parser, "the node (default: the part in which the session is)")
+    parser.add_argument("--off", action="store_true", help="remove it")
+    commands.add_for_session("undo", "writing:undo", "take the last change back")
+    commands.add_for_session("redo", "writing:redo", "do again what was taken back")
+
+
+def _moving(commands: _Commands) -> None:
+    parser = commands.add_for_session("go", "moving:go", "move to a node")
+    _place_options(parser, "the node (default: where the session is)")
+    parser = commands.add_for_session(
+        "take", "moving:take", "branch with another token that the model considered"
+    )
+    parser.add_argument("--node", type=int, help="the node (default: where the session is)")
+    parser.add_argument(
+        "--token",
+        type=int,
+        metavar="INDEX",
+        help="replace this token, the first is 0 (default: go on after the node's end)",
+    )
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--id", type=int, help="the alternative's token id")
+    which.add_argument("--rank", type=int, help="the alternative's rank, the likeliest is 0")
+    parser = commands.add_for_session("next", "moving:following", "what may come next, by the model")
+    _place_options(parser, "after this node (default: where the session is)")
+    parser.add_argument("--top", type=int, default=20, help="how many tokens (default: 20)")
+
+
+def _growing(commands: _Commands) -> None:
+    parser = commands.add_for_session("generate", "growing:generate", "grow continuations")
+    _place_options(parser, "after this node (default: where the session is)")
+    parser.add_argument("--siblings", action="store_true", help="beside the node, not after it")
+    parser.add_argument("-n", type=int, dest="count", metavar="N", help="how many")
+    parser.add_argument("--seed", type=int, help="the same seed and place give the same tokens")
+    parser.add_argument("--no-read", action="store_true", help="don't have the model read the parent")
+    _recipe_options(parser)
+
+
+def _recipe_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how they are drawn (default: as the session has it)")
+    group.add_argument("--tokens", type=int, help="how many tokens at most")
+    group.add_argument("--end", choices=("tokens", "sentence", "paragraph"), help="stop there")
+    group.add_argument("--stop", action="append", metavar="TEXT", help="stop after this text")
+    group.add_argument("--top", type=int, help="how many alternatives to record")
+    group.add_argument("--preset", metavar="NAME", help=PRESETS_HINT)
+    group.add_argument("--temperature", type=float, metavar="T", help="0 is greedy")
+    group.add_argument("--top-k", type=int, metavar="K")
+    group.add_argument("--top-p", type=float, metavar="P")
+    group.add_argument("--min-p", type=float, metavar="P")
+    group.add_argument("--typical-p", type=float, metavar="P")
+    group.add_argument("--repetition-penalty", type=float, metavar="X")
+    group.add_argument("--repetition-window", type=int, metavar="TOKENS")
+    group.add_argument(
+        "--logit-bias", action="append", type=_bias, metavar="ID:BIAS", help="added to one token"
+    )
+
+
+def _bias(text: str) -> tuple[int, float]:
+    number, _, bias = text.partition(":")
+    return int(number), float(bias)
+
+
+def _reading(commands: _Commands) -> None:
+    parser = commands.add_for_session("show", "reading:show", "print a node and the text up to it")
+    parser.add_argument("--node", type=int, help="the node (default: where the session is)")
+    parser.add_argument("--tokens", action="store_true", help="with what the model believed")
+    parser = commands.add_for_session("tree", "reading:tree", "print all nodes in reading order")
+    parser.add_argument("--node", type=int, help="only this node and what hangs below it")
+    parser.add_argument("--all", action="store_true", help="hidden ones too (JSON always has them)")
+    parser = commands.add("score", "reading:score", "what a text costs the model, in bits")
+    parser.add_argument("file", metavar="FILE", help="a text file; `-`: standard input")
+
+
+def _about(commands: _Commands) -> None:
+    commands.add("models", "about:models", "the models that are here")
+    parser = commands.add("config", "about:config", "the settings, and where each comes from")
+    parser.add_argument("--path", action="store_true", help="only where loom.toml is")
+    parser = commands.add("doctor", "about:doctor", "what is installed, what works, what doesn't")
+    parser.add_argument("--no-engine", action="store_true", help="don't try to load a model")

@@ -1,0 +1,115 @@
+"""The JSON shapes of a session: NODE, token, place (docs/json.md is their reference).
+
+Reads a session, never changes one. Offsets called `at` count tokens, `at_byte` bytes; logarithms are
+natural unless a name says bits.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from loom.core.marks import Kind
+from loom.core.node import ROOT, Place
+from loom.core.span import Span
+from loom.core.text import decode
+
+if TYPE_CHECKING:
+    from loom.session import Session
+
+Facts = dict[str, Any]
+
+
+def node_facts(session: Session, node_id: int) -> Facts:
+    """NODE. `at` is None while no model has read the parent as far as the branch."""
+    node = session.tree[node_id]
+    parent = ROOT if node.parent is None else node.parent
+    recipe = session.recipe_of(node_id)
+    model = session.model_of(node_id)
+    return {
+        "id": node.id,
+        "parent": parent,
+        "at": tokens_before(session, Place(parent, node.at)),
+        "at_byte": node.at,
+        "author": str(node.author),
+        "text": session.text(node_id),
+        "ended": None if node.ended is None else str(node.ended),
+        "model": None if model is None else model.label,
+        "recipe": None if recipe is None else recipe.to_json(),
+        "seed": node.seed,
+        "hidden": session.is_hidden(node_id),
+        "bookmarks": bookmarks(session, node_id),
+        "token_count": node.token_count,
+    }
+
+
+def bookmarks(session: Session, node_id: int) -> list[int]:
+    """Bytes of the node at which a bookmark lies, rising."""
+    marks = session.marks.of(node_id)
+    return sorted(mark.start for mark in marks if mark.kind is Kind.BOOKMARK)
+
+
+def tokens_before(session: Session, place: Place) -> int | None:
+    """How many whole tokens of the node end at or before the place; None where nobody has read."""
+    if place.at == 0:
+        return 0
+    node = session.tree[place.node]
+    if node.token_count is None:
+        return None
+    if place.at == node.length and not node.growing:
+        return node.token_count
+    span = session.span(place.node)
+    return None if span is None else span.count_until(place.at)
+
+
+def place_facts(session: Session, place: Place) -> Facts:
+    """A position in the tree."""
+    return {
+        "node": place.node,
+        "at": tokens_before(session, place),
+        "at_byte": place.at,
+    }
+
+
+def span_facts(session: Session, node_id: int) -> list[Facts] | None:
+    """The node's tokens; None while no model has read it."""
+    span = session.span(node_id)
+    if span is None:
+        return None
+    return [_token_facts(session, node_id, span, index) for index in range(len(span))]
+
+
+def _token_facts(session: Session, node_id: int, span: Span, index: int) -> Facts:
+    token = span[index]
+    piece = session.tree[node_id].text[token.start : token.end]
+    return {
+        "id": token.id,
+        "text": decode(piece),
+        "bytes": piece.hex(),
+        "logprob": token.logprob,
+        "sampled_logprob": token.sampled_logprob,
+        "entropy": token.entropy,
+        "varentropy": token.varentropy,
+        "rank": token.rank,
+        "alternatives": [
+            {"id": i, "text": decode(session.piece(node_id, i)), "logprob": logprob}
+            for i, logprob in token.alternatives
+        ],
+    }
+
+
+def score_facts(span: Span, size: int, model: str) -> Facts:
+    """What a text of `size` bytes costs the model."""
+    bits = bits_of(span)
+    return {
+        "tokens": len(span),
+        "bytes": size,
+        "bits": bits,
+        "bits_per_byte": bits / size,
+        "model": model,
+    }
+
+
+def bits_of(span: Span) -> float:
+    """Surprise of all tokens together, in bits, summed in float64."""
+    return -float(span.logprob.sum(dtype="float64")) / math.log(2)
