@@ -1,7 +1,7 @@
 """The `loom` command: parse, call, print, exit code.
 
-0 done; 1 what was asked for failed; 2 wrong usage; 130 stopped with Ctrl+C. Each command's module is
-imported when the command is used, so that `--help` and `tree` wait for neither Textual nor an engine.
+0 done; 1 what was asked for failed; 2 wrong usage; 130 stopped with Ctrl+C. Each command's module
+is imported when the command is used, so that `--help` waits for nothing.
 """
 
 from __future__ import annotations

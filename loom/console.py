@@ -1,7 +1,7 @@
 """Where a command's answer goes: facts as JSON or lines for a reader on stdout, the rest on stderr.
 
-Knows streams and terminals; knows no session. Model text must pass through `core.text.visible` before
-it gets here; JSON is plain ASCII, so nothing in it can steer a terminal.
+Knows streams and terminals; knows no session. Model text must pass through `core.text.visible`
+before it gets here; JSON is plain ASCII, so nothing in it can steer a terminal.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """The JSON shapes of a session: NODE, token, place (docs/json.md is their reference).
 
-Reads a session, never changes one. Offsets called `at` count tokens, `at_byte` bytes; logarithms are
-natural unless a name says bits.
+Reads a session, never changes one. Offsets called `at` count tokens, `at_byte` bytes; logarithms
+are natural unless a name says bits.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from loom.core.marks import Kind
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 Facts = dict[str, Any]
 
 
-def node_facts(session: Session, node_id: int) -> Facts:
-    """NODE. `at` is None while no model has read the parent as far as the branch."""
+def node_facts(session: Session, node_id: int, *, hidden: bool | None = None) -> Facts:
+    """NODE. `at` is None while no model has read the parent; `hidden` where it is known already."""
     node = session.tree[node_id]
     parent = ROOT if node.parent is None else node.parent
     recipe = session.recipe_of(node_id)
@@ -37,7 +38,7 @@ def node_facts(session: Session, node_id: int) -> Facts:
         "model": None if model is None else model.label,
         "recipe": None if recipe is None else recipe.to_json(),
         "seed": node.seed,
-        "hidden": session.is_hidden(node_id),
+        "hidden": session.is_hidden(node_id) if hidden is None else hidden,
         "bookmarks": bookmarks(session, node_id),
         "token_count": node.token_count,
     }
@@ -46,7 +47,28 @@ def node_facts(session: Session, node_id: int) -> Facts:
 def bookmarks(session: Session, node_id: int) -> list[int]:
     """Bytes of the node at which a bookmark lies, rising."""
     marks = session.marks.of(node_id)
-    return sorted(mark.start for mark in marks if mark.kind is Kind.BOOKMARK)
+    return sorted(mark.start for mark, _ in marks if mark.kind is Kind.BOOKMARK)
+
+
+def below(session: Session, top: int) -> Iterator[tuple[int, bool]]:
+    """(node, whether it is hidden) in reading order from `top`, without the empty root.
+
+    Hiddenness is handed down, so that a chain of any length costs one step a node.
+    """
+    tree, marks = session.tree, session.marks
+    hidden = {top: top != ROOT and session.is_hidden(top)}
+    for number in tree.preorder(top):
+        node = tree[number]
+        if number not in hidden:
+            parent = ROOT if node.parent is None else node.parent
+            cut = marks.hidden_from(parent)
+            hidden[number] = (
+                hidden[parent]
+                or (cut is not None and node.at > cut)
+                or marks.hidden_from(number) == 0
+            )
+        if number != ROOT:
+            yield number, hidden[number]
 
 
 def tokens_before(session: Session, place: Place) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from argparse import Namespace
 from collections.abc import AsyncIterator, Collection
@@ -15,6 +16,8 @@ from loom.core.node import ROOT, Place
 from loom.engine.api import Capabilities
 from loom.extensions import resolve_model
 from loom.session import Session
+
+POLL = 0.02  # seconds between looks at whether the engine has come to a node
 
 
 @asynccontextmanager
@@ -77,6 +80,27 @@ async def finish(
         console.end_progress()
 
 
+async def read(session: Session, place: Place, console: Console) -> None:
+    """Have the model read the written text on the path to `place` that none has read yet.
+
+    Raises EngineError if it can't.
+    """
+    total = _unread_bytes(session, place)
+    try:
+        while nodes := session.read(place):
+            left = _unread_bytes(session, place)
+            console.progress("reading", 1 - left / total if total else None)
+            await session.finished(nodes)
+            await asyncio.sleep(POLL)  # the engine may be at another node first
+    finally:
+        console.end_progress()
+
+
+def _unread_bytes(session: Session, place: Place) -> int:
+    path = [session.tree[stretch.node] for stretch in session.tree.stretches(place)]
+    return sum(node.length for node in path if node.token_count is None)
+
+
 def node_of(session: Session, args: Namespace) -> int:
     """--node, else where the session is."""
     node: int = session.place.node if args.node is None else args.node
@@ -107,7 +131,7 @@ def token_place(session: Session, node: int, count: int) -> Place:
     if span is None:
         raise CommandError(
             f"No model has read node {node} yet, so its tokens can't be counted.",
-            f"Use --at-byte, or have it read with `loom show {session.path} --node {node} --tokens`.",
+            f"Use --at-byte, or first `loom show {session.path} --node {node} --tokens`.",
         )
     if not 0 <= count <= len(span):
         raise UsageError(f"node {node} has {len(span)} tokens; --at {count} is not inside it")

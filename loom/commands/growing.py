@@ -14,9 +14,11 @@ from loom.console import CommandError, Console, UsageError
 from loom.core.node import ROOT, Place
 from loom.core.recipe import PRESETS, End, Recipe
 from loom.core.text import visible
+from loom.engine.api import EngineError
 from loom.facts import node_facts
 from loom.session import Session
 
+READ_AT_MOST = 64 * 1024  # bytes; longer text is read when its tokens are asked for
 SAMPLER = (
     "temperature",
     "top_k",
@@ -60,10 +62,14 @@ def _place(session: Session, args: Namespace) -> Place:
 
 
 async def _read(session: Session, place: Place, console: Console) -> None:
-    """Have the model read written text above, so that places in it can be told in tokens."""
-    nodes = session.read(place)
-    total = sum(session.tree[node].length for node in nodes) // 4
-    await access.finish(session, nodes, total, "reading", console)
+    """Have the model read a parent that a writer wrote, so that places in it count tokens."""
+    node = session.tree[place.node]
+    if node.length > READ_AT_MOST:
+        return
+    try:
+        await access.read(session, place, console)
+    except EngineError as error:
+        console.note(f"The model could not read node {place.node}: {error}")
 
 
 def recipe_of(recipe: Recipe, args: Namespace, config: Config) -> Recipe:

@@ -75,9 +75,14 @@ def _place_options(parser: argparse.ArgumentParser, node: str) -> None:
     parser.add_argument("--node", type=int, help=node)
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
-        "--at", type=int, metavar="TOKEN", help="after so many tokens of the node (default: its end)"
+        "--at",
+        type=int,
+        metavar="TOKEN",
+        help="after so many tokens of the node (default: its end)",
     )
-    where.add_argument("--at-byte", type=int, metavar="BYTE", help="after so many bytes of the node")
+    where.add_argument(
+        "--at-byte", type=int, metavar="BYTE", help="after so many bytes of the node"
+    )
 
 
 def _text_option(parser: argparse.ArgumentParser) -> None:
@@ -122,7 +127,9 @@ def _moving(commands: _Commands) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--id", type=int, help="the alternative's token id")
     which.add_argument("--rank", type=int, help="the alternative's rank, the likeliest is 0")
-    parser = commands.add_for_session("next", "moving:following", "what may come next, by the model")
+    parser = commands.add_for_session(
+        "next", "moving:following", "what may come next, by the model"
+    )
     _place_options(parser, "after this node (default: where the session is)")
     parser.add_argument("--top", type=int, default=20, help="how many tokens (default: 20)")
 
@@ -133,7 +140,9 @@ def _growing(commands: _Commands) -> None:
     parser.add_argument("--siblings", action="store_true", help="beside the node, not after it")
     parser.add_argument("-n", type=int, dest="count", metavar="N", help="how many")
     parser.add_argument("--seed", type=int, help="the same seed and place give the same tokens")
-    parser.add_argument("--no-read", action="store_true", help="don't have the model read the parent")
+    parser.add_argument(
+        "--no-read", action="store_true", help="don't have the model read the parent"
+    )
     _recipe_options(parser)
 
 

@@ -1,0 +1,165 @@
+"""`show`, `tree`, `score`: what is in a session, and what a model makes of a text."""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from loom.commands import access
+from loom.console import CommandError, Console
+from loom.core.node import ROOT, Author, Place
+from loom.core.text import visible
+from loom.facts import Facts, below, bits_of, bookmarks, node_facts, score_facts, span_facts
+from loom.session import Session
+from loom.store.errors import SessionLocked
+
+PREVIEW = 200  # characters of a node's text in `tree`, before it is cut to the terminal
+SQLITE_HEADER = b"SQLite format 3\0"
+
+
+async def show(args: Namespace, console: Console) -> None:
+    """With --tokens, a node that no model has read is read now (and the reading kept)."""
+    if args.tokens and await _unread(args):
+        with suppress(SessionLocked):  # open elsewhere: show it as it is
+            await _have_read(args, console)
+    async with access.reading(args.session) as session:
+        node = access.node_of(session, args)
+        console.answer(
+            lambda: shown(session, node, tokens=args.tokens),
+            lambda: _show_lines(session, node, console, tokens=args.tokens),
+        )
+
+
+def shown(session: Session, node: int, *, tokens: bool) -> Facts:
+    facts = node_facts(session, node)
+    facts["path_text"] = session.path_text(session.tree[node].end)
+    if tokens:
+        facts["tokens"] = span_facts(session, node)
+    return facts
+
+
+async def _unread(args: Namespace) -> bool:
+    async with access.reading(args.session) as session:
+        node = session.tree[access.node_of(session, args)]
+        return node.token_count is None and node.length > 0 and not node.growing
+
+
+async def _have_read(args: Namespace, console: Console) -> None:
+    async with access.writing(args.session) as session:
+        place = session.tree[access.node_of(session, args)].end
+        await access.attach(session, args, console)
+        await access.read(session, place, console)
+
+
+def _show_lines(session: Session, node: int, console: Console, *, tokens: bool) -> Iterable[str]:
+    yield console.style(heading(session, node), "dim")
+    if tokens:
+        yield from _token_lines(session, node)
+        return
+    hangs = Place(session.tree[node].parent or ROOT, session.tree[node].at)
+    yield visible(session.path_text(hangs)) + console.style(visible(session.text(node)), "bold")
+
+
+def _token_lines(session: Session, node: int) -> Iterable[str]:
+    """Surprise and entropy in bits."""
+    yield f"{'bits':>7} {'entropy':>7} {'rank':>6}  token"
+    for token in span_facts(session, node) or ():
+        surprise, entropy = -token["logprob"] / math.log(2), token["entropy"] / math.log(2)
+        text = one_line(token["text"])
+        yield f"{surprise:7.2f} {entropy:7.2f} {token['rank']:>6}  {text}"
+
+
+def heading(session: Session, number: int) -> str:
+    """One line about a node: who, how long, how it ended, how surprising."""
+    node = session.tree[number]
+    model = session.model_of(number)
+    parts = [f"node {number}", str(node.author)]
+    if node.author is Author.MODEL and model is not None:
+        parts.append(model.label)
+    span = session.span(number)
+    if span is not None and len(span):
+        parts += [f"{len(span)} tokens", f"{bits_of(span) / len(span):.2f} bits a token"]
+    parts.append("growing" if node.ended is None else str(node.ended))
+    if node.seed is not None:
+        parts.append(f"seed {node.seed}")
+    if session.is_hidden(number):
+        parts.append("hidden")
+    return visible(" · ".join(parts))
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, with nothing that could steer a terminal."""
+    return visible(text).replace("\n", "⏎").replace("\t", "→")
+
+
+async def tree(args: Namespace, console: Console) -> None:
+    async with access.reading(args.session) as session:
+        top = ROOT if args.node is None else access.node_of(session, args)
+        console.answer(
+            lambda: {"nodes": [node_facts(session, n, hidden=h) for n, h in below(session, top)]},
+            lambda: _tree_lines(session, top, console, everything=args.all),
+        )
+
+
+def _tree_lines(session: Session, top: int, console: Console, *, everything: bool) -> Iterable[str]:
+    """A chain of only children is not indented, so that a long story stays on the page."""
+    shown = [(number, hidden) for number, hidden in below(session, top) if everything or not hidden]
+    families = Counter(session.tree[number].parent for number, _ in shown)
+    depths: dict[int | None, int] = {}
+    for number, hidden in shown:
+        parent = session.tree[number].parent
+        depths[number] = depth = depths.get(parent, 0) + (families[parent] > 1)
+        here = "▶" if session.place.node == number else " "
+        mark = "✗" if hidden else "★" if bookmarks(session, number) else "·"
+        start = f"{here}{'  ' * depth}{number:>4} {mark} "
+        room = max(console.width - len(start) - 1, 20) if console.styled else PREVIEW
+        yield start + cut(one_line(session.text(number)[: PREVIEW * 2]), room)
+
+
+def cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
+async def score(args: Namespace, console: Console) -> None:
+    """The engine belongs to a session; this one is made for the purpose and removed."""
+    text = _text_to_score(args.file)
+    with tempfile.TemporaryDirectory(prefix="loom-") as folder:
+        async with Session.create(Path(folder) / "score.loom") as session:
+            capabilities = await access.attach(session, args, console)
+            span = await session.score(text)
+    facts = score_facts(span, len(text), capabilities.label)
+    console.answer(lambda: facts, lambda: [_score_line(facts)])
+
+
+def _score_line(facts: Facts) -> str:
+    return (
+        f"{facts['bits_per_byte']:.3f} bits a byte · {facts['bits']:.1f} bits · "
+        f"{facts['tokens']} tokens · {facts['bytes']} bytes · {visible(facts['model'])}"
+    )
+
+
+def _text_to_score(file: str) -> bytes:
+    text = sys.stdin.buffer.read() if file == "-" else _read(Path(file))
+    if text.startswith(SQLITE_HEADER):
+        raise CommandError(
+            f"{file} is a session, not a text.",
+            f"`loom show {file} --node N --tokens` shows what its text costs.",
+        )
+    if not text:
+        raise CommandError(f"There is no text in {file}.", "Name a file with text in it.")
+    return text
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CommandError(
+            f"{path} can't be read: {error.strerror}.", "Check the name and the rights of the file."
+        ) from error
