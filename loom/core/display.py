@@ -115,7 +115,7 @@ class Display:
         same in the one that is shown.
         """
         seen = seen_place(self.tree, self.marks, place)
-        return self._shown(self._segment_at(seen))
+        return self.twins(self._segment_at(seen))[0]
 
     def parent(self, segment: Segment) -> Segment | None:
         """The segment before; None for the root."""
@@ -151,12 +151,15 @@ class Display:
         found.reverse()
         return found
 
-    def twins(self, segment: Segment) -> tuple[int, ...]:
-        """The nodes that are shown as this one, itself first."""
+    def twins(self, segment: Segment) -> tuple[Segment, ...]:
+        """All that are shown as one with it, in order of creation; the first is the one shown."""
         if segment.node == ROOT or segment.start:
-            return (segment.node,)
+            return (segment,)
         host = self._layout(self._anchor(segment.node).node)
-        return host.twins.get(segment.node, (segment.node,))
+        nodes = host.twins.get(segment.node)
+        if nodes is None:
+            return (segment,)
+        return tuple(Segment(node, segment.start, segment.stop) for node in nodes)
 
     def copies(self, segment: Segment) -> int:
         """How many nodes it stands for."""
@@ -324,12 +327,6 @@ class Display:
         if not segments:
             return self.segment_of(Place(segment.node, segment.start))
         return _ending_at(segments, segment.stop)
-
-    def _shown(self, segment: Segment) -> Segment:
-        twins = self.twins(segment)
-        if twins[0] == segment.node:
-            return segment
-        return Segment(twins[0], segment.start, segment.stop)
 
     def _find_children(self, layout: _Layout, stop: int) -> Iterator[Segment]:
         for segment in layout.segments:
