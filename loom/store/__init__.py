@@ -1,0 +1,1 @@
+"""The session file: the only part of Loom that knows SQLite."""

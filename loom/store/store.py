@@ -1,0 +1,308 @@
+"""One session file: created, opened, loaded, written batch by batch, closed.
+
+One thread writes (see writer.py); spans and pieces are read where they are asked for, through a
+second connection that can't write. It knows rows, not what they mean.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from loom.core.span import Span
+from loom.store.batch import Batch, EventRow, Loaded, ModelRow
+from loom.store.errors import (
+    SessionDamaged,
+    SessionForeign,
+    SessionLocked,
+    SessionMissing,
+    SessionNewer,
+    StoreError,
+    damaged,
+    explained,
+)
+from loom.store.file import connect, copy, has_log, identify, place_new, prepare, settle
+from loom.store.lock import Lock
+from loom.store.rows import read_all, read_pieces, read_span, statements
+from loom.store.schema import VERSION, migrate, version_of
+from loom.store.writer import Posted, Writer
+
+__all__ = [
+    "Batch",
+    "EventRow",
+    "Loaded",
+    "ModelRow",
+    "SessionDamaged",
+    "SessionForeign",
+    "SessionLocked",
+    "SessionMissing",
+    "SessionNewer",
+    "Store",
+    "StoreError",
+]
+
+T = TypeVar("T")
+
+
+class Store:
+    """Made by `create` or `open`; `close` it. Any thread may call any method.
+
+    `read_only_because` is a sentence for the user where `read_only` is true. `on_error` is called
+    with a StoreError in the writer's thread; nothing that was posted is dropped then, and `error`
+    is None again once it got through.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        version: int,
+        writing: tuple[Lock, sqlite3.Connection] | None,
+        read_only_because: str = "",
+    ) -> None:
+        self.path = path
+        self.version = version
+        self.read_only_because = read_only_because
+        self.on_error: Callable[[StoreError], None] = lambda error: None
+        self._writing = writing
+        self._writer: Writer | None = None
+        self._reading = threading.RLock()
+        self._reader: sqlite3.Connection | None = None
+        self._closed = False
+        self._inode = path.stat().st_ino
+        if writing is not None:
+            self._writer = Writer(
+                writing[1], self._explained, self._moved, lambda error: self.on_error(error)
+            )
+            atexit.register(self.close)
+
+    @classmethod
+    def create(cls, path: Path) -> Store:
+        """A new session; raises StoreError where something is already or nothing can be made."""
+        path = Path(path).absolute()
+        if os.path.lexists(path):
+            raise StoreError(
+                f"{path.name} is there already.", "Open it, or choose another name for the new one."
+            )
+        if has_log(path):
+            raise StoreError(
+                f"{path.name}-wal is left over from an earlier session of that name.",
+                "Put that session back beside it, or move the log away.",
+            )
+        try:
+            _make(path)
+        except FileExistsError as error:
+            raise StoreError(f"{path.name} is there already.", "Choose another name.") from error
+        except OSError as error:
+            raise StoreError(
+                f"{path} can't be made: {error.strerror}.",
+                "Choose a folder that is there and that you may write in.",
+            ) from error
+        except sqlite3.Error as error:
+            raise explained(error, path, "made") from error
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False) -> Store:
+        """The session at `path`, brought to the present version after a copy of it was kept.
+
+        Raises SessionLocked where another Loom writes in it, which `read_only` doesn't ask. It
+        opens read-only by itself where the file is newer than this Loom or may not be written.
+        """
+        path = Path(path).resolve()
+        version = identify(path)
+        reason = "It was opened read-only." if read_only else _unwritable(path, version)
+        if reason:
+            return cls(path, version, None, reason)
+        lock = Lock(path)
+        try:
+            return cls(path, VERSION, (lock, _opened(path)))
+        except sqlite3.Error as error:
+            lock.release()
+            raise explained(error, path, "opened") from error
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def read_only(self) -> bool:
+        return self._writer is None
+
+    @property
+    def error(self) -> StoreError | None:
+        """What keeps posted batches from the file at present."""
+        return None if self._writer is None else self._writer.error
+
+    def load(self) -> Loaded:
+        """Everything but spans and pieces, after what is posted was written."""
+        if self._writer is not None:
+            self._writer.flush()
+        return self._read(read_all)
+
+    def span(self, node: int) -> Span | None:
+        """Of the node as posted last; None where no model has read it."""
+        for batch in self._unwritten():
+            for written, span in reversed(batch.nodes):
+                if written.id == node and span is not None:
+                    return span
+        return self._read(lambda connection: read_span(connection, node))
+
+    def pieces(self, model: int, ids: Iterable[int]) -> dict[int, bytes]:
+        """The bytes of those tokens of `model` that are known."""
+        wanted = set(ids)
+        found: dict[int, bytes] = {}
+        for batch in self._unwritten():
+            for owner, token, piece in batch.pieces:
+                if owner == model and token in wanted:
+                    found.setdefault(token, piece)
+        rest = wanted - found.keys()
+        return self._read(lambda connection: read_pieces(connection, model, rest)) | found
+
+    def post(self, batch: Batch) -> None:
+        """Queues one transaction and returns; it is kept until it is in the file.
+
+        Raises ValueError or TypeError for values no file can hold and StoreError where writing is
+        over (closed, read-only).
+        """
+        if self._writer is None:
+            raise StoreError(
+                f"{self.path.name} can't be changed. {self.read_only_because}",
+                "Save a copy and go on in that.",
+            )
+        self._writer.post(Posted(batch, statements(batch)))
+
+    def flush(self) -> None:
+        """Waits until what was posted is on the disk; raises StoreError if it can't be."""
+        if self._writer is not None:
+            self._writer.flush()
+
+    def copy_to(self, path: Path) -> None:
+        """The session as it is now, in a new file; raises StoreError, also where there is one."""
+        if self._writer is not None and self._writer.error is None:
+            self._writer.flush()
+        path = Path(path).absolute()
+        try:
+            self._read(lambda connection: copy(connection, path))
+        except OSError as error:
+            raise StoreError(
+                f"{path} can't be made: {error.strerror or 'it is there already'}.",
+                "Choose another name or folder.",
+            ) from error
+
+    def close(self) -> None:
+        """Leaves a single file; raises StoreError if something posted could not be written.
+
+        Everything is closed and unlocked then all the same. A second call does nothing.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        left, error = 0, None
+        if self._writer is not None:
+            left, error = self._writer.close(), self._writer.error
+        with self._reading:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+        if self._writing is not None:
+            lock, connection = self._writing
+            settle(connection)
+            lock.release()
+        if left:
+            why = str(error).rstrip(".") if error else "writing failed"
+            raise StoreError(f"The last {left} changes are not saved: {why}.", "")
+
+    def _unwritten(self) -> Iterable[Batch]:
+        return () if self._writer is None else self._writer.unwritten()
+
+    def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        with self._reading:
+            if self._closed:
+                raise StoreError("The session is closed.", "Open it again to read it.")
+            try:
+                if self._reader is None:
+                    self._reader = connect(self.path, "ro")
+                return read(self._reader)
+            except sqlite3.Error as error:
+                raise self._unreadable(error) from error
+            except (ValueError, TypeError) as error:
+                raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> StoreError:
+        if self.version > VERSION:
+            return SessionNewer(
+                f"{self.path.name} was written by a later Loom and can't be read by this one.",
+                "Update Loom.",
+            )
+        if isinstance(error, sqlite3.Error):
+            return explained(error, self.path, "read")
+        return damaged(self.path, error)
+
+    def _explained(self, error: Exception) -> StoreError:
+        if isinstance(error, sqlite3.Error):
+            return explained(error, self.path, "written")
+        return StoreError(f"{self.path.name} could not be written: {error}.", "")
+
+    def _moved(self) -> StoreError | None:
+        try:
+            if self.path.stat().st_ino == self._inode:
+                return None
+        except OSError:
+            pass
+        return StoreError(
+            f"{self.path.name} was moved or removed while it is open.",
+            "Put it back, or save a copy under another name; this window still holds everything.",
+        )
+
+
+def _make(path: Path) -> None:
+    """The file appears under its name when it is complete."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.touch(exist_ok=False)
+        connection = connect(temporary, "rw")
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            migrate(connection)
+        finally:
+            connection.close()
+        place_new(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, version: int) -> str:
+    if version > VERSION:
+        return "It was written by a later version of Loom."
+    if not os.access(path, os.W_OK):
+        return "You may not write in the file."
+    if not os.access(path.parent, os.W_OK):
+        return "You may not write in its folder."
+    return ""
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """The writing connection, at the present version."""
+    connection = connect(path, "rw")
+    try:
+        version = version_of(connection)
+        if version < VERSION:
+            copy(connection, _backup_path(path, version))
+            migrate(connection)
+        prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _backup_path(path: Path, version: int) -> Path:
+    stem = f"{path.name}.v{version}"
+    names = (path.with_name(f"{stem}{extra}") for extra in ("", *(f"-{n}" for n in range(2, 1000))))
+    return next(name for name in names if not name.exists())
