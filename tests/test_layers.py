@@ -14,7 +14,9 @@ import loom
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = {"llama_cpp", "safetensors", "tokenizers", "torch", "transformers"}
-LOADED = "import importlib, sys; [importlib.import_module(n) for n in sys.argv[1:]]; print(*sys.modules)"
+LOADED = (
+    "import importlib, sys; [importlib.import_module(n) for n in sys.argv[1:]]; print(*sys.modules)"
+)
 
 
 def modules_under(name: str) -> list[str]:
@@ -88,7 +90,7 @@ def test_the_contracts_are_kept() -> None:
 
 def lint_imports(folder: Path) -> str:
     """Output of import-linter on the `loom` in `folder`, which comes first on the path."""
-    code = "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports_command as c; c()"
+    code = "from importlinter.cli import lint_imports_command as command; command()"
     run = subprocess.run(
         [sys.executable, "-c", code, "--no-cache", "--no-logo"],
         cwd=folder,
