@@ -1,0 +1,244 @@
+"""The child process that holds one engine: `python -m loom.engine.host --model M --options JSON`.
+
+Commands come in and events go out as lines on private file descriptors; whatever a library prints
+goes to stderr. Commands are read by a thread and take effect between steps; the end of the input
+(the parent is gone) ends the process at once. Knows no tree and no session.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from loom.engine import wire
+from loom.engine.api import Engine, EngineError, Event, Failed, Job
+from loom.engine.openjobs import OpenJobs
+
+CREDITS = 32  # lines of events that may be under way before the reader has taken them
+_VOCABULARY_CHUNK = 4096
+_IDLE_STEP = 0.005  # seconds between steps of an engine that waits for something itself
+_FAULTS_IN_A_ROW = 8
+
+Commands = SimpleQueue[wire.Record]
+Send = Callable[[wire.Record], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    commands_in, events_out = _private_pipes()
+    send = _sender(events_out)
+    commands: Commands = SimpleQueue()
+    threading.Thread(target=_read_commands, args=(commands_in, commands), daemon=True).start()
+    engine = _load(options.model, json.loads(options.options), options.backends, send)
+    if engine is None:
+        return 1
+    _Host(engine, commands, send).run()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="loom.engine.host", description="One engine, on pipes.")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--options", default="{}", help="the engine's options, as JSON")
+    parser.add_argument("--backends", type=Path, action="append", default=[], metavar="PATH")
+    return parser
+
+
+def _private_pipes() -> tuple[int, int]:
+    """Moves the protocol off fds 0 and 1, so that nothing printed or read can disturb it."""
+    commands_in, events_out = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return commands_in, events_out
+
+
+def _sender(fd: int) -> Send:
+    lock = threading.Lock()
+
+    def send(record: wire.Record) -> None:
+        data = memoryview(wire.line(record))
+        try:
+            with lock:
+                while data:
+                    data = data[os.write(fd, data) :]
+        except OSError:
+            os._exit(0)
+
+    return send
+
+
+def _read_commands(fd: int, commands: Commands) -> None:
+    lines = wire.Lines()
+    while chunk := os.read(fd, 1 << 16):
+        for record in lines.feed(chunk):
+            commands.put(record)
+    os._exit(0)
+
+
+def _load(
+    model: str, options: Mapping[str, Any], extra: Sequence[Path], send: Send
+) -> Engine | None:
+    """The engine, announced with its vocabulary; None after a `failed` record."""
+    try:
+        return _announced(_loaded(model, options, extra, send), send)
+    except EngineError as error:
+        send({"say": "failed", "error": str(error), "hint": error.hint})
+    except Exception as error:
+        traceback.print_exc()
+        send(
+            {
+                "say": "failed",
+                "error": f"The model {model!r} could not be loaded: {_in_a_line(error)}.",
+                "hint": "The engine's log has the details.",
+            }
+        )
+    return None
+
+
+def _loaded(model: str, options: Mapping[str, Any], extra: Sequence[Path], send: Send) -> Engine:
+    from loom.extensions import load_backend, resolve_model
+
+    model = resolve_model(model)
+    send({"say": "loading", "done": 0, "total": 0, "what": "starting"})
+    backend = load_backend(model, extra=extra, name=options.get("backend"))
+    shown = -1
+
+    def progress(done: int, total: int) -> None:
+        nonlocal shown
+        percent = 100 * done // total if total else 0
+        if percent != shown:
+            shown = percent
+            send({"say": "loading", "done": done, "total": total, "what": "loading"})
+
+    engine: Engine = backend.load(
+        model, {k: v for k, v in options.items() if k != "backend"}, progress
+    )
+    return engine
+
+
+def _announced(engine: Engine, send: Send) -> Engine:
+    capabilities = engine.can()
+    for start in range(0, capabilities.vocabulary, _VOCABULARY_CHUNK):
+        stop = min(start + _VOCABULARY_CHUNK, capabilities.vocabulary)
+        send({"say": "vocabulary", **wire.strings_record(engine.pieces(range(start, stop)))})
+    send({"say": "ready", "capabilities": wire.capabilities_record(capabilities)})
+    return engine
+
+
+def _in_a_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())[:300].rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+class _Host:
+    """The loop: every command that has come, then one step."""
+
+    def __init__(self, engine: Engine, commands: Commands, send: Send) -> None:
+        self._engine = engine
+        self._commands = commands
+        self._send = send
+        self._jobs = OpenJobs()
+        self._credits = CREDITS
+        self._faults = 0
+        self._waiting = False
+
+    def run(self) -> None:
+        while (command := self._next_command()) is None or self._obey(command):
+            if command is None:
+                self._step()
+        with suppress(Exception):
+            self._engine.close()
+
+    def _next_command(self) -> wire.Record | None:
+        if not len(self._jobs) or not self._credits:
+            return self._commands.get()
+        try:
+            return self._commands.get(timeout=_IDLE_STEP if self._waiting else 0)
+        except Empty:
+            return None
+
+    def _obey(self, command: wire.Record) -> bool:
+        """False when it is time to end."""
+        self._waiting = False
+        match command:
+            case {"do": "submit", "job": record}:
+                self._submit(wire.read_job(record))
+            case {"do": "cancel", "job": str(job), "branch": branch}:
+                if job in self._jobs:
+                    self._engine.cancel(job, branch)
+            case {"do": "encode", "id": int(request), "text": str(text), "start": start}:
+                self._encode(request, wire.read_bytes(text), bool(start))
+            case {"do": "credit", "lines": int(lines)}:
+                self._credits += lines
+            case {"do": "close"}:
+                return False
+        return True
+
+    def _submit(self, job: Job) -> None:
+        self._jobs.add(job)
+        try:
+            self._engine.submit(job)
+        except Exception as error:
+            self._tell([self._failure(job.id, error)])
+
+    def _encode(self, request: int, text: bytes, start: bool) -> None:
+        reply: wire.Record = {"say": "encoded", "id": request}
+        try:
+            ids, ends = self._engine.encode(text, start=start)
+            reply |= {"ids": wire.ints_text(ids), "ends": wire.ints_text(ends)}
+        except Exception as error:
+            failed = self._failure("", error)
+            reply |= {"error": failed.error, "hint": failed.hint}
+        self._send(reply)
+
+    def _step(self) -> None:
+        try:
+            events = self._engine.step()
+            self._faults = 0
+        except Exception as error:
+            events = self._after_fault(error)
+        self._waiting = not events
+        self._tell(events)
+
+    def _after_fault(self, error: Exception) -> list[Event]:
+        """A step doesn't say whose fault it was: give up the newest job, and the next if that was
+        not it. An engine that only faults is not worth keeping."""
+        self._faults += 1
+        if self._faults > _FAULTS_IN_A_ROW:
+            raise error
+        job = self._jobs.ids()[-1]
+        with suppress(Exception):
+            self._engine.cancel(job)
+        return [self._failure(job, error)]
+
+    def _failure(self, job: str, error: Exception) -> Failed:
+        if isinstance(error, EngineError):
+            return Failed(job, str(error), error.hint)
+        traceback.print_exc()
+        return Failed(
+            job,
+            f"The engine failed in this job: {_in_a_line(error)}.",
+            "Try again; the engine's log has the details.",
+        )
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        admitted = [wire.event_record(event) for event in events if self._jobs.admit(event)]
+        if admitted:
+            self._credits -= 1
+            self._send({"say": "events", "events": admitted})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

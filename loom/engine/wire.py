@@ -1,0 +1,211 @@
+"""Jobs and events as JSON, one record a line; bytes and columns travel as base64, little-endian.
+
+Knows the engine's dataclasses and nothing of processes. `read_x(x_record(value)) == value` for all.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from loom.core.node import Ending
+from loom.core.recipe import Recipe
+from loom.core.span import TEMPERATURES, Span
+from loom.engine.api import (
+    Capabilities,
+    Ended,
+    Event,
+    Failed,
+    Following,
+    Generate,
+    Grown,
+    Job,
+    Piece,
+    Progress,
+    Score,
+)
+
+Record = dict[str, Any]
+
+_INTEGERS = frozenset({"ids", "ends", "rank", "top_ids"})
+_WIDE = frozenset({"top_ids", "top_logprobs", "top_sampled"})
+
+
+def line(record: Record) -> bytes:
+    """One line, newline included; ASCII only, so no byte in it can be taken for its end."""
+    return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+
+
+class Lines:
+    """Cuts a stream of chunks into records; a record may be as long as it likes."""
+
+    def __init__(self) -> None:
+        self._begun: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> list[Record]:
+        """The records completed by `chunk`. Raises ValueError for a line that isn't one."""
+        *whole, rest = chunk.split(b"\n")
+        if not whole:
+            self._begun.append(rest)
+            return []
+        whole[0] = b"".join([*self._begun, whole[0]])
+        self._begun = [rest] if rest else []
+        return [_record(text) for text in whole]
+
+
+def _record(text: bytes) -> Record:
+    record = json.loads(text)
+    if not isinstance(record, dict):
+        raise ValueError("a line of the engine's protocol is not an object")
+    return record
+
+
+def bytes_text(data: bytes) -> str:
+    return b64encode(data).decode("ascii")
+
+
+def read_bytes(text: str) -> bytes:
+    return b64decode(text)
+
+
+def ints_text(values: Iterable[int]) -> str:
+    """int32 little-endian; raises OverflowError for what doesn't fit."""
+    return bytes_text(np.array(tuple(values), dtype="<i4").tobytes())
+
+
+def read_ints(text: str) -> tuple[int, ...]:
+    return tuple(np.frombuffer(b64decode(text), dtype="<i4").tolist())
+
+
+def strings_record(pieces: Sequence[bytes]) -> Record:
+    """Byte strings as one blob and the offsets of their ends."""
+    ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
+    return {"data": bytes_text(b"".join(pieces)), "ends": ints_text(ends.tolist())}
+
+
+def read_strings(record: Record) -> list[bytes]:
+    data, ends = b64decode(record["data"]), read_ints(record["ends"])
+    return [data[a:b] for a, b in zip((0, *ends), ends, strict=False)]
+
+
+def span_record(span: Span) -> Record:
+    present = [(name, column) for name, column in span.columns() if column is not None]
+    data = b"".join(column.astype(_dtype(name)).tobytes() for name, column in present)
+    return {
+        "tokens": len(span),
+        "top": span.top_ids.shape[1],
+        "without": [name for name, column in span.columns() if column is None],
+        "data": bytes_text(data),
+    }
+
+
+def read_span(record: Record) -> Span:
+    """The arrays are views of one read-only buffer."""
+    data, tokens = b64decode(record["data"]), int(record["tokens"])
+    columns: dict[str, Any] = {}
+    offset = 0
+    for name in Span.__dataclass_fields__:
+        if name in record["without"]:
+            continue
+        shape = _shape(name, tokens, int(record["top"]))
+        count = int(np.prod(shape))
+        columns[name] = np.frombuffer(data, _dtype(name), count, offset).reshape(shape)
+        offset += 4 * count
+    return Span(**columns)
+
+
+def _dtype(name: str) -> str:
+    return "<i4" if name in _INTEGERS else "<f4"
+
+
+def _shape(name: str, tokens: int, top: int) -> tuple[int, ...]:
+    if name in _WIDE:
+        return (tokens, top)
+    return (tokens, len(TEMPERATURES)) if name == "renyi" else (tokens,)
+
+
+def _piece_record(piece: Piece) -> Record:
+    if isinstance(piece, bytes):
+        return {"text": bytes_text(piece)}
+    return {"ids": ints_text(piece)}
+
+
+def _read_piece(record: Record) -> Piece:
+    return read_bytes(record["text"]) if "text" in record else read_ints(record["ids"])
+
+
+def job_record(job: Job) -> Record:
+    record = {"id": job.id, "prefix": [_piece_record(piece) for piece in job.prefix]}
+    if isinstance(job, Generate):
+        return record | {"recipe": job.recipe.to_json(), "seeds": list(job.seeds)}
+    return record | {
+        "text": _piece_record(job.text),
+        "top": job.top,
+        "following": job.following,
+    }
+
+
+def read_job(record: Record) -> Job:
+    """Raises ValueError for a recipe out of range."""
+    prefix = tuple(_read_piece(piece) for piece in record["prefix"])
+    if "seeds" in record:
+        recipe = Recipe.from_json(record["recipe"])
+        return Generate(record["id"], prefix, recipe, tuple(record["seeds"]))
+    text = _read_piece(record["text"])
+    return Score(record["id"], prefix, text, record["top"], record["following"])
+
+
+def event_record(event: Event) -> Record:
+    match event:
+        case Grown(job, branch, text, span):
+            return {
+                "grown": job,
+                "branch": branch,
+                "text": bytes_text(text),
+                "span": span_record(span),
+            }
+        case Ended(job, branch, reason):
+            return {"ended": job, "branch": branch, "reason": reason.value}
+        case Following(job, ids, logprobs, pieces, entropy):
+            return {
+                "following": job,
+                "ids": ints_text(ids),
+                "logprobs": list(logprobs),
+                "pieces": strings_record(pieces),
+                "entropy": entropy,
+            }
+        case Progress(job, done, total):
+            return {"progress": job, "done": done, "total": total}
+        case Failed(job, error, hint):
+            return {"failed": job, "error": error, "hint": hint}
+
+
+def read_event(record: Record) -> Event:
+    """Raises ValueError for a kind of event it doesn't know."""
+    match record:
+        case {"grown": job, "branch": branch, "text": text, "span": span}:
+            return Grown(job, branch, read_bytes(text), read_span(span))
+        case {"ended": job, "branch": branch, "reason": reason}:
+            return Ended(job, branch, Ending(reason))
+        case {"following": job, "ids": ids, "logprobs": p, "pieces": pieces, "entropy": entropy}:
+            strings = tuple(read_strings(pieces))
+            return Following(job, read_ints(ids), tuple(p), strings, entropy)
+        case {"progress": job, "done": done, "total": total}:
+            return Progress(job, done, total)
+        case {"failed": job, "error": error, "hint": hint}:
+            return Failed(job, error, hint)
+        case _:
+            raise ValueError(f"unknown event with the keys {sorted(record)}")
+
+
+def capabilities_record(capabilities: Capabilities) -> Record:
+    return asdict(capabilities)
+
+
+def read_capabilities(record: Record) -> Capabilities:
+    return Capabilities(**record)

@@ -1,0 +1,182 @@
+"""For those who write backends: drive an engine in a loop, and check that it keeps the contract.
+
+    events = drive(engine, Generate("a", (b"Once",), Recipe(), (1, 2)))
+    check_engine(engine)
+
+Needs no process and no test framework; `check_engine` raises ContractBroken with one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from loom.core.node import Ending
+from loom.core.recipe import Recipe, Sampling
+from loom.core.span import Span, joined
+from loom.engine.api import Ended, Engine, Event, Failed, Following, Generate, Grown, Job, Score
+from loom.engine.openjobs import OpenJobs
+
+NASTY = (
+    "The lighthouse keeper  had not spoken.\r\n\tNaïve 日本語 e\u0301 👩\u200d🚀 'tis".encode()
+    + b"\xff\xc3(\x00"
+)
+"""Double spaces, CRLF, a tab, accents, CJK, a combining mark, joined emoji, invalid UTF-8, NUL."""
+
+
+class ContractBroken(AssertionError):
+    """What an engine did that the protocol forbids."""
+
+
+def drive(engine: Engine, *jobs: Job, steps: int = 100_000) -> list[Event]:
+    """Submits the jobs and steps until each is over. Raises ContractBroken if that takes more than
+    `steps` steps, or an event belongs to no open branch."""
+    open_jobs = OpenJobs()
+    for job in jobs:
+        open_jobs.add(job)
+        engine.submit(job)
+    events: list[Event] = []
+    for _ in range(steps):
+        if not len(open_jobs):
+            return events
+        for event in engine.step():
+            if not open_jobs.admit(event):
+                raise ContractBroken(f"{event!r:.200} came for a job or branch that is over")
+            events.append(event)
+    raise ContractBroken(f"jobs {open_jobs.ids()} are not over after {steps} steps")
+
+
+def text_of(events: Sequence[Event], job: str, branch: int = 0) -> bytes:
+    return b"".join(event.text for event in _grown(events, job, branch))
+
+
+def span_in(events: Sequence[Event], job: str, branch: int = 0) -> Span:
+    """All tokens of one branch. Raises ValueError if there are none."""
+    return joined([event.span for event in _grown(events, job, branch)])
+
+
+def ending_of(events: Sequence[Event], job: str, branch: int = 0) -> Ending | None:
+    """None for a job that failed."""
+    ended = [
+        e.reason for e in events if isinstance(e, Ended) and (e.job, e.branch) == (job, branch)
+    ]
+    return ended[0] if ended else None
+
+
+def _grown(events: Sequence[Event], job: str, branch: int) -> list[Grown]:
+    return [e for e in events if isinstance(e, Grown) and (e.job, e.branch) == (job, branch)]
+
+
+def check_engine(engine: Engine, *, tolerance: float = 1e-3) -> None:
+    """Runs small jobs and raises ContractBroken at the first broken promise.
+
+    `tolerance` in nats: how far scored and generated logprobs of the same tokens may lie apart.
+    """
+    _check_bytes(engine)
+    _check_generation(engine, tolerance)
+    _check_branches(engine)
+    _check_cancel(engine)
+    if engine.can().scores:
+        _check_scores(engine)
+    _require(not engine.step(), "an engine with nothing to do answers with no events")
+
+
+def check_span(span: Span, text: bytes, *, drawn: bool) -> None:
+    """That the columns of `span` fit each other and the bytes."""
+    tokens = len(span)
+    for name, column in span.columns():
+        _require(column is None or len(column) == tokens, f"column {name} has {tokens} rows")
+        finite = column is None or name == "top_sampled" or bool(np.isfinite(column).all())
+        _require(finite, f"column {name} is finite")
+    _require(bool((np.diff(span.ends) >= 0).all()), "ends rise")
+    _require(tokens == 0 or int(span.ends[-1]) == len(text), "the last end is the text's length")
+    _require(bool((span.logprob <= 1e-6).all()), "no logprob is above 0")
+    _require(bool((span.entropy >= -1e-5).all()), "no entropy is below 0")
+    _require(bool((span.rank >= 0).all()), "no rank is below 0")
+    falling = np.diff(span.top_logprobs, axis=1) <= 1e-6
+    _require(bool(falling.all()), "alternatives fall")
+    _require((span.mass_above is not None) == drawn, "mass_above is there where text was drawn")
+    _require((span.renyi is not None) == drawn, "renyi is there where text was drawn")
+
+
+def _require(kept: bool, promise: str) -> None:
+    if not kept:
+        raise ContractBroken(f"not kept: {promise}")
+
+
+def _check_bytes(engine: Engine) -> None:
+    for start in (True, False):
+        ids, ends = engine.encode(NASTY, start=start)
+        pieces = engine.pieces(ids)
+        _require(b"".join(pieces) == NASTY, "the bytes of encoded tokens add up to the text")
+        _require(len(ids) == len(ends), "every token has an end")
+        _require(list(ends) == np.cumsum([len(p) for p in pieces]).tolist(), "ends are in bytes")
+    _require(engine.encode(b"", start=False) == ((), ()), "no text has no tokens")
+
+
+def _check_generation(engine: Engine, tolerance: float) -> None:
+    """One branch: the recipe's length, columns that fit, the same again, and the same when scored."""
+    recipe = Recipe(Sampling(temperature=0.8, top_k=40), tokens=12, top=5)
+    job = Generate("generation", (NASTY,), recipe, (7,))
+    events = drive(engine, job)
+    _require(ending_of(events, job.id) is not None, "a Generate ends")
+    if ending_of(events, job.id) is Ending.EOS:
+        return
+    text, span = text_of(events, job.id), span_in(events, job.id)
+    _require(len(span) == 12, "a branch has as many tokens as the recipe asks for")
+    _require(b"".join(engine.pieces(span.ids.tolist())) == text, "events carry their tokens' bytes")
+    check_span(span, text, drawn=True)
+    _require(span.sampled_logprob is not None, "the sampler's columns are there where it differs")
+    if engine.can().reproducible:
+        again = span_in(drive(engine, job), job.id)
+        _require(bool((again.ids == span.ids).all()), "the same seed draws the same tokens")
+    if engine.can().scores:
+        ids = tuple(span.ids.tolist())
+        read = span_in(drive(engine, Score("reread", (NASTY,), ids, top=5)), "reread")
+        apart = float(np.abs(read.logprob - span.logprob).max())
+        _require(
+            apart <= tolerance, f"scored and generated logprobs agree ({apart:.2g} nats apart)"
+        )
+
+
+def _check_branches(engine: Engine) -> None:
+    """A branch doesn't depend on its siblings; greedy has no use for a seed."""
+    recipe = Recipe(tokens=6)
+    events = drive(engine, Generate("many", (b"The ",), recipe, (1, 2, 3)))
+    alone = drive(engine, Generate("alone", (b"The ",), recipe, (2,)))
+    if engine.can().reproducible:
+        same = text_of(events, "many", 1) == text_of(alone, "alone")
+        _require(same, "a branch is the same with and without siblings")
+    greedy = Recipe(Sampling(temperature=0), tokens=6)
+    events = drive(engine, Generate("greedy", (b"The ",), greedy, (1, 2)))
+    same = text_of(events, "greedy", 0) == text_of(events, "greedy", 1)
+    _require(same, "greedy branches are equal")
+
+
+def _check_cancel(engine: Engine) -> None:
+    recipe = Recipe(tokens=10_000)
+    job = Generate("cancelled", (b"The ",), recipe, (1, 2))
+    engine.submit(job)
+    events = list(engine.step())
+    engine.cancel(job.id, 0)
+    engine.cancel(job.id)
+    for _ in range(100):
+        events += engine.step()
+    for branch in (0, 1):
+        _require(ending_of(events, job.id, branch) is not None, "a cancelled branch ends")
+    engine.cancel("never submitted")
+
+
+def _check_scores(engine: Engine) -> None:
+    events = drive(engine, Score("score", (), NASTY, top=3, following=True))
+    _require(not any(isinstance(e, Failed) for e in events), "text from the start can be scored")
+    _require(text_of(events, "score") == NASTY, "the bytes of scored tokens add up to the text")
+    check_span(span_in(events, "score"), NASTY, drawn=False)
+    kinds = [type(e) for e in events if isinstance(e, Following | Ended)]
+    _require(kinds == [Following, Ended], "Following comes once, before Ended")
+    events = drive(engine, Score("next", (b"The",), b"", top=3, following=True))
+    following = next(e for e in events if isinstance(e, Following))
+    _require(len(following.ids) == 3, "Following has as many tokens as were asked for")
+    _require(engine.pieces(following.ids) == following.pieces, "Following carries its bytes")
+    _require(sum(np.exp(following.logprobs)) <= 1 + 1e-5, "probabilities add up to at most 1")
