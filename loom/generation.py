@@ -67,6 +67,7 @@ class Generation:
 
     async def attach(self, model: str, options: Mapping[str, Any]) -> None:
         if self.client is not None:
+            self.cancel(self._growth.nodes())
             await self.client.close()
         self.loop, self._spec = asyncio.get_running_loop(), model
         self._row, self._restarted = None, False
@@ -95,7 +96,8 @@ class Generation:
 
     def speaks_for(self, row: ModelRow) -> bool:
         """Whether the attached engine has the tokens of that model."""
-        return self._row is not None and row.fingerprint == self._row.fingerprint
+        mine = self._row is not None and row.fingerprint == self._row.fingerprint
+        return mine and len(self.vocabulary) > 0
 
     @property
     def vocabulary(self) -> Sequence[bytes]:
@@ -387,7 +389,8 @@ class Generation:
         for node in self._growth.nodes():
             buffer = self._growth.of(node)
             assert buffer is not None
-            self._failures[node] = error
+            if buffer.job not in self._reading:
+                self._failures[node] = error
             self._seal(buffer, Ending.CRASH)
         for future, _ in self._asked.values():
             if not future.done():

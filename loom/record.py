@@ -13,7 +13,7 @@ from pathlib import Path
 
 from loom.core import text as texts
 from loom.core.display import Display, Segment
-from loom.core.marks import Kind, Mark, Marks
+from loom.core.marks import Kind, Mark, Marks, is_hidden
 from loom.core.node import ROOT, Author, Node, Place, place_hash
 from loom.core.recipe import Recipe
 from loom.core.span import Span
@@ -127,7 +127,7 @@ class Record:
         return None if number is None else self._models[number]
 
     def is_hidden(self, node: int) -> bool:
-        return self.marks.is_hidden(self.tree, node)
+        return is_hidden(self.tree, self.marks, node)
 
     def is_visited(self, node: int) -> bool:
         return self.marks.get(Mark(node, 0, Kind.VISITED)) is not None

@@ -99,7 +99,8 @@ class Session(Record):
         """The bytes of a token of the model that read `node`; b"" if they were never recorded."""
         row = self.model_of(node)
         if row is not None and self._generation.speaks_for(row):
-            return self._generation.vocabulary[token_id]
+            vocabulary = self._generation.vocabulary
+            return vocabulary[token_id] if 0 <= token_id < len(vocabulary) else b""
         return super().piece(node, token_id)
 
     def growing(self) -> tuple[int, ...]:
@@ -183,7 +184,8 @@ class Session(Record):
             self.go(Place(node, token.end))
             return node
         text = self.piece(node, token_id)
-        return self._take(place, text, span.alternative(index, found[0], len(text)))
+        taken = span.alternative(index, found[0], len(text))
+        return self._take(place, text, taken, self.model_of(node), {})
 
     def take_next(self, following: Following, token_id: int, place: Place | None = None) -> int:
         """Go on with one token of the next-token distribution at `place`."""
@@ -191,10 +193,19 @@ class Session(Record):
             raise ValueError(f"Token {token_id} is not among the tokens shown.")
         rank = following.ids.index(token_id)
         text = following.pieces[rank]
-        return self._take(place or self.place, text, following.span(rank))
+        pieces = dict(zip(following.ids, following.pieces, strict=True))
+        row = self._generation.model_row()
+        return self._take(place or self.place, text, following.span(rank), row, pieces)
 
-    def _take(self, place: Place, text: bytes, span: Span) -> int:
-        row = self._generation.model_row() or self.model_of(place.node)
+    def _take(
+        self,
+        place: Place,
+        text: bytes,
+        span: Span,
+        row: ModelRow | None,
+        pieces: Mapping[int, bytes],
+    ) -> int:
+        """A branch of one token that the writer chose, or the one that is there already."""
         for child in self.tree.children(place.node):
             node = self.tree[child]
             taken = node.at == place.at and node.author is Author.WRITER and node.text == text
@@ -206,6 +217,8 @@ class Session(Record):
             token_count=1,
             model=row.id if row else None,
         )
+        if row is not None:
+            self._post(Batch(pieces=tuple((row.id, i, piece) for i, piece in pieces.items())))
         return self._add_written("take", node, span)
 
     def _add_written(self, kind: str, node: Node, span: Span | None) -> int:
@@ -235,19 +248,22 @@ class Session(Record):
         """
         if segment.node == ROOT:
             raise ValueError("The start of the tree can't be hidden.")
-        seen = set(self._visible_below(segment))
-        refuge = self._refuge(segment)
-        starts = (
-            [(twin.node, 0) for twin in self.display.twins(segment)]
-            if segment.start == 0
-            else [(segment.node, segment.start)]
-        )
-        marks = tuple((Mark(node, start, Kind.HIDDEN), None, "hidden") for node, start in starts)
+        twins = self.display.twins(segment)
+        seen = {node for twin in twins for node in self._visible_below(twin)}
+        moved = (self.place, self._refuge(twins[0])) if self._is_within(twins) else None
+        marks = tuple((Mark(t.node, t.start, Kind.HIDDEN), None, "hidden") for t in twins)
         self._generation.cancel([node for node in self.growing() if node in seen])
-        inside = {stretch.node for stretch in self.tree.stretches(self.place)} & seen
-        moved = (self.place, refuge) if inside else None
         self._commit(Operation("hide", marks=marks, moved=moved))
         return len(seen)
+
+    def _is_within(self, segments: Iterable[Segment]) -> bool:
+        """Whether the writer is in one of `segments` or after it."""
+        starts = {segment.node: segment.start for segment in segments}
+        return any(
+            stop > starts[node] or (stop, node) == (0, self.place.node)
+            for node, stop in self.tree.stretches(self.place)
+            if node in starts
+        )
 
     def mark(self, mark: Mark, value: str | None) -> None:
         """Set or (None) remove a bookmark, fold, tag or note."""

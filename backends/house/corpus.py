@@ -35,7 +35,7 @@ class Work:
 
 @dataclass(slots=True)
 class Corpus:
-    """Works by source, with the byline ids that go before (`name\\n\\n`) and after (`\\n\\n— name\\n`)."""
+    """Works by source; byline ids before a passage (`name\\n\\n`) and after (`\\n\\n— name\\n`)."""
 
     works: list[Work]
     bylines: dict[str, list[int]]

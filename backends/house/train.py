@@ -6,7 +6,7 @@
 
 `run` is the constant phase at window 384. `finish` copies its state, spends a further fifth of all
 tokens at window 1,024 with the rate falling to 2 %, and exports; the constant phase can then go on.
-Matrices learn by Muon (Jordan 2024), embeddings and norms by AdamW. Nothing here is imported by Loom.
+Matrices learn by Muon (Jordan 2024), embeddings and norms by AdamW. Loom imports nothing of this.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def make_model(window: int) -> LlamaForCausalLM:
 class Muon(torch.optim.Optimizer):
     """Momentum, orthogonalised by Newton-Schulz in float32, same shapes in one batch.
 
-    `torch.optim.Muon` does this in bfloat16, about 40 times slower on a CPU without such instructions.
+    `torch.optim.Muon` does this in bfloat16: 40 times slower on a CPU without such instructions.
     """
 
     def __init__(self, params: list[torch.nn.Parameter], lr: float, momentum: float = 0.95):
@@ -224,7 +224,7 @@ def constant(run: Run) -> float:
 
 
 def export(run: Run, out: Path, window: int) -> None:
-    """float16 safetensors, configuration and loss curve, as `LlamaForCausalLM.from_pretrained` reads."""
+    """float16 safetensors, configuration and loss curve, for `LlamaForCausalLM.from_pretrained`."""
     model = make_model(window)
     model.load_state_dict(run.model.state_dict())
     model.config.use_cache = True
