@@ -54,8 +54,8 @@ _CLASSES = {
     "noun": "house door light lamp water river road night morning window hand voice sea wind room "
     "garden table letter stone tree bird mother child town story name boat fire year thing eye "
     "floor street silence salt word",
-    "verb": "was had said looked turned came went stood walked thought knew heard saw opened waited "
-    "left held began carried remembered",
+    "verb": "was had said looked turned came went stood walked thought knew heard saw opened "
+    "waited left held began carried remembered",
     "base": "go see know come stay speak sleep listen believe follow",
     "modal": "would could did must",
     "prep": "of in on at to from with under over through toward before after behind",
@@ -96,8 +96,8 @@ def accepts(model: str) -> bool:
 
 
 def load(model: str, options: Mapping[str, Any], progress: Callable[[int, int], None]) -> Engine:
-    """Options: `delay` (seconds a step). For tests: `die_after` and `hang_after` (steps), `fail_job`
-    (the number of the job, from 1, that answers Failed)."""
+    """Options: `delay` (seconds a step). For tests: `die_after` and `hang_after` (steps),
+    `fail_job` (the number of the job, from 1, that answers Failed)."""
     progress(1, 1)
     return Echo(options)
 
@@ -362,17 +362,16 @@ class Echo:
             self._drop_if_over(job)
 
     def step(self) -> Sequence[Event]:
+        for queued in list(self._queued):
+            self._begin(queued)
         if self._answers:
             answers, self._answers = self._answers, []
             return answers
-        job = next(iter(self._begun | self._queued), None)
+        job = next(iter(self._begun), None)
         if job is None:
             return []
         self._count_step()
-        self._begin(job)
-        if job not in self._begun:
-            return self.step()
-        self._begun[job] = work = self._begun.pop(job)
+        self._begun[job] = work = self._begun.pop(job)  # to the end of the line
         events = work.step()
         self._drop_if_over(job)
         return events

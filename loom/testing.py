@@ -116,7 +116,7 @@ def _check_bytes(engine: Engine) -> None:
 
 
 def _check_generation(engine: Engine, tolerance: float) -> None:
-    """One branch: the recipe's length, columns that fit, the same again, and the same when scored."""
+    """One branch: its length, columns that fit, the same again, and the same when scored."""
     recipe = Recipe(Sampling(temperature=0.8, top_k=40), tokens=12, top=5)
     job = Generate("generation", (NASTY,), recipe, (7,))
     events = drive(engine, job)

@@ -6,6 +6,7 @@ exactly once whatever races.
 
 from __future__ import annotations
 
+from loom.core.node import Ending
 from loom.engine.api import Ended, Event, Failed, Following, Generate, Grown, Job
 
 _FOLLOWING = -1  # stands among the branches for the distribution that a Score still owes
@@ -31,9 +32,11 @@ class OpenJobs:
 
     def add(self, job: Job) -> None:
         if isinstance(job, Generate):
-            self._open[job.id] = set(range(len(job.seeds)))
+            branches = set(range(len(job.seeds)))
         else:
-            self._open[job.id] = {0, _FOLLOWING} if job.following else {0}
+            branches = {0, _FOLLOWING} if job.following else {0}
+        if branches:
+            self._open[job.id] = branches
 
     def admit(self, event: Event) -> bool:
         """Whether the event belongs to something open; closes what it ends."""
@@ -50,7 +53,7 @@ class OpenJobs:
             if branch not in branches:
                 return False
             branches.discard(branch)
-            if isinstance(event, Ended) and event.reason in {"cancel", "crash"}:
+            if isinstance(event, Ended) and event.reason is Ending.CANCEL:
                 branches.discard(_FOLLOWING)
         if not branches:
             del self._open[event.job]
