@@ -16,7 +16,7 @@ elapsed() {
 tick_in_terminal() {
     while sleep 1 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
         width=$(($(stty size </dev/tty 2>/dev/null | cut -d' ' -f2 | grep . || echo 80) - ${#what} - 18))
-        now=$(tail -c 400 "$log" | tr '\r' '\n' | grep . | tail -n 1 | tr -cd '[:print:]')
+        now=$(tail -c 400 "$log" | tr '\r' '\n' | grep -v '^WARNING' | grep . | tail -n 1 | tr -cd '[:print:]')
         [ "$width" -gt 0 ] || now=''
         printf '\r\033[Kloom: %s … %s  %.*s' "$what" "$(elapsed)" "$width" "$now"
     done
