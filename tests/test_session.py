@@ -245,9 +245,10 @@ async def test_an_alternative_becomes_a_branch_and_the_old_one_stays(session: Se
     start = span[index].start
     assert session.tree[taken].at == start
     assert session.tree[taken].text == session.piece(node, other)
-    assert session.path_text() == OPENING + (
-        session.tree[node].text[:start] + session.tree[taken].text
-    ).decode()
+    assert (
+        session.path_text()
+        == OPENING + (session.tree[node].text[:start] + session.tree[taken].text).decode()
+    )
     assert not session.is_hidden(node)
     kept = session.span(taken)
     assert kept is not None and kept.ids.tolist() == [other]

@@ -1,0 +1,173 @@
+"""The house model's corpus, trainer, baselines and report, on a corpus of a few kilobytes."""
+
+from __future__ import annotations
+
+import importlib
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+HOUSE = Path(__file__).parents[3] / "backends" / "house"
+MODULES = ("corpus", "train", "baselines", "report", "evaluate")
+WORDS = {
+    "sea": ["the", "grey", "tide", "rolled", "over", "shingle", "and", "kelp", "gulls", "cried"],
+    "law": ["whereas", "the", "party", "of", "the", "first", "part", "shall", "Indemnify", "said"],
+}
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[dict[str, ModuleType]]:
+    sys.path.insert(0, str(HOUSE))
+    yield {name: importlib.import_module(name) for name in MODULES}
+    sys.path.remove(str(HOUSE))
+    for name in MODULES:
+        sys.modules.pop(name, None)
+
+
+def prose(source: str, size: int, seed: int) -> str:
+    draw = random.Random(seed)
+    sentences = []
+    while sum(map(len, sentences)) < size:
+        words = draw.choices(WORDS[source], k=draw.randint(4, 12))
+        ending = draw.choice([". ", "! ", ".\n\n"])
+        sentences.append(" ".join(words).capitalize() + ending)
+    return "".join(sentences).strip()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("train")
+    sizes = {"sea": (9000, 8000, 2500), "law": (9000, 8500)}
+    for source, works in sizes.items():
+        (folder / source).mkdir()
+        for number, size in enumerate(works):
+            text = prose(source, size, number)
+            (folder / source / f"work{number}.txt").write_text(text, encoding="utf-8")
+    names = "source\tbyline\nsea\tA Sailor\nlaw\tA Lawyer\n"
+    (folder / "names.tsv").write_text(names, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(
+    house: dict[str, ModuleType], data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder with a tokenizer, made with a small vocabulary and tiny shapes from here on."""
+    train = house["train"]
+    train.VOCABULARY = 320
+    train.SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    train.INTERMEDIATE = 48
+    train.WINDOW, train.LONG_WINDOW, train.TOKENS_PER_STEP = 64, 96, 192
+    out: Path = tmp_path_factory.mktemp("model")
+    train.train_tokenizer(data, out)
+    return out
+
+
+def corpus_of(house: dict[str, ModuleType], data: Path, trained: Path) -> object:
+    tokenizer = house["train"].Tokenizer.from_file(str(trained / "tokenizer.json"))
+    return house["corpus"].read_corpus(data, data / "names.tsv", tokenizer, trained / "ids")
+
+
+def test_the_smallest_work_is_kept_apart_where_it_is_at_most_a_third(
+    house: dict[str, ModuleType], data: Path
+) -> None:
+    apart = house["corpus"].kept_apart(data)
+    assert [p.relative_to(data).as_posix() for p in apart] == ["sea/work2.txt"]
+    seen = [path for _, path in house["corpus"].texts(data, apart)]
+    assert len(seen) == 4 and not set(apart) & set(seen)
+
+
+def test_windows_start_with_the_end_of_text_and_have_the_shares_of_their_kinds(
+    house: dict[str, ModuleType], data: Path, trained: Path
+) -> None:
+    corpus = corpus_of(house, data, trained)
+    tokenizer = house["train"].Tokenizer.from_file(str(trained / "tokenizer.json"))
+    rng = np.random.default_rng(5)
+    drawn = [corpus.draw_window(rng, 160) for _ in range(600)]  # type: ignore[attr-defined]
+    assert all(len(window) == 160 and window[0] == 0 for window in drawn)
+    texts = [tokenizer.decode(window, skip_special_tokens=True) for window in drawn]
+    bylined = sum(text.startswith(("A Sailor\n\n", "A Lawyer\n\n")) for text in texts)
+    attributed = sum("\n\n— A " in text for text in texts)
+    assert bylined / 600 == pytest.approx(0.5, abs=0.07)
+    assert attributed / 600 == pytest.approx(0.22, abs=0.07)
+
+
+def test_training_resumes_where_it_stopped_and_exports_a_llama(
+    house: dict[str, ModuleType], data: Path, trained: Path, tmp_path: Path
+) -> None:
+    train = house["train"]
+    corpus = corpus_of(house, data, trained)
+    threads = train.Threads(1)
+    runs = {}
+    for name, stops in (("whole", [6]), ("halves", [3, 6])):
+        for stop in stops:
+            run = train.Run(96, 1)
+            file = tmp_path / f"{name}.pt"
+            if file.exists():
+                run.load(file)
+            until = stop * train.TOKENS_PER_STEP
+            train.train(run, corpus, until, 64, train.constant, file, threads)
+        runs[name] = run
+    for key, tensor in runs["whole"].model.state_dict().items():
+        assert torch.equal(tensor, runs["halves"].model.state_dict()[key]), key
+    train.export(runs["whole"], trained, 96)
+    model = AutoModelForCausalLM.from_pretrained(trained, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(trained)
+    assert model.config.architectures == ["LlamaForCausalLM"]
+    assert model.config.max_position_embeddings == 96
+    ids = tokenizer("The grey tide  rolled — 雪", return_tensors="pt").input_ids
+    assert tokenizer.decode(ids[0]) == "The grey tide  rolled — 雪"
+    assert torch.isfinite(model(ids).logits).all()
+
+
+def test_orthogonalised_matrices_have_singular_values_near_one(
+    house: dict[str, ModuleType],
+) -> None:
+    torch.manual_seed(0)
+    for shape in ((3, 8, 24), (3, 24, 8)):
+        made = house["train"].orthogonalised(torch.randn(shape))
+        values = torch.linalg.svdvals(made)
+        assert values.min() > 0.5 and values.max() < 1.4
+
+
+def test_the_character_model_is_a_distribution_and_learns(house: dict[str, ModuleType]) -> None:
+    model = house["baselines"].CharacterModel(prose("sea", 6000, 1).encode())
+    alike, foreign = prose("sea", 500, 9).encode(), prose("law", 500, 9).encode()
+    assert model.bits(alike) / len(alike) < model.bits(foreign) / len(foreign)
+    context = b"tide"
+    each = [model.bits(context + bytes([b])) - model.bits(context) for b in range(256)]
+    assert sum(2.0**-bits for bits in each) == pytest.approx(1, abs=1e-6)
+
+
+def test_naive_bayes_tells_the_sources_apart(house: dict[str, ModuleType]) -> None:
+    bayes = house["baselines"].NaiveBayes({s: prose(s, 4000, 1).encode() for s in WORDS})
+    for place, source in enumerate(WORDS):
+        assert int(bayes.scores(prose(source, 300, 7).encode()).argmax()) == place
+
+
+def test_the_reader_agrees_with_a_plain_forward_pass(
+    house: dict[str, ModuleType], trained: Path
+) -> None:
+    reader = house["evaluate"].Reader(trained)
+    short, long = [0, 5, 9, 30, 31], [0, 7, 8, 9, 10, 11, 12]
+    found = reader.logprobs([short, long], 3)
+    for row, ids in zip(found, (short, long), strict=True):
+        with torch.inference_mode():
+            logits = reader.model(torch.tensor([ids])).logits[0, -4:-1]
+        expected = torch.log_softmax(logits, -1).gather(1, torch.tensor(ids[-3:])[:, None])
+        np.testing.assert_allclose(row, expected[:, 0].numpy(), atol=1e-5)
+
+
+def test_the_rank_counts_better_sources(house: dict[str, ModuleType]) -> None:
+    scores = np.array([-3.0, -1.0, -2.0])
+    ranks = [house["evaluate"].rank_of(s, scores, ["a", "b", "c"]) for s in "abc"]
+    assert ranks == [2, 0, 1]
+    shares = house["evaluate"].shares([0, 0, 1, 5])
+    assert (shares["top1"], shares["top3"], shares["passages"]) == (0.5, 0.75, 4)
