@@ -59,7 +59,7 @@ class Config:
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def recipe_with(self, preset: str) -> Recipe:
-        """The default recipe with another preset's sampling. Raises ConfigError if there is none."""
+        """The default recipe with the sampling of `preset`; raises ConfigError if there is none."""
         known = {**PRESETS, **self.presets}
         if preset not in known:
             raise ConfigError(f"There is no preset {preset!r}.", _among(preset, known))

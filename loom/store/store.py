@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import atexit
 import os
-import secrets
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -27,10 +27,11 @@ from loom.store.errors import (
     damaged,
     explained,
 )
-from loom.store.file import connect, copy, has_log, identify, place_new, prepare, settle
+from loom.store.file import copy, has_log, identify, settle
 from loom.store.lock import Lock
+from loom.store.opening import for_reading, for_writing, make, unwritable
 from loom.store.rows import read_all, read_pieces, read_span, statements
-from loom.store.schema import VERSION, migrate, version_of
+from loom.store.schema import VERSION
 from loom.store.writer import Posted, Writer
 
 __all__ = [
@@ -79,28 +80,26 @@ class Store:
             self._writer = Writer(
                 writing[1], self._explained, self._moved, lambda error: self.on_error(error)
             )
-            atexit.register(self.close)
+            atexit.register(self._close_at_exit)
 
     @classmethod
     def create(cls, path: Path) -> Store:
         """A new session; raises StoreError where something is already or nothing can be made."""
         path = Path(path).absolute()
         if os.path.lexists(path):
-            raise StoreError(
-                f"{path.name} is there already.", "Open it, or choose another name for the new one."
-            )
+            raise _taken(path)
         if has_log(path):
             raise StoreError(
                 f"{path.name}-wal is left over from an earlier session of that name.",
                 "Put that session back beside it, or move the log away.",
             )
         try:
-            _make(path)
+            make(path)
         except FileExistsError as error:
-            raise StoreError(f"{path.name} is there already.", "Choose another name.") from error
-        except OSError as error:
+            raise _taken(path) from error
+        except (OSError, ValueError) as error:
             raise StoreError(
-                f"{path} can't be made: {error.strerror}.",
+                f"{path} can't be made: {_reason(error)}.",
                 "Choose a folder that is there and that you may write in.",
             ) from error
         except sqlite3.Error as error:
@@ -114,20 +113,31 @@ class Store:
         Raises SessionLocked where another Loom writes in it, which `read_only` doesn't ask. It
         opens read-only by itself where the file is newer than this Loom or may not be written.
         """
-        path = Path(path).resolve()
-        version = identify(path)
-        reason = "It was opened read-only." if read_only else _unwritable(path, version)
+        try:
+            path = Path(path).resolve()
+            version = identify(path)
+            reason = "It was opened read-only." if read_only else unwritable(path, version)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise StoreError(f"{path} can't be opened: {_reason(error)}.", "") from error
         if reason:
             return cls(path, version, None, reason)
+        return cls._locked(path)
+
+    @classmethod
+    def _locked(cls, path: Path) -> Store:
         lock = Lock(path)
         try:
-            return cls(path, VERSION, (lock, _opened(path)))
+            return cls(path, VERSION, (lock, for_writing(path)))
+        except SessionNewer:
+            lock.release()
+            return cls(path, VERSION + 1, None, unwritable(path, VERSION + 1))
         except sqlite3.Error as error:
             lock.release()
             raise explained(error, path, "opened") from error
-        except BaseException:
+        except OSError as error:
             lock.release()
-            raise
+            why = f"{path.name} can't be brought up to date: {_reason(error)}."
+            raise StoreError(why, "Make room and allow writing in its folder.") from error
 
     @property
     def read_only(self) -> bool:
@@ -190,8 +200,7 @@ class Store:
             self._read(lambda connection: copy(connection, path))
         except OSError as error:
             raise StoreError(
-                f"{path} can't be made: {error.strerror or 'it is there already'}.",
-                "Choose another name or folder.",
+                f"{path} can't be made: {_reason(error)}.", "Choose another name or folder."
             ) from error
 
     def close(self) -> None:
@@ -202,7 +211,7 @@ class Store:
         if self._closed:
             return
         self._closed = True
-        atexit.unregister(self.close)
+        atexit.unregister(self._close_at_exit)
         left, error = 0, None
         if self._writer is not None:
             left, error = self._writer.close(), self._writer.error
@@ -216,7 +225,14 @@ class Store:
             lock.release()
         if left:
             why = str(error).rstrip(".") if error else "writing failed"
-            raise StoreError(f"The last {left} changes are not saved: {why}.", "")
+            lost = "The last change is" if left == 1 else f"The last {left} changes are"
+            raise StoreError(f"{lost} not saved: {why}.", error.hint if error else "")
+
+    def _close_at_exit(self) -> None:
+        try:
+            self.close()
+        except StoreError as error:
+            print(error, file=sys.stderr)
 
     def _unwritten(self) -> Iterable[Batch]:
         return () if self._writer is None else self._writer.unwritten()
@@ -227,11 +243,9 @@ class Store:
                 raise StoreError("The session is closed.", "Open it again to read it.")
             try:
                 if self._reader is None:
-                    self._reader = connect(self.path, "ro")
+                    self._reader = for_reading(self.path)
                 return read(self._reader)
-            except sqlite3.Error as error:
-                raise self._unreadable(error) from error
-            except (ValueError, TypeError) as error:
+            except (sqlite3.Error, ValueError, TypeError) as error:
                 raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> StoreError:
@@ -261,48 +275,11 @@ class Store:
         )
 
 
-def _make(path: Path) -> None:
-    """The file appears under its name when it is complete."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.touch(exist_ok=False)
-        connection = connect(temporary, "rw")
-        try:
-            connection.execute("PRAGMA synchronous = FULL")
-            migrate(connection)
-        finally:
-            connection.close()
-        place_new(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _taken(path: Path) -> StoreError:
+    return StoreError(f"{path.name} is there already.", "Open it, or choose another name.")
 
 
-def _unwritable(path: Path, version: int) -> str:
-    if version > VERSION:
-        return "It was written by a later version of Loom."
-    if not os.access(path, os.W_OK):
-        return "You may not write in the file."
-    if not os.access(path.parent, os.W_OK):
-        return "You may not write in its folder."
-    return ""
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    """The writing connection, at the present version."""
-    connection = connect(path, "rw")
-    try:
-        version = version_of(connection)
-        if version < VERSION:
-            copy(connection, _backup_path(path, version))
-            migrate(connection)
-        prepare(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _backup_path(path: Path, version: int) -> Path:
-    stem = f"{path.name}.v{version}"
-    names = (path.with_name(f"{stem}{extra}") for extra in ("", *(f"-{n}" for n in range(2, 1000))))
-    return next(name for name in names if not name.exists())
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileExistsError):
+        return "it is there already"
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,117 @@
+"""How a session file is made, opened and brought to the present version."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from loom.store import schema
+from loom.store.errors import SessionNewer
+from loom.store.file import connect, copy, has_log, place_new, prepare
+from loom.store.schema import Migration, migrate, version_of
+
+
+def make(path: Path) -> None:
+    """An empty session, which appears under its name when it is complete.
+
+    Raises FileExistsError, OSError, sqlite3.Error.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.touch(exist_ok=False)
+        with closing(connect(temporary, "rw")) as connection:
+            migrate(connection, schema.MIGRATIONS)
+        place_new(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, version: int) -> str:
+    """Why the file can only be read, as a sentence; "" where nothing speaks against writing."""
+    if version > len(schema.MIGRATIONS):
+        return "It was written by a later version of Loom."
+    if not os.access(path, os.W_OK):
+        return "You may not write in the file."
+    if not os.access(path.parent, os.W_OK):
+        return "You may not write in its folder."
+    return ""
+
+
+def for_writing(path: Path) -> sqlite3.Connection:
+    """The writing connection, at the present version; raises SessionNewer, sqlite3.Error."""
+    migrations = schema.MIGRATIONS
+    connection = connect(path, "rw")
+    try:
+        version = version_of(connection)  # the log may know of a later one than the file
+        if version > len(migrations):
+            raise SessionNewer(f"{path.name} was written by a later Loom.", "Update Loom.")
+        if version < len(migrations):
+            _migrated(connection, path, version, migrations)
+        prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrated(
+    connection: sqlite3.Connection, path: Path, version: int, migrations: Sequence[Migration]
+) -> None:
+    backup = _backup_path(path, version)
+    copy(connection, backup)
+    try:
+        migrate(connection, migrations)
+    except Exception:
+        if version_of(connection) == version:  # the file is what it was
+            backup.unlink()
+        raise
+
+
+def _backup_path(path: Path, version: int) -> Path:
+    stem = f"{path.name}.v{version}"
+    names = (path.with_name(f"{stem}{more}") for more in ("", *(f"-{n}" for n in range(2, 1000))))
+    return next(name for name in names if not name.exists())
+
+
+def for_reading(path: Path) -> sqlite3.Connection:
+    """A connection that can't write the file; an earlier version is made the present in memory."""
+    connection = _readable(path)
+    if version_of(connection) >= len(schema.MIGRATIONS):
+        return connection
+    memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    with closing(connection):
+        connection.backup(memory)
+    migrate(memory, schema.MIGRATIONS)
+    return memory
+
+
+def _readable(path: Path) -> sqlite3.Connection:
+    connection = connect(path, "ro")
+    try:
+        version_of(connection)
+    except sqlite3.OperationalError:
+        connection.close()
+        if not has_log(path):
+            raise
+        return _aside(path)
+    return connection
+
+
+def _aside(path: Path) -> sqlite3.Connection:
+    """Of a killed Loom's file and log in a folder where SQLite may not put the index it needs.
+
+    Reading the file itself is harmless here: where SQLite can't open it, it holds no locks on it.
+    """
+    with tempfile.TemporaryDirectory(prefix="loom-") as folder:
+        copied = Path(folder, path.name)
+        for suffix in ("", "-wal"):
+            shutil.copyfile(f"{path}{suffix}", f"{copied}{suffix}")
+        connection = connect(copied, "ro")
+        version_of(connection)  # opens the log too; both live on without their names
+        return connection
