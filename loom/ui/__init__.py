@@ -1,0 +1,1 @@
+"""The screen: Textual lives only here. Widgets hold no truth: they read and send messages."""

@@ -1,0 +1,101 @@
+"""The terminal program: shows a session, starts its engine behind the first frame, closes both.
+
+Knows no model and no file; everything that happens goes through the Session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from functools import partial
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from loom.config import Config
+from loom.engine.api import EngineError
+from loom.extensions import resolve_model
+from loom.session import Session
+from loom.store.errors import StoreError
+from loom.ui.bindings import COMMANDS, Command
+from loom.ui.screens.main import MainScreen
+
+CLOSING = 5.0  # seconds the session may take to close before the program leaves anyway
+THEME = "flexoki"
+
+
+class LoomApp(App[None]):
+    """`model` is a name or folder as on the command line; None leaves it to the settings."""
+
+    CSS_PATH = "loom.tcss"
+    TITLE = "Loom"
+
+    def __init__(self, session: Session, config: Config, model: str | None = None) -> None:
+        super().__init__()
+        self.session, self.config = session, config
+        self._model = model
+        self._closed = False
+        self.main = MainScreen(session)
+
+    def get_default_screen(self) -> Screen[None]:
+        return self.main
+
+    def on_mount(self) -> None:
+        self.theme = THEME
+        if self.config.keys:
+            self.set_keymap({name: ",".join(keys) for name, keys in self.config.keys.items()})
+        self.main.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """After the first frame: the editor or the page, and the engine."""
+        self.main.begin()
+        self.run_worker(self._start_engine(), name="attach", exit_on_error=False)
+
+    async def _start_engine(self) -> None:
+        try:
+            model = resolve_model(self._model or self.config.model)
+            await self.session.attach(model, self.config.engine)
+        except EngineError as error:
+            self.main.complain(error)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every command of the table of keys that is possible now, and the choice of theme."""
+        for command in COMMANDS:
+            yield from self._palette_entries(command)
+        yield SystemCommand("Theme", "Choose other colours.", self.action_change_theme)
+
+    def _palette_entries(self, command: Command) -> Iterable[SystemCommand]:
+        method = command.action.partition("(")[0]
+        if command.action == "palette" or not self.main.check_action(method, ()):
+            return
+        for number, key in enumerate(command.keys if command.each else command.keys[:1], start=1):
+            title = f"{command.title} {number}" if command.each else command.title
+            keys = key if command.each else command.shown
+            action = command.action_for(number)
+            run = partial(self.run_action, action, self.main)
+            yield SystemCommand(f"{title}  ({keys})", command.help, run)
+
+    async def action_quit(self) -> None:
+        await self.close_session()
+        self.exit()
+
+    async def on_unmount(self) -> None:
+        await self.close_session()
+
+    async def close_session(self) -> None:
+        """Keep the draft, close the session; leaving never waits for long."""
+        if self._closed:
+            return
+        self._closed = True
+        self._keep_draft()
+        try:
+            await asyncio.wait_for(self.session.close(), CLOSING)
+        except TimeoutError:
+            self.log.error("The session took too long to close.")
+        except StoreError as error:
+            self._exit_renderables.append(f"{error} {error.hint}".strip())
+
+    def _keep_draft(self) -> None:
+        editor = self.main.editor if self.main.is_mounted else None
+        if editor is not None and editor.job is not None and not self.session.read_only:
+            self.session.save_draft(editor.text or None, editor.job.place)

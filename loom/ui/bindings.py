@@ -1,0 +1,231 @@
+"""The one table of keys: footer, help, palette and keymaps are all made from it.
+
+Knows names of actions, not what they do; the main screen has a method for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from textual.binding import Binding
+
+
+class Where(StrEnum):
+    """Which part of the screen has to have the keyboard."""
+
+    PAGE = "anywhere but the editor"
+    TEXT = "in the text"
+    EDITOR = "in the editor"
+
+
+class Group(StrEnum):
+    """Headings of the help."""
+
+    GROW = "grow"
+    TAKE = "take"
+    GO = "go"
+    CURSOR = "in the text"
+    WRITE = "write"
+    EDITOR = "in the editor"
+    ARRANGE = "arrange"
+    SEE = "see"
+    PROGRAM = "program"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What can be done, and by which keys (Textual's names).
+
+    `action` is the main screen's method without `action_`, with its arguments. `each` appends the
+    key's ordinal, so nine keys can be one command. `footer` is the label there, "" keeps it out;
+    `written` replaces the list of keys in the help.
+    """
+
+    action: str
+    keys: tuple[str, ...]
+    title: str
+    help: str
+    group: Group
+    where: Where = Where.PAGE
+    footer: str = ""
+    written: str = ""
+    each: bool = False
+
+    @property
+    def name(self) -> str:
+        """What a keymap calls it."""
+        return self.title.lower().replace(" ", "_") if "(" in self.action else self.action
+
+    @property
+    def shown(self) -> str:
+        """The keys as a reader writes them."""
+        return self.written or "  ".join(key_name(key) for key in self.keys)
+
+    def bindings(self) -> Iterator[Binding]:
+        for number, key in enumerate(self.keys, start=1):
+            yield Binding(
+                key,
+                f"screen.{self.action_for(number)}",
+                self.footer or self.title,
+                show=bool(self.footer) and number == 1,
+                key_display=(self.written if self.each else "") or key_name(key),
+                tooltip=self.help,
+                id=f"{self.name}_{number}" if self.each else self.name,
+            )
+
+    def action_for(self, number: int) -> str:
+        """The action of the key at `number`, counted from 1."""
+        return f"{self.action}({number})" if self.each else self.action
+
+
+NAMES = {
+    "left": "←",
+    "right": "→",
+    "up": "↑",
+    "down": "↓",
+    "comma": ",",
+    "space": "Space",
+    "escape": "Esc",
+    "ctrl+@": "Ctrl+Space",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "ctrl+left": "Ctrl+←",
+    "ctrl+right": "Ctrl+→",
+}
+
+
+def key_name(key: str) -> str:
+    """A key as it is written on paper: `ctrl+g` is Ctrl+G, `left` is ←, `G` stays G."""
+    if key in NAMES:
+        return NAMES[key]
+    if len(key) == 1:
+        return key
+    return "+".join(part.capitalize() for part in key.split("+"))
+
+
+DIGITS = tuple("123456789")
+TEXT, EDITOR = Where.TEXT, Where.EDITOR
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "grow", ("g", "space"), "Grow here", "Grow continuations at the cursor.", Group.GROW,
+        footer="grow",
+    ),
+    Command(
+        "grow_siblings", ("G",), "Grow siblings",
+        "Grow more continuations beside this node, from where it begins.", Group.GROW,
+    ),
+    Command("more", ("+", "="), "One more branch", "Grow one more at a time.", Group.GROW),
+    Command("fewer", ("-",), "One branch less", "Grow one less at a time.", Group.GROW),
+    Command(
+        "stop", ("escape",), "Stop growing",
+        "Stop what grows here; once more: everything. Leaves the text first.", Group.GROW,
+    ),
+    Command(
+        "walk", DIGITS, "Walk into a continuation",
+        "Walk into that continuation, also while it streams.", Group.TAKE,
+        footer="walk", written="1–9", each=True,
+    ),
+    Command("parent", ("left", "h"), "To the parent", "To the branch point before.", Group.GO),
+    Command(
+        "child", ("right", "l"), "To the child", "To the child visited last, or the first.",
+        Group.GO,
+    ),
+    Command("sibling(-1)", ("up", "k"), "Previous sibling", "To the sibling above.", Group.GO),
+    Command("sibling(1)", ("down", "j"), "Next sibling", "To the sibling below.", Group.GO),
+    Command(
+        "reading(1)", (".",), "Next in reading order", "To the next node in reading order.",
+        Group.GO,
+    ),
+    Command(
+        "reading(-1)", ("comma",), "Previous in reading order",
+        "To the node before in reading order.", Group.GO,
+    ),
+    Command("root", ("r", "home"), "To the root", "To the start of the tree.", Group.GO),
+    Command(
+        "leaf", ("end",), "To the leaf", "Along the nodes visited last, to the end.", Group.GO
+    ),
+    Command("random", ("w",), "Random walk", "Walk at random to a leaf.", Group.GO),
+    Command("back", ("[",), "Back", "To where you were before.", Group.GO),
+    Command("forward", ("]",), "Forward", "And forward again.", Group.GO),
+    Command("page(-1)", ("pageup",), "Page up", "Scroll the text up a page.", Group.GO),
+    Command("page(1)", ("pagedown",), "Page down", "Scroll the text down a page.", Group.GO),
+    Command(
+        "switch", ("tab",), "Into the text and back",
+        "Into the text, to move by tokens, and back to the tree.", Group.GO, footer="text",
+    ),
+    Command("token(-1)", ("left", "h"), "Token left", "One token left.", Group.CURSOR, TEXT),
+    Command("token(1)", ("right", "l"), "Token right", "One token right.", Group.CURSOR, TEXT),
+    Command("word(-1)", ("ctrl+left",), "Word left", "One word left.", Group.CURSOR, TEXT),
+    Command("word(1)", ("ctrl+right",), "Word right", "One word right.", Group.CURSOR, TEXT),
+    Command("sentence(-1)", ("(",), "Sentence back", "One sentence back.", Group.CURSOR, TEXT),
+    Command("sentence(1)", (")",), "Sentence on", "One sentence on.", Group.CURSOR, TEXT),
+    Command("line(-1)", ("up", "k"), "Line up", "One line up.", Group.CURSOR, TEXT),
+    Command("line(1)", ("down", "j"), "Line down", "One line down.", Group.CURSOR, TEXT),
+    Command("edge(-1)", ("home",), "Start of the text", "To the start.", Group.CURSOR, TEXT),
+    Command("edge(1)", ("end",), "End of the text", "To the end of the path.", Group.CURSOR, TEXT),
+    Command(
+        "alternatives", ("a",), "Alternatives",
+        "Other tokens at the cursor; at the end of the path, the next one. Enter branches.",
+        Group.CURSOR, footer="alternatives",
+    ),
+    Command(
+        "write", ("i",), "Write here", "Open the editor at the cursor.", Group.WRITE,
+        footer="write",
+    ),
+    Command(
+        "edit", ("e",), "Edit as a new branch",
+        "Edit this node, or from the cursor on; the old text stays as it is.", Group.WRITE,
+        footer="edit",
+    ),
+    Command(
+        "edit_outside", ("E",), "Edit in $EDITOR", "The same in your own editor.", Group.WRITE
+    ),
+    Command(
+        "commit", ("escape",), "Commit", "Put the text into the tree and leave the editor.",
+        Group.EDITOR, EDITOR, footer="commit",
+    ),
+    Command(
+        "commit_and_grow", ("ctrl+g", "ctrl+@"), "Commit and grow",
+        "Put the text into the tree and grow after it.", Group.EDITOR, EDITOR,
+        footer="commit and grow",
+    ),
+    Command("bookmark", ("b",), "Bookmark", "Set or remove a bookmark here.", Group.ARRANGE),
+    Command("next_bookmark", ("B",), "Next bookmark", "To the next bookmark.", Group.ARRANGE),
+    Command("fold", ("o",), "Fold", "Fold or unfold this node in the tree.", Group.ARRANGE),
+    Command(
+        "fold_others", ("O",), "Fold the others", "Fold everything beside this path.",
+        Group.ARRANGE,
+    ),
+    Command(
+        "hide", ("backspace", "delete"), "Hide",
+        "Hide this node and what hangs after it; u restores.", Group.ARRANGE,
+    ),
+    Command("undo", ("u", "alt+z"), "Undo", "Take the last change back.", Group.ARRANGE,
+            footer="undo"),
+    Command("redo", ("ctrl+r", "alt+y"), "Redo", "Do it again.", Group.ARRANGE),
+    Command(
+        "layer", ("c",), "Colour layer",
+        "Plain, probability, surprise, entropy, author, one after the other.", Group.SEE,
+        footer="layer",
+    ),
+    Command("tree", ("T",), "Show or hide the tree", "Show or hide the tree.", Group.SEE),
+    Command("copy", ("y",), "Copy the text", "Copy the text up to here.", Group.PROGRAM),
+    Command("palette", ("ctrl+p",), "Everything by name", "Find a command by its name.",
+            Group.PROGRAM),
+    Command("help", ("?",), "Help", "All keys on one page.", Group.PROGRAM, footer="help"),
+    Command("quit", ("q", "ctrl+q"), "Quit", "Everything is saved already.", Group.PROGRAM,
+            footer="quit"),
+)  # fmt: skip
+
+
+def bindings(where: Where) -> list[Binding]:
+    """Textual's bindings for one part of the screen."""
+    return [made for command in COMMANDS if command.where is where for made in command.bindings()]
+
+
+def in_groups() -> dict[Group, list[Command]]:
+    """The table under its headings, in order."""
+    return {group: [c for c in COMMANDS if c.group is group] for group in Group}

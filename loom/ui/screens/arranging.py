@@ -1,0 +1,94 @@
+"""Keeping order: bookmarks, folds, hiding, undo; and what is seen of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from loom.core.display import Segment
+from loom.core.marks import Kind, Mark
+from loom.core.node import ROOT
+from loom.store.errors import StoreError
+from loom.ui import navigation
+from loom.ui.screens.page import Page
+from loom.ui.widgets.layers import LAYERS
+
+
+class Arranging(Page):
+    """Commands that change marks, undo and redo, and the view."""
+
+    def action_bookmark(self) -> None:
+        self._toggle(self.segment, Kind.BOOKMARK)
+
+    def action_next_bookmark(self) -> None:
+        found = navigation.next_bookmark(self.session, self.segment)
+        if found is None:
+            self.notify("There are no bookmarks; b sets one.")
+        self.go_to(found)
+
+    def action_fold(self) -> None:
+        if not self.session.display.children(self.segment):
+            self.notify("Nothing hangs below this node.")
+            return
+        self._toggle(self.segment, Kind.FOLDED)
+
+    def action_fold_others(self) -> None:
+        """Fold every branch that leads away from this path, and open the path."""
+        display = self.session.display
+        path = display.path(self.here)
+        for there, on in zip(path, [*path[1:], None], strict=True):
+            self._set(there, Kind.FOLDED, value=None)
+            for child in display.children(there):
+                if child != on and display.children(child):
+                    self._set(child, Kind.FOLDED, value="1")
+
+    def _toggle(self, segment: Segment, kind: Kind) -> None:
+        value = None if navigation.is_marked(self.session, segment, kind) else "1"
+        self._set(segment, kind, value=value)
+
+    def _set(self, segment: Segment, kind: Kind, *, value: str | None) -> None:
+        try:
+            self.session.mark(Mark(segment.node, segment.start, kind), value)
+        except StoreError as error:
+            self.complain(error)
+
+    def action_hide(self) -> None:
+        segment = self.segment
+        if segment.node == ROOT:
+            self.notify("The start of the tree can't be hidden.")
+            return
+        try:
+            count = self.session.hide(segment)
+        except StoreError as error:
+            self.complain(error)
+            return
+        self.notify(f"Hid {count} node{'' if count == 1 else 's'}; u restores.")
+
+    def action_undo(self) -> None:
+        self._report(self.session.undo, "Took back", "There is nothing to undo.")
+
+    def action_redo(self) -> None:
+        self._report(self.session.redo, "Did again", "There is nothing to redo.")
+
+    def _report(self, effect: Callable[[], str | None], done: str, nothing: str) -> None:
+        try:
+            kind = effect()
+        except StoreError as error:
+            self.complain(error)
+            return
+        self._ride()
+        self.notify(nothing if kind is None else f"{done}: {kind}.", timeout=2, markup=False)
+
+    def action_layer(self) -> None:
+        now = [str(layer) for layer in LAYERS].index(self.text_pane.layer)
+        self.text_pane.layer = self.status.layer = LAYERS[(now + 1) % len(LAYERS)]
+
+    def action_tree(self) -> None:
+        """Beside the text where there is room, over it where there isn't."""
+        shown = self.tree_pane.display
+        self.tree_pane.set_class(shown, "-away")
+        self.tree_pane.set_class(not shown, "-called")
+        if not shown:
+            self.tree_pane.show(self.here)
+            self.call_after_refresh(self.tree_pane.focus)
+        elif self.focused is self.tree_pane:
+            self.set_focus(None)

@@ -1,0 +1,113 @@
+"""Growing and stopping: what asks the engine for continuations or for its opinion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from loom.core.node import Place
+from loom.engine.api import EngineError, Following
+from loom.store.errors import StoreError
+from loom.ui import navigation
+from loom.ui.screens.alternatives import Alternatives, Choice, following_choices, token_choices
+from loom.ui.screens.page import Page
+
+MOST_BRANCHES = 32
+
+
+class Growing(Page):
+    """Commands that need a model."""
+
+    _stopped_here = False
+
+    def action_grow(self) -> None:
+        self.grow_at(self.cursor)
+
+    def grow_at(self, place: Place) -> None:
+        """Continuations at `place`, where the writer is then; what can't be is said."""
+        self._stopped_here = False
+        try:
+            if place != self.here:
+                self.go(place)
+            self.session.grow(place)
+        except (EngineError, StoreError) as error:
+            self.complain(error)
+
+    def action_grow_siblings(self) -> None:
+        parent = navigation.parent(self.session, self.segment)
+        self.grow_at(navigation.end_of(parent) if parent is not None else self.here)
+
+    def action_more(self) -> None:
+        self._set_branches(self.session.branches + 1)
+
+    def action_fewer(self) -> None:
+        self._set_branches(self.session.branches - 1)
+
+    def _set_branches(self, count: int) -> None:
+        if 1 <= count <= MOST_BRANCHES:
+            self.session.set_sampling(branches=count)
+
+    def action_stop(self) -> None:
+        """Here first, then everything; with nothing to stop, out of the text."""
+        growing = set(self.session.growing())
+        here = growing & self._growing_here()
+        if here:
+            self.session.cancel(here)
+            self._stopped_here = True
+            self._say_rest(len(growing - here))
+        elif growing and self._stopped_here:
+            self.session.cancel()
+            self._stopped_here = False
+        elif growing:
+            self._stopped_here = True
+            self._say_rest(len(growing))
+        elif self.in_text:
+            self.focus_tree()
+
+    def _say_rest(self, count: int) -> None:
+        if count:
+            branches = "branch grows" if count == 1 else "branches grow"
+            self.notify(f"{count} {branches} elsewhere; Esc again stops all.")
+
+    def _growing_here(self) -> set[int]:
+        """The writer's own node and all after it."""
+        return {there.node for there in navigation.below(self.session, self.segment)}
+
+    # ── alternatives ───────────────────────────────────────────────────────────────────────
+
+    def action_alternatives(self) -> None:
+        found = self.text_pane.token_at_cursor() if self.in_text else None
+        if found is not None:
+            self._show_alternatives(*found)
+        elif self.cursor == self.here:
+            self._show_following(self.here)
+        else:
+            self.notify("The model has not read this yet; it does so when nothing grows.")
+            self.session.read(self.here)
+
+    def _show_alternatives(self, node: int, index: int) -> None:
+        choices = token_choices(self.session, node, index)
+
+        def take(token: int | None) -> None:
+            if token is not None:
+                self._attempt(lambda: self.session.take_alternative(node, index, token))
+
+        self.app.push_screen(Alternatives("Instead of this token", choices), take)
+
+    def _show_following(self, place: Place) -> None:
+        answer: list[Following] = []
+
+        async def ask() -> list[Choice]:
+            answer.append(await self.session.next_tokens(place))
+            return following_choices(answer[0])
+
+        def take(token: int | None) -> None:
+            if token is not None and answer:
+                self._attempt(lambda: self.session.take_next(answer[0], token, place))
+
+        self.app.push_screen(Alternatives("The next token", ask), take)
+
+    def _attempt(self, effect: Callable[[], object]) -> None:
+        try:
+            effect()
+        except (ValueError, EngineError, StoreError) as error:
+            self.complain(error)

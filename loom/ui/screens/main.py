@@ -1,0 +1,46 @@
+"""The main screen: everything that can be done on it, and when."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from loom.ui.bindings import COMMANDS, Where, bindings
+from loom.ui.screens.arranging import Arranging
+from loom.ui.screens.help import Help
+from loom.ui.screens.moving import Moving
+from loom.ui.screens.writing import Writing
+
+IN_EDITOR = {c.action.partition("(")[0] for c in COMMANDS if c.where is Where.EDITOR}
+ALWAYS = {"palette", "quit", "copy_text"}
+COMMANDS_BY_METHOD = {c.action.partition("(")[0] for c in COMMANDS}
+
+
+class MainScreen(Moving, Writing, Arranging):
+    """The commands of the table of keys, by their methods."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(Where.PAGE),
+        ("ctrl+c", "screen.copy_text", "Copy what is selected"),
+    ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While one writes, only what belongs to writing."""
+        if action not in COMMANDS_BY_METHOD or action in ALWAYS or not self.is_mounted:
+            return True
+        return self.editor.is_open == (action in IN_EDITOR)
+
+    def action_copy(self) -> None:
+        text = self.session.path_text(self.cursor)
+        self.app.copy_to_clipboard(text)
+        self.notify(f"Copied {len(text)} characters.")
+
+    def action_help(self) -> None:
+        self.app.push_screen(Help())
+
+    def action_palette(self) -> None:
+        self.app.action_command_palette()
+
+    async def action_quit(self) -> None:
+        await self.app.action_quit()

@@ -1,0 +1,232 @@
+"""What is on the main screen, and how it follows the session. Knows no keys and no commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from loom.changes import (
+    Change,
+    EngineChanged,
+    Grew,
+    Moved,
+    Notice,
+    SamplingChanged,
+    Scored,
+    Sealed,
+    TreeChanged,
+)
+from loom.core.display import Segment
+from loom.core.node import Ending, Place
+from loom.session import Session
+from loom.ui.bindings import Where, bindings
+from loom.ui.navigation import end_of
+from loom.ui.widgets.banner import Banner
+from loom.ui.widgets.cards import Cards
+from loom.ui.widgets.editor import Editor
+from loom.ui.widgets.status import Status
+from loom.ui.widgets.text import TokenText
+from loom.ui.widgets.tree import TreeView
+
+SEVERITY = {"info": "information", "warning": "warning", "error": "error"}
+
+
+class TreePane(TreeView, inherit_bindings=False):
+    """The tree; its keys are the screen's."""
+
+
+class TextPane(TokenText, inherit_bindings=False):
+    """The text; moving in it is by token."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Where.TEXT)]
+
+
+class Page(Screen[None], inherit_bindings=False):
+    """Tree, text, cards, editor, status line; every change of the session ends up here."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (160, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-middling"), (50, "-tall")]
+
+    @dataclass
+    class Told(Message):
+        """The session has changed."""
+
+        change: Change
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._riding: int | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Status(self.session, id="status")
+        yield Banner(id="banner")
+        with Horizontal(id="body"):
+            yield TreePane(self.session, id="tree")
+            with Vertical(id="middle"):
+                yield TextPane(self.session, id="text")
+                yield Editor(id="editor")
+                yield Cards(self.session, id="cards")
+        yield Footer(show_command_palette=False)
+
+    async def on_mount(self) -> None:
+        self.status, self.banner = self.query_one(Status), self.query_one(Banner)
+        self.tree_pane, self.text_pane = self.query_one(TreePane), self.query_one(TextPane)
+        self.editor, self.cards = self.query_one(Editor), self.query_one(Cards)
+        self._unsubscribe = self.session.subscribe(self._tell)
+        self._ride()
+        await self.show_place()
+        self.focus_tree()
+
+    def _tell(self, change: Change) -> None:
+        self.post_message(self.Told(change))
+
+    def on_unmount(self) -> None:
+        self._unsubscribe()
+
+    # ── where the writer is ────────────────────────────────────────────────────────────────
+
+    @property
+    def here(self) -> Place:
+        """The session's place; the moving end of a branch that one has walked into."""
+        place = self.session.place
+        return self.session.tree[place.node].end if self._riding == place.node else place
+
+    @property
+    def cursor(self) -> Place:
+        """Where grow, write and edit act: the token cursor if one is in the text, else `here`."""
+        return self.text_pane.cursor if self.in_text else self.here
+
+    @property
+    def in_text(self) -> bool:
+        return self.focused is self.text_pane
+
+    @property
+    def segment(self) -> Segment:
+        """The node, as the tree shows it, that the writer is at."""
+        return self.session.display.segment_of(self.here)
+
+    def go(self, place: Place) -> None:
+        self._riding = None
+        self.session.go(place)
+        self._ride()
+
+    def go_to(self, segment: Segment | None) -> None:
+        if segment is not None:
+            self.go(end_of(segment))
+
+    def _ride(self) -> None:
+        """Go along with a branch that grows, if the writer is at its end."""
+        place = self.session.place
+        node = self.session.tree[place.node]
+        self._riding = node.id if node.growing and place == node.end else None
+
+    def focus_tree(self) -> None:
+        """The tree, or nothing where it isn't shown: the page's keys work from there too."""
+        if self.tree_pane.display:
+            self.tree_pane.focus()
+        else:
+            self.set_focus(None)
+
+    # ── following the session ──────────────────────────────────────────────────────────────
+
+    @on(Told)
+    async def follow(self, told: Told) -> None:
+        match told.change:
+            case TreeChanged(nodes):
+                self.tree_pane.tree_changed(nodes)
+                await self.show_cards()
+                self.status.refresh()
+            case Grew(nodes):
+                self._grew(nodes)
+            case Sealed(node, ended):
+                await self._sealed(node, ended)
+            case Scored(node):
+                self.text_pane.scored(node)
+                self.cards.grew(self.here, {node})
+                self.status.scored()
+            case Moved():
+                await self.show_place()
+            case SamplingChanged():
+                self.status.refresh()
+                await self.show_cards()
+            case EngineChanged() as change:
+                await self._engine_changed(change)
+            case Notice() as notice:
+                self.say(notice)
+
+    def _grew(self, nodes: frozenset[int]) -> None:
+        self.tree_pane.grew(nodes)
+        self.cards.grew(self.here, nodes)
+        self.status.grew(nodes)
+        if self.session.place.node in nodes and self._riding == self.session.place.node:
+            self.tree_pane.show(self.here)
+        if not self.editor.is_open:
+            self.text_pane.grew(nodes)
+
+    async def _sealed(self, node: int, ended: Ending) -> None:
+        self.status.sealed(node)
+        self.tree_pane.tree_changed(frozenset({node}))
+        if not self.editor.is_open:
+            self.text_pane.grew({node})
+        if self._riding == node:
+            self.go(self.session.tree[node].end)
+        await self.show_cards()
+        if ended is Ending.EOS and node == self.session.place.node:
+            self.notify("The model ended the document here.", markup=False)
+
+    async def _engine_changed(self, change: EngineChanged) -> None:
+        self.status.engine_changed(change)
+        if change.state == "dead":
+            self.banner.say(change.detail or "The engine stopped.")
+        elif change.state == "ready":
+            self.banner.hush()
+        await self.show_cards()
+
+    def say(self, notice: Notice) -> None:
+        """One sentence that goes away, and what to do about it."""
+        text = f"{notice.text} {notice.hint}".strip()
+        severity = SEVERITY[notice.level]
+        self.notify(text, severity=severity, markup=False)  # type: ignore[arg-type]
+
+    def complain(self, error: Exception) -> None:
+        """An error as one sentence and a way out."""
+        hint = getattr(error, "hint", "")
+        self.notify(f"{error} {hint}".strip(), severity="error", markup=False)
+
+    # ── showing ────────────────────────────────────────────────────────────────────────────
+
+    async def show_place(self, *, keep_row: bool = False) -> None:
+        """Bring tree, text and cards to where the writer is."""
+        self.tree_pane.show(self.here)
+        if not self.editor.is_open:
+            self.text_pane.show(self.here, keep_row=keep_row or self._keep_row())
+        await self.show_cards()
+
+    def _keep_row(self) -> bool:
+        return False
+
+    async def show_cards(self) -> None:
+        await self.cards.show(self.here, self._hint())
+
+    def _hint(self) -> str:
+        """The line that stands where there are no cards."""
+        session = self.session
+        if self._riding is not None:
+            return "Growing. The others go on; ← goes back to them."
+        if session.read_only:
+            return "Another Loom has this session open: it can be read, not changed."
+        if len(session.tree) == 1:
+            return "An empty page: i opens the editor, g lets the model begin."
+        many = session.branches
+        return f"g grows {many} continuation{'' if many == 1 else 's'} here · i writes on"

@@ -1,0 +1,162 @@
+"""Writing: the editor, the writer's own editor, paste; and what committing does."""
+
+from __future__ import annotations
+
+from textual import events, on
+
+from loom.core.display import Segment
+from loom.core.node import Place
+from loom.store.errors import StoreError
+from loom.ui import outside
+from loom.ui.glyphs import first_words
+from loom.ui.revision import Revision, Task
+from loom.ui.screens.growing import Growing
+from loom.ui.widgets.editor import Editor
+
+KEYS = "Esc commits · Ctrl+G commits and grows"
+FIRST_LINE = "Begin with a sentence. Ctrl+G lets the model go on."
+TITLE_CELLS = 32
+
+
+class Writing(Growing):
+    """Commands that put the writer's own words into the tree."""
+
+    def begin(self) -> None:
+        """At the start: back to what was being written, or to the empty page."""
+        draft = self.session.draft
+        if draft is not None and draft.text:
+            self.open_editor(Task(self._known(draft.place), draft.text), "Where you left off")
+        elif len(self.session.tree) == 1 and not self.session.read_only:
+            self.open_editor(Task(self.here), "A new session")
+
+    def _known(self, place: Place) -> Place:
+        return place if place.node in self.session.tree else self.here
+
+    def action_write(self) -> None:
+        self.open_editor(Task(self.cursor), "Write")
+
+    def action_edit(self) -> None:
+        task = self._revision()
+        if task is None:
+            self.notify("There is nothing here to edit yet.")
+            return
+        self.open_editor(task, "A new branch")
+
+    def _revision(self) -> Task | None:
+        """The writer's node, or what of it comes after the cursor."""
+        place = self.cursor
+        segment = self.session.display.segment_of(place)
+        start = segment.start
+        if self.in_text and place != self.here:
+            segment, start = self._after(segment, place)
+        old = self.session.tree[segment.node].text[start : segment.stop]
+        if not old:
+            return None
+        text = old.decode("utf-8", "replace")
+        return Task(self._hang(segment.node, start), text, Revision(segment.node, start, old))
+
+    def _after(self, segment: Segment, place: Place) -> tuple[Segment, int]:
+        """The segment of the path that goes on at `place`, and where in it."""
+        if place.at < segment.stop:
+            return segment, place.at
+        path = self.session.display.path(self.here)
+        on = next(
+            (there for there in path if self.session.display.parent(there) == segment), segment
+        )
+        return on, on.start
+
+    def _hang(self, node: int, start: int) -> Place:
+        """Where a branch that begins at byte `start` of `node` hangs."""
+        there = self.session.tree[node]
+        if start or there.parent is None:
+            return Place(node, start)
+        return Place(there.parent, there.at)
+
+    def open_editor(self, task: Task, title: str) -> None:
+        if self.session.read_only:
+            self.notify("This session is open for reading only.", severity="warning")
+            return
+        empty = not self.session.tree.path_bytes(task.place)
+        self.text_pane.show(task.place)
+        self.text_pane.display = not empty
+        self.cards.display = False
+        self.editor.set_class(empty, "-alone")
+        self.editor.open(task, title, KEYS, FIRST_LINE if empty else "")
+        self.refresh_bindings()
+
+    async def action_commit(self) -> None:
+        await self._commit()
+
+    async def action_commit_and_grow(self) -> None:
+        if await self._commit() and self.session.tree:
+            self.grow_at(self.here)
+
+    async def _commit(self) -> bool:
+        """Close the editor; its text is in the tree then. False if it couldn't be put there."""
+        task, text = self.editor.job, self.editor.text
+        if task is None:
+            return False
+        try:
+            self.put(task, text.encode("utf-8", "surrogateescape"))
+        except StoreError as error:
+            self.complain(error)
+            return False
+        self.session.save_draft(None, task.place)
+        await self._close_editor()
+        return True
+
+    async def _close_editor(self) -> None:
+        self.editor.close()
+        self.text_pane.display = self.cards.display = True
+        await self.show_place()
+        self.focus_tree()
+        self.refresh_bindings()
+
+    def put(self, task: Task, text: bytes) -> None:
+        """Write, or branch off where the new text begins to differ from the old."""
+        if task.revision is None:
+            if text:
+                self.session.write(text, task.place)
+            return
+        if task.revision.unchanged(text):
+            return
+        at, new = task.revision.outcome(text)
+        place = self._hang(task.revision.node, at)
+        if new:
+            self.session.write(new, place)
+        else:
+            self.go(place)
+
+    @on(Editor.DraftChanged)
+    def keep_draft(self, event: Editor.DraftChanged) -> None:
+        if self.editor.is_open:
+            self.session.save_draft(event.text or None, event.place)
+
+    # ── other ways in ──────────────────────────────────────────────────────────────────────
+
+    def action_edit_outside(self) -> None:
+        task = self._revision() or Task(self.cursor)
+        try:
+            text = outside.edit(self.app, task.text)
+        except outside.EditorFailed as error:
+            self.complain(error)
+            return
+        if text != task.text:
+            self._put_or_complain(task, text)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Outside the editor: straight into the tree, at the cursor."""
+        if self.editor.is_open or not event.text:
+            return
+        event.stop()
+        if self._put_or_complain(Task(self.cursor), event.text):
+            words = first_words(event.text.encode(), TITLE_CELLS)
+            self.notify(f"Pasted “{words}”; u takes it back.", markup=False)
+
+    def _put_or_complain(self, task: Task, text: str) -> bool:
+        try:
+            self.put(task, text.encode("utf-8", "surrogateescape"))
+        except StoreError as error:
+            self.complain(error)
+            return False
+        return True

@@ -1,0 +1,211 @@
+"""The continuations under the text: numbered, stacked, each with its first lines and how it reads.
+
+Reads a session; says by a message which one is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Static
+
+from loom.core.display import Segment
+from loom.core.marks import Kind, Mark
+from loom.core.node import Author, Ending, Place
+from loom.core.text import decode, visible
+from loom.session import Session
+from loom.ui import glyphs
+from loom.ui.navigation import end_of, is_marked
+from loom.ui.widgets.wrapping import wrap
+
+GUTTER = 4  # columns before the text: mark, number, space
+STRIP = 24  # cells of the surprise strip at most
+
+ENDINGS = {
+    Ending.LENGTH: "full length",
+    Ending.EOS: "the end",
+    Ending.STOP: "stop string",
+    Ending.EDGE: "whole",
+    Ending.CANCEL: "stopped",
+    Ending.CRASH: "cut off",
+    Ending.WRITTEN: "yours",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a model said about a segment: surprise in bits, token by token."""
+
+    bits: tuple[float, ...]
+
+    @classmethod
+    def of(cls, session: Session, segment: Segment) -> Reading:
+        span = session.span(segment.node)
+        if span is None:
+            return cls(())
+        part = span.logprob[span.count_until(segment.start) : span.count_until(segment.stop)]
+        return cls(tuple(float(-value * glyphs.BITS) for value in part))
+
+    @property
+    def mean(self) -> float:
+        return sum(self.bits) / len(self.bits) if self.bits else 0.0
+
+
+class Card(Widget):
+    """One continuation."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "card--number",
+        "card--last",
+        "card--text",
+        "card--strip",
+        "card--facts",
+    }
+
+    def __init__(self, session: Session, number: int, segment: Segment) -> None:
+        super().__init__()
+        self._session, self.number, self.segment = session, number, segment
+
+    def show(self, segment: Segment, *, last: bool) -> None:
+        self.segment = segment
+        self.set_class(last, "-last")
+        self.set_class(self._session.is_visited(segment.node), "-visited")
+        self.set_class(segment.node in self._session.growing(), "-growing")
+        self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self.post_message(Cards.Taken(self.number))
+
+    def render(self) -> Content:
+        rows = max(2, self.size.height)
+        lines = self._lines(rows - 1, max(8, self.size.width - GUTTER))
+        text = self.get_visual_style("card--text")
+        head = Content.assemble(self._gutter(), (lines[0], text))
+        rest = [Content.assemble(" " * GUTTER, (line, text)) for line in lines[1:]]
+        return Content("\n").join([head, *rest, self._facts()])
+
+    def _gutter(self) -> Content:
+        mark = "›" if self.has_class("-last") else " "
+        number = self.get_visual_style("card--number")
+        key = str(self.number) if self.number < 10 else "·"
+        return Content.assemble((mark, self.get_visual_style("card--last")), (f" {key} ", number))
+
+    def _lines(self, count: int, width: int) -> list[str]:
+        """The first lines, the last of them cut with … where the text goes on."""
+        segment = self.segment
+        stop = min(segment.stop, segment.start + count * width * 4)
+        raw = self._session.tree[segment.node].text[segment.start : stop]
+        flat = visible(decode(raw)).replace("\t", " ").strip("\n").replace("\n", " ⏎ ")
+        if not flat.strip():
+            return [self._blank()]
+        starts = [*wrap(flat, width), len(flat)]
+        lines = [flat[a:b].rstrip() for a, b in zip(starts, starts[1:], strict=False)]
+        if len(lines) > count:
+            lines = [*lines[: count - 1], lines[count - 1][: width - 1].rstrip() + "…"]
+        return lines
+
+    def _blank(self) -> str:
+        if self.segment.node not in self._session.growing():
+            return "(nothing but blank)" if self.segment.stop > self.segment.start else "(no text)"
+        engine = self._session.engine
+        return "…" if engine is not None and engine.state == "ready" else "… waiting for the model"
+
+    def _facts(self) -> Content:
+        reading = Reading.of(self._session, self.segment)
+        strip = glyphs.strip(reading.bits, min(STRIP, max(4, self.size.width // 4)))
+        facts = [part for part in (*self._measures(reading), *self._remarks()) if part]
+        return Content.assemble(
+            " " * GUTTER,
+            (strip + "  " if strip else "", self.get_visual_style("card--strip")),
+            (" · ".join(facts), self.get_visual_style("card--facts")),
+        ).truncate(max(8, self.size.width), ellipsis=True)
+
+    def _measures(self, reading: Reading) -> Sequence[str]:
+        if not reading.bits:
+            return ()
+        count = len(reading.bits)
+        return (f"{reading.mean:.1f} bits", f"{count} token{'s' if count > 1 else ''}")
+
+    def _remarks(self) -> Sequence[str]:
+        session, segment = self._session, self.segment
+        node = session.tree[segment.node]
+        copies, on = session.display.copies(segment), len(session.display.children(segment))
+        ending = "growing" if node.ended is None else ENDINGS[node.ended]
+        if node.author is Author.IMPORT:
+            ending = "imported"
+        whole = segment.stop == node.length
+        return (
+            ending if whole or node.author is not Author.MODEL else "",
+            f"×{copies}" if copies > 1 else "",
+            f"{on} on" if on else "",
+            "★" if is_marked(session, segment, Kind.BOOKMARK) else "",
+        )
+
+
+class Cards(VerticalScroll, can_focus=False):
+    """The cards of one place; a line of help where there are none."""
+
+    @dataclass
+    class Taken(Message):
+        """The writer clicked on a card."""
+
+        number: int
+
+    def __init__(self, session: Session, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._session = session
+        self._shown: tuple[Segment, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="hint")
+
+    async def show(self, place: Place, hint: str) -> None:
+        """Show what hangs after `place`."""
+        segments = self._session.continuations(place)
+        cards = list(self.query(Card))
+        new = [
+            Card(self._session, number, segment)
+            for number, segment in enumerate(segments, start=1)
+            if number > len(cards)
+        ]
+        if len(cards) > len(segments):
+            await self.remove_children(cards[len(segments) :])
+        if new:
+            await self.mount(*new)
+        if [s.node for s in segments] != [s.node for s in self._shown]:
+            self.scroll_home(animate=False)
+        self._shown = segments
+        self._dress(place)
+        line = self.query_one("#hint", Static)
+        line.display = not segments
+        line.update(Content(hint))
+
+    def _dress(self, place: Place) -> None:
+        last = self._session.marks.get(Mark(place.node, place.at, Kind.LAST))
+        for card, segment in zip(self.query(Card), self._shown, strict=True):
+            card.show(segment, last=last is not None and str(segment.node) == last)
+
+    def grew(self, place: Place, nodes: Collection[int]) -> None:
+        """Text or numbers of some nodes have changed; the list of cards has not."""
+        if not any(segment.node in nodes for segment in self._shown):
+            return
+        fresh = {segment.node: segment for segment in self._session.continuations(place)}
+        for card in self.query(Card):
+            if card.segment.node in nodes and card.segment.node in fresh:
+                card.show(fresh[card.segment.node], last=card.has_class("-last"))
+
+    def place_of(self, number: int) -> Place | None:
+        """Where walking into card `number` (from 1) leads."""
+        return end_of(self._shown[number - 1]) if 1 <= number <= len(self._shown) else None
+
+    def __len__(self) -> int:
+        return len(self._shown)

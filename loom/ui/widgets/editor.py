@@ -1,0 +1,79 @@
+"""Where the writer writes: Textual's text area for prose, and the draft it asks to have kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.binding import BindingType
+from textual.message import Message
+from textual.widgets import TextArea
+
+from loom.core.node import Place
+from loom.core.text import visible
+from loom.ui.bindings import Where, bindings
+from loom.ui.revision import Task
+
+DRAFT_EVERY = 0.5  # seconds
+
+
+class Editor(TextArea):
+    """Open while it has a task. Keys that aren't for writing are in the table of keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Where.EDITOR)]
+
+    @dataclass
+    class DraftChanged(Message):
+        """`text` would be lost if the program were killed now."""
+
+        text: str
+        place: Place
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False)
+        self.match_cursor_bracket = False
+        self.job: Task | None = None
+        self._kept = ""
+
+    def on_mount(self) -> None:
+        self.display = False
+        self.set_interval(DRAFT_EVERY, self.keep_draft)
+
+    @property
+    def is_open(self) -> bool:
+        return self.job is not None
+
+    def open(self, task: Task, title: str, help: str, placeholder: str = "") -> None:
+        self.job, self._kept = task, task.text
+        self.border_title, self.border_subtitle = title, help
+        self.placeholder = placeholder
+        self.load_text(task.text)
+        self.move_cursor(self.document.end)
+        self.display = True
+        self.focus()
+
+    def close(self) -> None:
+        self.job = None
+        self.display = False
+        self.load_text("")
+
+    def keep_draft(self) -> None:
+        """Ask to have the text kept if it has changed since the last time."""
+        if self.job is None or self.text == self._kept:
+            return
+        self._kept = self.text
+        self.post_message(self.DraftChanged(self.text, self.job.place))
+
+    def get_line(self, line_index: int) -> Text:
+        """Model text may hold terminal codes; here they are seen, not obeyed."""
+        return Text(visible(self.document.get_line(line_index)), end="", no_wrap=True)
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "tab":
+            event.stop()
+            event.prevent_default()
+            self.insert("\t")
+            return
+        await super()._on_key(event)

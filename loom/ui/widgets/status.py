@@ -1,0 +1,158 @@
+"""The status line: session on the left; preset, size, speed and model on the right."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from loom.changes import EngineChanged
+from loom.core.text import visible
+from loom.session import Session
+from loom.ui.glyphs import bar
+
+WINDOW = 2.0  # seconds over which the speed is taken
+BAR = 10
+
+
+class Speed:
+    """Tokens a second over the last moments. `now` gives seconds."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._counts: dict[int, int] = {}
+        self._gains: deque[tuple[float, int]] = deque()
+
+    def count(self, node: int, tokens: int) -> None:
+        """`node` has `tokens` tokens by now."""
+        gain = tokens - self._counts.get(node, 0)
+        self._counts[node] = tokens
+        if gain > 0:
+            self._gains.append((self._now(), gain))
+
+    def forget(self, node: int) -> None:
+        self._counts.pop(node, None)
+
+    def value(self) -> float:
+        now = self._now()
+        while self._gains and now - self._gains[0][0] > WINDOW:
+            self._gains.popleft()
+        if not self._gains:
+            return 0.0
+        return sum(gain for _, gain in self._gains) / max(0.25, now - self._gains[0][0])
+
+
+class Status(Widget):
+    """One line; what matters least goes first when it gets narrow."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "status--title",
+        "status--fact",
+        "status--busy",
+        "status--trouble",
+    }
+    layer: reactive[str] = reactive("plain")
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self._session = session
+        self._engine = EngineChanged("none")
+        self._doing = ""
+        self._speed = Speed(now)
+
+    def on_mount(self) -> None:
+        self.set_interval(1.0, self._tick)
+
+    def _tick(self) -> None:
+        if self._session.growing() or self._speed.value():
+            self.refresh()
+
+    def engine_changed(self, change: EngineChanged) -> None:
+        """A ready engine that tells a fraction is busy with something and stays what it was."""
+        busy = change.state == self._engine.state == "ready" and change.fraction is not None
+        if busy:
+            share = change.fraction or 0.0
+            self._doing = f"{visible(change.detail)} {share:.0%}" if share < 1 else ""
+        else:
+            self._engine, self._doing = change, ""
+        self.refresh()
+
+    def scored(self) -> None:
+        self._doing = ""
+        self.refresh()
+
+    def grew(self, nodes: Collection[int]) -> None:
+        self._doing = ""
+        for node in nodes:
+            self._speed.count(node, self._session.tree[node].token_count or 0)
+        self.refresh()
+
+    def sealed(self, node: int) -> None:
+        self._speed.forget(node)
+        self.refresh()
+
+    def render(self) -> Content:
+        title = self._title()
+        room = self.size.width - 2
+        facts = self._facts()
+        while len(facts) > 1 and self._width(facts) + cell_len(title) + 2 > room:
+            facts.remove(min(facts))
+        facts.sort(key=lambda fact: fact[1])
+        right = Content("  ·  ").join(
+            Content.styled(text, self.get_visual_style(f"status--{look}"))
+            for _, _, text, look in facts
+        )
+        left = Content.styled(title, self.get_visual_style("status--title"))
+        left = left.truncate(max(4, room - right.cell_length - 2), ellipsis=True)
+        gap = max(1, room - left.cell_length - right.cell_length)
+        return Content.assemble(" ", left, " " * gap, right, " ")
+
+    def _title(self) -> str:
+        read_only = "  (read only)" if self._session.read_only else ""
+        return visible(self._session.title) + read_only
+
+    @staticmethod
+    def _width(facts: list[tuple[int, int, str, str]]) -> int:
+        return sum(cell_len(text) + 5 for _, _, text, _ in facts)
+
+    def _facts(self) -> list[tuple[int, int, str, str]]:
+        """(importance, place in the line, text, look)."""
+        session = self._session
+        nodes = len(session.tree) - 1
+        facts = [
+            (2, 3, f"{session.recipe.preset or 'balanced'} ×{session.branches}", "fact"),
+            (1, 4, f"{nodes} node{'' if nodes == 1 else 's'}", "fact"),
+            (9, 5, *self._engine_fact()),
+        ]
+        if self.layer != "plain":
+            facts.append((5, 2, f"◧ {self.layer}", "fact"))
+        if self._doing:
+            facts.append((7, 1, self._doing, "busy"))
+        growing = len(session.growing())
+        if growing:
+            speed = self._speed.value()
+            facts.append((6, 1, f"{growing} growing {speed:.0f} tok/s", "busy"))
+        return facts
+
+    def _engine_fact(self) -> tuple[str, str]:
+        state, detail, fraction = self._engine.state, self._engine.detail, self._engine.fraction
+        if state == "loading":
+            share = "" if fraction is None else f" {bar(fraction, BAR)} {fraction:.0%}"
+            return f"loading {visible(detail)}{share}", "busy"
+        if state == "dead":
+            return "model stopped", "trouble"
+        if state == "none":
+            return "no model", "trouble"
+        return visible(detail), "fact"
