@@ -31,8 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(with_command(words, commands))
     console = Console.of_process(json=args.json)
     try:
-        _run(args, console)
+        code = _run(args, console)
         sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         console.end_progress()
         console.note("Stopped.")
@@ -48,7 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.end_progress()
         console.fail(*explain(error))
         return FAILED
-    return DONE
 
 
 def with_command(words: list[str], commands: dict[str, ArgumentParser]) -> list[str]:
@@ -83,15 +83,16 @@ def _first_word(words: list[str]) -> int | None:
     return None
 
 
-def _run(args: Namespace, console: Console) -> None:
+def _run(args: Namespace, console: Console) -> int:
     module, _, name = args.run.partition(":")
     command = getattr(importlib.import_module(f"loom.commands.{module}"), name)
     outcome = command(args, console)
     if inspect.iscoroutine(outcome):
-        asyncio.run(_stoppable(outcome))
+        outcome = asyncio.run(_stoppable(outcome))
+    return outcome or DONE
 
 
-async def _stoppable(work: Coroutine[Any, Any, None]) -> None:
+async def _stoppable(work: Coroutine[Any, Any, int | None]) -> int | None:
     """SIGTERM and a closed terminal end a command like Ctrl+C does: sealed and saved."""
     task = asyncio.current_task()
     assert task is not None
@@ -106,7 +107,7 @@ async def _stoppable(work: Coroutine[Any, Any, None]) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, end)
     try:
-        await work
+        return await work
     except asyncio.CancelledError:
         if ended:
             raise KeyboardInterrupt from None

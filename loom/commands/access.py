@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
 from argparse import Namespace
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from loom.engine.api import Capabilities
 from loom.extensions import resolve_model
 from loom.session import Session
 
+SQLITE_HEADER = b"SQLite format 3\0"
 POLL = 0.02  # seconds between looks at whether the engine has come to a node
 
 
@@ -32,6 +34,14 @@ async def reading(path: Path) -> AsyncIterator[Session]:
     """The session, only to be looked at: works while another Loom has it open."""
     async with Session.open(path, read_only=True) as session:
         yield session
+
+
+@asynccontextmanager
+async def scratch() -> AsyncIterator[Session]:
+    """An empty session for work that belongs to none; it is removed when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="loom-") as folder:
+        async with Session.create(Path(folder) / "scratch.loom") as session:
+            yield session
 
 
 def config_of(args: Namespace) -> Config:
@@ -154,8 +164,26 @@ def visible_place(session: Session, args: Namespace) -> Place:
 
 
 def text_of(args: Namespace) -> bytes:
-    """The bytes of --text, or of standard input; exactly as given."""
+    """The bytes of --text, --file or standard input; exactly as given."""
+    if args.file is not None:
+        return file_bytes(args.file)
     if args.text is None or args.text == "-":
         return sys.stdin.buffer.read()
     text: str = args.text
     return text.encode("utf-8", "surrogateescape")
+
+
+def file_bytes(path: Path) -> bytes:
+    """What is in a text file. Raises CommandError, for a session too."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CommandError(
+            f"{path} can't be read: {error.strerror}.", "Check the name and the rights of the file."
+        ) from error
+    if content.startswith(SQLITE_HEADER):
+        raise CommandError(
+            f"{path} is a session or another database, not a text.",
+            f"`loom show {path}` prints what is in a session.",
+        )
+    return content

@@ -48,8 +48,9 @@ def _take_inside(session: Session, node: int, args: Namespace) -> int:
         )
     if not 0 <= args.token < len(span):
         raise UsageError(f"node {node} has {len(span)} tokens; there is no token {args.token}")
-    ids = [number for number, _ in span[args.token].alternatives]
-    return session.take_alternative(node, args.token, _chosen(ids, args))
+    index: int = args.token
+    ids = [number for number, _ in span[index].alternatives]
+    return session.take_alternative(node, index, _chosen(ids, args))
 
 
 async def _take_next(session: Session, node: int, args: Namespace, console: Console) -> int:

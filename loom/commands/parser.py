@@ -86,7 +86,9 @@ def _place_options(parser: argparse.ArgumentParser, node: str) -> None:
 
 
 def _text_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--text", help="the text; `-` or nothing: standard input")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--text", help="the text; `-` or nothing: standard input")
+    source.add_argument("--file", type=Path, metavar="FILE", help="the text is in this file")
 
 
 def _opening(commands: _Commands) -> None:
@@ -182,7 +184,7 @@ def _reading(commands: _Commands) -> None:
 
 
 def _about(commands: _Commands) -> None:
-    commands.add("models", "about:models", "the models that are here")
+    commands.add("models", "models:models", "the models that are here")
     parser = commands.add("config", "about:config", "the settings, and where each comes from")
     parser.add_argument("--path", action="store_true", help="only where loom.toml is")
     parser = commands.add("doctor", "about:doctor", "what is installed, what works, what doesn't")

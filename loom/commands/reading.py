@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-import tempfile
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable
@@ -20,7 +19,6 @@ from loom.session import Session
 from loom.store.errors import SessionLocked
 
 PREVIEW = 200  # characters of a node's text in `tree`, before it is cut to the terminal
-SQLITE_HEADER = b"SQLite format 3\0"
 
 
 async def show(args: Namespace, console: Console) -> None:
@@ -127,12 +125,10 @@ def cut(text: str, room: int) -> str:
 
 
 async def score(args: Namespace, console: Console) -> None:
-    """The engine belongs to a session; this one is made for the purpose and removed."""
     text = _text_to_score(args.file)
-    with tempfile.TemporaryDirectory(prefix="loom-") as folder:
-        async with Session.create(Path(folder) / "score.loom") as session:
-            capabilities = await access.attach(session, args, console)
-            span = await session.score(text)
+    async with access.scratch() as session:
+        capabilities = await access.attach(session, args, console)
+        span = await session.score(text)
     facts = score_facts(span, len(text), capabilities.label)
     console.answer(lambda: facts, lambda: [_score_line(facts)])
 
@@ -145,21 +141,7 @@ def _score_line(facts: Facts) -> str:
 
 
 def _text_to_score(file: str) -> bytes:
-    text = sys.stdin.buffer.read() if file == "-" else _read(Path(file))
-    if text.startswith(SQLITE_HEADER):
-        raise CommandError(
-            f"{file} is a session, not a text.",
-            f"`loom show {file} --node N --tokens` shows what its text costs.",
-        )
+    text = sys.stdin.buffer.read() if file == "-" else access.file_bytes(Path(file))
     if not text:
-        raise CommandError(f"There is no text in {file}.", "Name a file with text in it.")
+        raise CommandError("There is no text to score.", "Name a file with text in it.")
     return text
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CommandError(
-            f"{path} can't be read: {error.strerror}.", "Check the name and the rights of the file."
-        ) from error

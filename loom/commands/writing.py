@@ -18,7 +18,7 @@ from loom.session import Session
 
 async def new(args: Namespace, console: Console) -> None:
     """An empty session at a terminal, else one whose first node is the text."""
-    asked = args.text is not None or not sys.stdin.isatty()
+    asked = args.text is not None or args.file is not None or not sys.stdin.isatty()
     text = access.text_of(args) if asked else b""
     config = access.config_of(args)
     async with Session.create(args.session) as session:

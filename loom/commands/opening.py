@@ -1,0 +1,93 @@
+"""`open`: finds or makes the session that was asked for and hands it to the screen."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from argparse import Namespace
+from datetime import date
+from pathlib import Path
+
+from loom.commands import access
+from loom.config import Config, Paths
+from loom.console import CommandError, Console
+from loom.session import SESSION_SUFFIX, Session
+from loom.store.errors import SessionLocked
+
+
+def open_screen(args: Namespace, console: Console) -> int:
+    """Returns when the screen is closed."""
+    _need_terminal()
+    config, paths = access.config_of(args), Paths.default()
+    session = session_for(args.file, config, paths, date.today())
+    try:
+        paths.remember_session(session.path)
+    except OSError as error:
+        console.note(f"Loom can't remember this session for next time: {error.strerror}.")
+    from loom.ui.app import LoomApp  # deferred: the commands don't wait for Textual
+
+    app = LoomApp(session, config, args.model)
+    app.run()
+    return app.return_code or 0
+
+
+def _need_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise CommandError(
+            "The screen needs a terminal for both input and output.",
+            "Without one, use commands such as `loom new` and `loom generate`; `loom --help`.",
+        )
+
+
+def session_for(name: str | None, config: Config, paths: Paths, today: date) -> Session:
+    """The last session or a new one; that session, old or new; a new one with that text.
+
+    Raises StoreError or CommandError.
+    """
+    if name is None:
+        last = paths.last_session()
+        return (
+            _opened(last)
+            if last is not None
+            else _made(_unused(paths.sessions, f"{today}"), config)
+        )
+    path = Path(name)
+    if path.suffix == SESSION_SUFFIX or _is_session(path):
+        return _opened(path) if path.exists() else _made(path, config)
+    if not path.exists():
+        raise CommandError(
+            f"There is no file {name}.", f"`loom {name}{SESSION_SUFFIX}` begins a session."
+        )
+    text = access.file_bytes(path)
+    session = _made(_unused(path.parent, path.stem), config)
+    if text:
+        session.write(text)
+    return session
+
+
+def _opened(path: Path) -> Session:
+    """To look at only, where another Loom has it open."""
+    try:
+        return Session.open(path)
+    except SessionLocked:
+        return Session.open(path, read_only=True)
+
+
+def _made(path: Path, config: Config) -> Session:
+    session = Session.create(path)
+    session.set_sampling(recipe=config.recipe, branches=config.branches)
+    return session
+
+
+def _unused(folder: Path, stem: str) -> Path:
+    """`stem`.loom in `folder`, with a number if that is taken."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = (stem if n == 1 else f"{stem}-{n}" for n in itertools.count(1))
+    return next(path for name in names if not (path := folder / (name + SESSION_SUFFIX)).exists())
+
+
+def _is_session(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(access.SQLITE_HEADER)) == access.SQLITE_HEADER
