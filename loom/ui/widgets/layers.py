@@ -1,0 +1,69 @@
+"""Colour layers over text: which of six steps a token falls in.
+
+Knows token columns; knows nothing of colours, which are the stylesheet's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from loom.core.span import Floats, Span
+
+LayerName = Literal["plain", "probability", "surprise", "entropy", "author"]
+LAYERS: tuple[LayerName, ...] = get_args(LayerName)
+STEPS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Steps of a layer: a value falls in the step of the first limit it stays below.
+
+    `prefix` begins the component class of a step (`p` → text--p0 …); step 5 is the most remarkable.
+    """
+
+    prefix: str
+    unit: str
+    limits: tuple[float, ...]
+    falling: bool = False
+
+    def label(self, step: int) -> str:
+        """What a step means, for a legend: `< 0.5`, `2.5 to 5`, `≥ 10` …"""
+        limits = self.limits
+        if step == 0:
+            return f"{'≥' if self.falling else '<'} {limits[0]:g}{self.unit}"
+        if step == STEPS - 1:
+            return f"{'<' if self.falling else '≥'} {limits[-1]:g}{self.unit}"
+        low, high = sorted((limits[step - 1], limits[step]))
+        return f"{low:g} to {high:g}{self.unit}"
+
+
+SCALES: dict[str, Scale] = {
+    "probability": Scale("p", " %", (90, 50, 20, 5, 1), falling=True),
+    "surprise": Scale("s", " bits", (1, 2.5, 5, 8, 12)),
+    "entropy": Scale("e", " bits", (0.5, 1.5, 3, 4.5, 6)),
+}
+
+
+def steps(span: Span, layer: str) -> Sequence[int]:
+    """The step, 0 to 5, of every token; empty for a layer that isn't about probabilities."""
+    scale = SCALES.get(layer)
+    if scale is None:
+        return ()
+    values = _values(span, layer)
+    sign = -1 if scale.falling else 1
+    limits = sign * np.asarray(scale.limits)
+    side: Literal["left", "right"] = "left" if scale.falling else "right"
+    found: list[int] = np.searchsorted(limits, sign * values, side=side).tolist()
+    return found
+
+
+def _values(span: Span, layer: str) -> Floats:
+    if layer == "probability":
+        return np.exp(span.logprob) * 100
+    if layer == "surprise":
+        return -span.logprob / np.float32(np.log(2))
+    return span.entropy / np.float32(np.log(2))

@@ -1,0 +1,44 @@
+"""Component classes laid over each other into one style; Textual itself combines none but the last.
+
+Knows the stylesheet through the widget; knows nothing of what is drawn.
+"""
+
+from __future__ import annotations
+
+from rich.style import Style
+from textual.widget import Widget
+
+
+class Looks:
+    """Styles of a widget's component classes, remembered until `clear`."""
+
+    def __init__(self, widget: Widget) -> None:
+        self._widget = widget
+        self._styles: dict[tuple[str, ...], Style] = {}
+
+    def __call__(self, *names: str) -> Style:
+        """Backgrounds are blended in order, the last colour wins, opacities multiply, and text
+        attributes add up."""
+        found = self._styles.get(names)
+        if found is None:
+            found = self._styles[names] = self._combine(names)
+        return found
+
+    def clear(self) -> None:
+        self._styles.clear()
+
+    def _combine(self, names: tuple[str, ...]) -> Style:
+        _, background, _, color = self._widget.colors
+        attributes, opacity = self._widget.rich_style.without_color, 1.0
+        for name in names:
+            styles = self._widget.get_component_styles(name)
+            if styles.has_rule("background"):
+                background += styles.background
+            if styles.has_rule("color"):
+                color = styles.color
+            if styles.auto_color:
+                color = background.get_contrast_text(color.a)
+            opacity *= styles.text_opacity
+            attributes += styles.text_style
+        shown = background + color.multiply_alpha(opacity)
+        return Style.from_color(shown.rich_color, background.rich_color) + attributes

@@ -1,0 +1,325 @@
+"""The tree of segments as a list of rows, drawn by the screen and not by the tree.
+
+Reads the session and says which segment was chosen; moves nothing but its own view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import ClassVar, Protocol
+
+from rich.segment import Segment as Piece
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.timer import Timer
+
+from loom.core.display import Display, Row, Segment
+from loom.core.marks import Kind, Mark, Marks
+from loom.core.node import Author, Place
+from loom.core.text import ALIGNED, visible
+from loom.core.tree import Tree
+from loom.ui.widgets.looks import Looks
+from loom.ui.widgets.rows import Rails, Rows
+from loom.ui.widgets.wrapping import clip
+
+WORDS = 20  # columns that indentation leaves to the words
+SPIN = 0.1  # seconds a step of the spinner lasts
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+GLYPHS = {Author.WRITER: "✎", Author.MODEL: "◇", Author.IMPORT: "↧"}
+BYTES_A_COLUMN = 8  # read of a segment, to fill a column also with wide or combining characters
+
+
+class TreeSource(Protocol):
+    """What of a session the widget reads."""
+
+    @property
+    def tree(self) -> Tree: ...
+    @property
+    def marks(self) -> Marks: ...
+    @property
+    def display(self) -> Display: ...
+    @property
+    def place(self) -> Place: ...
+    def is_visited(self, node: int) -> bool: ...
+    def growing(self) -> tuple[int, ...]: ...
+
+
+class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
+    """Rows are listed anew once a frame at most, and only when the tree has changed."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "tree--rail",
+        "tree--path",
+        "tree--current",
+        "tree--unvisited",
+        "tree--bookmark",
+        "tree--count",
+        "tree--growing",
+        *(f"tree--{author}" for author in Author),
+    }
+    DEFAULT_CSS = """
+    TreeView {
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size-vertical: 1;
+        color: $foreground 60%;
+
+        & > .tree--rail { color: $foreground 30%; }
+        & > .tree--path { color: $foreground; }
+        & > .tree--current { background: $primary 28%; color: $foreground; text-style: bold; }
+        &:focus > .tree--current {
+            background: $block-cursor-background;
+            color: $block-cursor-foreground;
+            text-style: bold;
+        }
+        &:nocolor > .tree--path { text-style: bold; }
+        &:nocolor > .tree--current { text-style: bold reverse; }
+        & > .tree--writer { color: $text-primary; }
+        & > .tree--model { color: $foreground 60%; }
+        & > .tree--import { color: $text-secondary; }
+        & > .tree--growing { color: $text-success; }
+        & > .tree--unvisited { color: $text-accent; }
+        & > .tree--bookmark { color: $text-warning; text-style: bold; }
+        & > .tree--count { color: $foreground 50%; text-style: italic; }
+    }
+    """
+
+    class Chosen(Message):
+        """A segment was clicked, or Enter pressed on the current one."""
+
+        def __init__(self, segment: Segment) -> None:
+            super().__init__()
+            self.segment = segment
+
+    def __init__(
+        self, session: TreeSource, *, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self.session = session
+        self.top: Segment | None = None  # the segment the tree is hoisted to
+        self._folded = {
+            Place(mark.node, mark.start) for mark, _ in session.marks if mark.kind is Kind.FOLDED
+        }
+        self._place = session.place
+        self._looks = Looks(self)
+        self._path: dict[int, int] = {}
+        self._current = 0
+        self._rows = Rows((), session.display)
+        self._window: tuple[int, list[Rails]] | None = None  # rails of the rows in sight
+        self._is_stale, self._is_moved = True, True
+        self._awaits_frame = False
+        self._frame = 0
+        self._spinning: Timer | None = None
+
+    # ── what is shown ──────────────────────────────────────────────────────────────────────
+
+    @property
+    def current(self) -> Segment:
+        """The segment of the place shown last."""
+        return self.session.display.segment_of(self._place)
+
+    def show(self, place: Place) -> None:
+        """Mark the segment of `place` and bring it into view."""
+        self._place, self._is_moved = place, True
+        self._soon()
+
+    def hoist(self, segment: Segment | None) -> None:
+        """Show only what hangs below a segment; None shows all."""
+        self.top, self._is_stale, self._is_moved = segment, True, True
+        self._soon()
+
+    def tree_changed(self, nodes: Iterable[int]) -> None:
+        """Nodes were added, hidden or marked."""
+        for node in nodes:
+            self._folded = {place for place in self._folded if place.node != node}
+            self._folded |= {
+                Place(node, mark.start)
+                for mark, _ in self.session.marks.of(node)
+                if mark.kind is Kind.FOLDED
+            }
+        self._is_stale = True
+        self._soon()
+
+    def grew(self, nodes: Iterable[int]) -> None:
+        """Text of these nodes got longer, or they were sealed."""
+        first = round(self.scroll_y)
+        for node in nodes:
+            for index in self._rows.of_node(node, first, first + self.size.height):
+                self.refresh_line(index)
+        self._spin()
+
+    def on_mount(self) -> None:
+        self._spinning = self.set_interval(SPIN, self._step, pause=True)
+        self._update()
+
+    def _soon(self) -> None:
+        if self.is_mounted and not self._awaits_frame:
+            self._awaits_frame = True
+            self.call_next(self._update)
+
+    def _update(self) -> None:
+        """Bring rows, path and view up to what was asked since the last frame."""
+        self._awaits_frame = False
+        display = self.session.display
+        if self._is_stale:
+            self._rows = Rows(display.rows(self.top, frozenset(self._folded)), display)
+            self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows))
+        stretches = self.session.tree.stretches(self._place)
+        self._path = {stretch.node: stretch.at for stretch in stretches}
+        self._current = self._find_current()
+        if self._is_moved:
+            self._reveal()
+        self._is_stale = self._is_moved = False
+        self._window = None
+        self._spin()
+        self.refresh()
+
+    def _find_current(self) -> int:
+        """Its row, or that of the nearest segment above it that is not folded away."""
+        segment: Segment | None = self.current
+        while segment is not None:
+            index = self._rows.find(segment)
+            if index is not None:
+                return index
+            segment = self.session.display.parent(segment)
+        return 0
+
+    # ── the view ───────────────────────────────────────────────────────────────────────────
+
+    def _reveal(self) -> None:
+        height = self.scrollable_content_region.height
+        if not height:
+            return
+        spare = min(2, (height - 1) // 2)
+        low, high = self._current - height + 1 + spare, self._current - spare
+        target = max(0, min(max(round(self.scroll_y), low), high))
+        self.scroll_to(y=min(target, self.max_scroll_y), animate=False, force=True)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows))
+        self._window = None
+        self._reveal()
+
+    def _spin(self) -> None:
+        if self._spinning is not None and self.session.growing():
+            self._spinning.resume()
+
+    def _step(self) -> None:
+        growing = self.session.growing()
+        if not growing and self._spinning is not None:
+            self._spinning.pause()
+            self.refresh()
+        self._frame += 1
+        first = round(self.scroll_y)
+        for node in growing:
+            for index in self._rows.of_node(node, first, first + self.size.height):
+                self.refresh_line(index)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._looks.clear()
+
+    @property
+    def allow_select(self) -> bool:
+        return False
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        index = round(self.scroll_y) + offset.y if offset is not None else len(self._rows)
+        if index < len(self._rows):
+            event.stop()
+            self.post_message(self.Chosen(self._now(self._rows[index].segment)))
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "enter" and len(self._rows):
+            event.stop()
+            self.post_message(self.Chosen(self._now(self._rows[self._current].segment)))
+
+    # ── drawing ────────────────────────────────────────────────────────────────────────────
+
+    def render_line(self, y: int) -> Strip:
+        width, index = self.size.width, round(self.scroll_y) + y
+        if index >= len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        base = self._base(index)
+        pieces = list(self._pieces(index, base, self.scrollable_content_region.width))
+        return Strip(pieces).adjust_cell_length(width, self._looks(*base))
+
+    def _base(self, index: int) -> tuple[str, ...]:
+        """Component classes of the whole row."""
+        if index == self._current:
+            return ("tree--current",)
+        node, start, _ = self._rows[index].segment
+        at = self._path.get(node, -1)
+        if at > start or at == start == 0:
+            return ("tree--path",)
+        return ()
+
+    def _pieces(self, index: int, base: tuple[str, ...], width: int) -> Iterator[Piece]:
+        row = self._rows[index]
+        head = self._head(index, row)
+        yield Piece(head, self._looks(*base, "tree--rail"))
+        marks = list(self._marks(row, index, base))
+        yield from marks
+        tail = "".join(self._counts(row))
+        room = width - len(head) - sum(piece.cell_length for piece in marks) - len(tail)
+        words, used = clip(self._words(row.segment, room), max(0, room))
+        yield Piece(words + " " * max(0, room - used), self._looks(*base))
+        if tail:
+            yield Piece(tail, self._looks(*base, "tree--count"))
+
+    def _head(self, index: int, row: Row) -> str:
+        """Rails of the levels above, then the corner of the branch."""
+        rails = self._rails_of(index)
+        most = max(2, (self.scrollable_content_region.width - WORDS) // 2)
+        shift = max(0, self._rows[self._current].depth + 2 - most)
+        own = row.depth - 1 if self._rows.is_head(index) else row.depth
+        text = "".join("│ " if rail else "  " for rail in rails[shift:own][:most])
+        if self._rows.is_head(index) and shift <= own < shift + most:
+            text += ("├" if rails[own] else "╰") + ("▸" if row.folded else "╴")
+        elif row.folded:
+            text += "▸"
+        return ("┊" if shift else "") + text
+
+    def _rails_of(self, index: int) -> Rails:
+        first = round(self.scroll_y)
+        if self._window is None or self._window[0] != first:
+            self._window = first, self._rows.rails(first, first + self.size.height)
+        return self._window[1][index - first]
+
+    def _marks(self, row: Row, index: int, base: tuple[str, ...]) -> Iterator[Piece]:
+        node = self.session.tree[row.segment.node]
+        if node.growing:
+            glyph = SPINNER[(self._frame + node.id) % len(SPINNER)]
+            yield Piece(glyph, self._looks(*base, "tree--growing"))
+        else:
+            yield Piece(GLYPHS[node.author], self._looks(*base, f"tree--{node.author}"))
+        unvisited = node.author is Author.MODEL and not self.session.is_visited(node.id)
+        yield Piece("●" if unvisited else " ", self._looks(*base, "tree--unvisited"))
+        if self.session.marks.get(Mark(node.id, row.segment.start, Kind.BOOKMARK)) is not None:
+            yield Piece("★ ", self._looks(*base, "tree--bookmark"))
+
+    def _counts(self, row: Row) -> Iterator[str]:
+        copies = self.session.display.copies(row.segment)
+        if copies > 1:
+            yield f" ×{copies}"
+        if row.folded:
+            yield f" +{row.hidden_count}"
+
+    def _words(self, segment: Segment, room: int) -> str:
+        node, start, stop = self._now(segment)
+        data = self.session.tree[node].text[
+            start : min(stop, start + BYTES_A_COLUMN * max(1, room))
+        ]
+        text = visible(data.decode("utf-8", ALIGNED)).replace("\t", " ")
+        return text.lstrip(" ").replace("\n", "⏎")
+
+    def _now(self, segment: Segment) -> Segment:
+        """A row's segment as long as it is by now."""
+        segments = self.session.display.segments(segment.node)
+        if segments and segments[-1].start == segment.start:
+            return segments[-1]
+        return segment
