@@ -7,9 +7,10 @@ bytes and places, not words or colours.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple
 
 from loom.core.marks import Kind, Marks, seen_place
@@ -36,32 +37,12 @@ class Row(NamedTuple):
     hidden_count: int
 
 
-class _Face(NamedTuple):
-    """All that the place a node hangs at depends on; growing text leaves it as it is."""
-
-    shown: bool
-    keeps_start: bool
-    twin_text: bytes | None
-    child_count: int
-
-
-@dataclass(slots=True)
-class _Layout:
-    """A node cut up: its segments (none when it is hidden) and what hangs at which byte."""
+class _Layout(NamedTuple):
+    """A node cut up: its segments (none when it is hidden), what hangs where, who is twin."""
 
     segments: tuple[Segment, ...]
-    hanging: Mapping[int, tuple[int, ...]]
+    hanging: Mapping[int, list[int]]
     twins: Mapping[int, tuple[int, ...]]
-    children: dict[int, tuple[Segment, ...]] = field(default_factory=dict)
-
-    def same_rows(self, other: _Layout) -> bool:
-        """Whether they differ by nothing but where the last segment stops."""
-        return (
-            len(self.segments) == len(other.segments)
-            and self.segments[:-1] == other.segments[:-1]
-            and self.hanging == other.hanging
-            and self.twins == other.twins
-        )
 
 
 @dataclass(slots=True)
@@ -90,15 +71,28 @@ class Display:
     Sealed leaves of the same text that the model grew at one place are shown once, as the first.
     """
 
-    __slots__ = ("_faces", "_layouts", "_rows", "_stale", "marks", "tree")
+    __slots__ = (
+        "_children",
+        "_grown",
+        "_hidden",
+        "_layouts",
+        "_nodes",
+        "_rows",
+        "_steady",
+        "marks",
+        "tree",
+    )
 
     def __init__(self, tree: Tree, marks: Marks) -> None:
         self.tree = tree
         self.marks = marks
-        self._layouts: dict[int, _Layout] = {}
-        self._faces: dict[int, _Face] = {}
-        self._stale: dict[int, _Layout] = {}
+        self._nodes = tree.nodes
+        self._hidden = marks.hidden
+        self._layouts: dict[int, _Layout] = {}  # of nodes that something hangs on
+        self._children: dict[tuple[int, int], tuple[Segment, ...]] = {}
         self._rows: _Rows | None = None
+        self._steady: dict[int, int] = {}  # growing node → how many children it had
+        self._grown: set[int] = set()  # steady ones whose rows are behind
 
     @property
     def root(self) -> Segment:
@@ -127,13 +121,14 @@ class Display:
 
     def children(self, segment: Segment) -> tuple[Segment, ...]:
         """The tail of the same node first, if any, then the nodes that hang here, by id."""
-        layout = self._layout(segment.node)
-        if not layout.hanging:
+        if not self.tree.children(segment.node):
             return ()
-        stop = self._current(segment).stop
-        found = layout.children.get(stop)
+        key = (segment.node, self._current(segment).stop)
+        found = self._children.get(key)
         if found is None:
-            found = layout.children[stop] = tuple(self._find_children(layout, stop))
+            found = tuple(self._below(*key))
+            if segment.node in self._layouts:
+                self._children[key] = found
         return found
 
     def siblings(self, segment: Segment) -> tuple[Segment, ...]:
@@ -179,136 +174,148 @@ class Display:
         cached = self._rows
         if cached is None or cached.top[:2] != top[:2] or cached.folded != folded:
             return self._build(top, folded)
-        grown = self._grown()
-        if grown is None:
-            return self._build(top, folded)
-        if grown:
-            cached.patch(grown)
+        if self._grown:
+            cached.patch(self._layout(node).segments[-1] for node in self._grown)
+            self._grown.clear()
         return cached.rows
 
     def invalidate(self, node: int) -> None:
         """Say that `node` was added, grew, was sealed, or that a mark on it changed."""
-        self._drop(node)
-        while node != ROOT:
+        if self._only_grew(node):
             anchor = self._anchor(node)
-            host = self._layouts.get(anchor.node)
-            if host is not None:
-                host.children.pop(
-                    min(anchor.at, host.segments[-1].stop) if host.segments else 0, None
-                )
-            if self._faces.get(node) == self._face(node):
+            self._children.pop((anchor.node, anchor.at), None)
+            self._grown.add(node)
+            return
+        self._rows = None
+        self._grown.clear()
+        self._drop(node)
+        self._note_steady(node)
+        for _ in range(2):  # where it hangs; and there, whether that is still a leaf
+            if node == ROOT:
                 return
-            self._faces.pop(node, None)
-            node = anchor.node
+            node = self._anchor(node).node
             self._drop(node)
 
+    def _only_grew(self, node: int) -> bool:
+        """Whether nothing but the end of its last segment has moved; its layout is then renewed."""
+        children = self._steady.get(node)
+        self._note_steady(node)
+        if children is None or children != self._steady.get(node):
+            return False
+        if not children:
+            return True
+        before = self._layouts.get(node)
+        self._drop(node)
+        if before is None:
+            return False
+        now = self._layout(node)
+        return before.segments[:-1] == now.segments[:-1] and before[1:] == now[1:]
+
+    def _note_steady(self, node: int) -> None:
+        """Recall how many children a node has whose growing text changes nothing around it."""
+        found = self._nodes[node]
+        if found.ended is None and found.text and node not in self._hidden:
+            self._steady[node] = len(self.tree.children(node))
+        else:
+            self._steady.pop(node, None)
+
     def _drop(self, node: int) -> None:
-        layout = self._layouts.pop(node, None)
-        if layout is not None:
-            self._stale.setdefault(node, layout)
+        self._forget_children(self._layouts.pop(node, None))
+
+    def _forget_children(self, layout: _Layout | None) -> None:
+        for segment in layout.segments if layout else ():
+            self._children.pop((segment.node, segment.stop), None)
 
     def _layout(self, node: int) -> _Layout:
         found = self._layouts.get(node)
         if found is None:
-            found = self._layouts[node] = self._lay_out(node)
+            found = self._lay_out(node)
+            if found.hanging:
+                self._layouts[node] = found
         return found
 
     def _lay_out(self, node: int) -> _Layout:
-        if self.marks.hidden_from(node) == 0 and node != ROOT:
+        stop = self._stop(node)
+        if stop == 0 and not self._keeps_start(node):
             return _Layout((), {}, {})
-        stop = self._stop(node)
-        if not self.tree.children(node):
+        hanging = self._hanging(node, stop) if self.tree.children(node) else {}
+        if not hanging:
             return _Layout((Segment(node, 0, stop),), {}, {})
-        hanging: dict[int, list[int]] = {}
-        for at, shown in self._hanging(node):
-            hanging.setdefault(at, []).append(shown)
-        edges = sorted({*hanging, stop})
-        starts = (0, *edges[:-1])
-        segments = tuple(Segment(node, a, b) for a, b in zip(starts, edges, strict=True))
         twins: dict[int, tuple[int, ...]] = {}
-        merged = {at: self._merge(sorted(ids), twins) for at, ids in hanging.items()}
-        return _Layout(segments, merged, twins)
+        for at, ids in hanging.items():
+            if len(ids) > 1:
+                hanging[at] = self._merge(ids, twins)
+        edges = sorted({*hanging, stop})
+        segments = map(Segment, repeat(node), (0, *edges), edges)
+        return _Layout(tuple(segments), hanging, twins)
 
-    def _hanging(self, node: int) -> Iterator[tuple[int, int]]:
-        """(byte, id) of every visible node shown as hanging on `node`; recalls the face of each."""
-        stop = self._stop(node)
+    def _hanging(self, node: int, stop: int) -> dict[int, list[int]]:
+        """byte → the visible nodes that are shown as hanging there."""
         first = 0 if self._keeps_start(node) else 1
+        found: dict[int, list[int]] = {}
         for child in self.tree.children(node):
-            at = self.tree[child].at
-            if not first <= at <= stop:
-                continue
-            for id_ in self._from_start(child):
-                self._faces[id_] = face = self._face(id_)
-                if face.shown:
-                    yield at, id_
+            at = self._nodes[child].at
+            if first <= at <= stop:
+                for one in self._from_start(child):
+                    if self._hidden.get(one) != 0:
+                        found.setdefault(at, []).append(one)
+        return found
 
-    def _from_start(self, node: int) -> Iterator[int]:
+    def _from_start(self, node: int) -> Sequence[int]:
         """`node` and, chain by chain, what hangs at its start and so is shown beside it."""
-        stack = [node]
-        while stack:
-            node = stack.pop()
-            yield node
-            children = self.tree.children(node)
-            if children and not self._keeps_start(node):
-                stack.extend(child for child in children if self.tree[child].at == 0)
+        if not self.tree.children(node):
+            return (node,)
+        found = [node]
+        for one in found:
+            children = self.tree.children(one)
+            if children and not self._keeps_start(one):
+                found.extend(child for child in children if self._nodes[child].at == 0)
+        return found
 
-    def _merge(self, ids: list[int], twins: dict[int, tuple[int, ...]]) -> tuple[int, ...]:
+    def _merge(self, ids: list[int], twins: dict[int, tuple[int, ...]]) -> list[int]:
         """`ids` without those that are shown as another; notes in `twins` who is shown as whom."""
-        if len(ids) == 1:
-            return tuple(ids)
+        ids.sort()
+        if len({self._nodes[node].text for node in ids}) == len(ids):
+            return ids
         groups: dict[bytes | int, list[int]] = {}
         for node in ids:
-            text = self._faces[node].twin_text
+            text = self._twin_text(node)
             groups.setdefault(node if text is None else text, []).append(node)
         for group in groups.values():
             if len(group) > 1:
                 twins.update(dict.fromkeys(group, tuple(group)))
-        return tuple(group[0] for group in groups.values())
-
-    def _face(self, node: int) -> _Face:
-        return _Face(
-            self.marks.hidden_from(node) != 0,
-            self._keeps_start(node),
-            self._twin_text(node),
-            len(self.tree.children(node)),
-        )
+        return [group[0] for group in groups.values()]
 
     def _twin_text(self, node: int) -> bytes | None:
         """What another must equal to be shown as one with it; None when it stands for itself."""
-        found = self.tree[node]
-        if found.author is not Author.MODEL or found.growing:
+        found = self._nodes[node]
+        if found.ended is None or found.author is not Author.MODEL:
             return None
-        if self.marks.hidden_from(node) is not None or not self._is_leaf(node):
+        if node in self._hidden or not self._is_leaf(node):
             return None
         if any(mark.kind in REMARKS for mark, _ in self.marks.of(node)):
             return None
         return found.text
 
     def _is_leaf(self, node: int) -> bool:
-        """Whether nothing visible hangs behind it, by the marks alone: no layout, no recursion."""
-        first = 0 if self._keeps_start(node) else 1
-        return not any(
-            self.marks.hidden_from(shown) != 0
-            for child in self.tree.children(node)
-            if self.tree[child].at >= first
-            for shown in self._from_start(child)
-        )
+        """Whether nothing visible hangs behind it; asks no layout, so that nothing recurses."""
+        return not self.tree.children(node) or not self._hanging(node, self._stop(node))
 
     def _keeps_start(self, node: int) -> bool:
         """Whether a child at byte 0 is shown behind it: the root, or a node without text so far."""
         if node == ROOT:
             return True
-        return not self.tree[node].text and self.marks.hidden_from(node) is None
+        return not self._nodes[node].text and node not in self._hidden
 
     def _stop(self, node: int) -> int:
-        hidden = self.marks.hidden_from(node)
-        length = self.tree[node].length
+        hidden = self._hidden.get(node)
+        length = len(self._nodes[node].text)
         return length if hidden is None else min(hidden, length)
 
     def _anchor(self, node: int) -> Place:
         """Where `node`, which is not the root, hangs on the screen."""
         while True:
-            found = self.tree[node]
+            found = self._nodes[node]
             assert found.parent is not None, "the root hangs nowhere"
             if found.at or self._keeps_start(found.parent):
                 return Place(found.parent, found.at)
@@ -328,26 +335,39 @@ class Display:
             return self.segment_of(Place(segment.node, segment.start))
         return _ending_at(segments, segment.stop)
 
-    def _find_children(self, layout: _Layout, stop: int) -> Iterator[Segment]:
-        for segment in layout.segments:
-            if segment.start == stop and segment.stop > stop:
-                yield segment
-        for node in layout.hanging.get(stop, ()):
-            yield self._layout(node).segments[0]
+    def _below(self, node: int, stop: int) -> list[Segment]:
+        """The children of the segment of `node` that ends at byte `stop`."""
+        if not self.tree.children(node):
+            return []
+        segments, hanging, _ = self._layout(node)
+        found = [self._first(child) for child in hanging.get(stop, ())]
+        if segments and stop < segments[-1].stop:
+            found.insert(0, _ending_at(segments, stop + 1))
+        return found
+
+    def _first(self, node: int) -> Segment:
+        """The first segment of a visible node."""
+        if self.tree.children(node):
+            return self._layout(node).segments[0]
+        return Segment(node, 0, self._stop(node))
 
     def _build(self, top: Segment, folded: AbstractSet[Place]) -> list[Row]:
         rows: list[Row] = []
         stack = [(top, 0)]
         while stack:
             segment, depth = stack.pop()
-            children = self.children(segment)
-            is_folded = bool(children) and Place(segment.node, segment.start) in folded
-            below = self._count_below(segment) if is_folded else 0
-            rows.append(Row(segment, depth, is_folded, below))
-            if children and not is_folded:
-                deeper = depth + (len(children) > 1)
-                stack.extend((child, deeper) for child in reversed(children))
-        self._stale.clear()
+            children = self._below(segment.node, segment.stop)
+            if not children:
+                rows.append(Row(segment, depth, False, 0))
+                continue
+            if Place(segment.node, segment.start) in folded:
+                rows.append(Row(segment, depth, True, self._count_below(segment)))
+                continue
+            rows.append(Row(segment, depth, False, 0))
+            deeper = depth + (len(children) > 1)
+            children.reverse()
+            stack.extend(zip(children, repeat(deeper), strict=False))
+        self._grown.clear()
         self._rows = _Rows(top, frozenset(folded), rows)
         return rows
 
@@ -355,19 +375,9 @@ class Display:
         count, stack = -1, [segment]
         while stack:
             count += 1
-            stack.extend(self.children(stack.pop()))
+            below = stack.pop()
+            stack.extend(self._below(below.node, below.stop))
         return count
-
-    def _grown(self) -> list[Segment] | None:
-        """The segments that only grew since the rows were built; None when more has changed."""
-        grown: list[Segment] = []
-        for node, before in self._stale.items():
-            layout = self._layout(node)
-            if not layout.same_rows(before):
-                return None
-            grown += layout.segments[-1:]
-        self._stale.clear()
-        return grown
 
 
 def _ending_at(segments: tuple[Segment, ...], at: int) -> Segment:

@@ -5,7 +5,7 @@ A mark sits on a byte of a node and carries a string. Only visibility asks the t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -71,6 +71,11 @@ class Marks:
     def of(self, node: int) -> tuple[tuple[Mark, str], ...]:
         """Every mark on `node` with its value."""
         return tuple(self._by_node.get(node, {}).items())
+
+    @property
+    def hidden(self) -> Mapping[int, int]:
+        """`hidden_from` of all the nodes that have one; a live view for those who read many."""
+        return self._hidden
 
     def hidden_from(self, node: int) -> int | None:
         """The byte of `node` after which all is hidden; None when nothing of it is."""

@@ -5,7 +5,7 @@ It only grows. What is hidden, folded or visited it doesn't know; see marks and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from loom.core.node import ROOT, Author, Ending, Node, Place
 
@@ -39,6 +39,11 @@ class Tree:
     def next_id(self) -> int:
         """An id above all that are taken."""
         return self._next
+
+    @property
+    def nodes(self) -> Mapping[int, Node]:
+        """Every node by id; a live view for those who read many."""
+        return self._nodes
 
     def add(self, node: Node) -> None:
         """Raises ValueError for a taken id, an unknown parent or an `at` outside its text."""
