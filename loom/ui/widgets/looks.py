@@ -28,7 +28,7 @@ class Looks:
         self._styles.clear()
 
     def _combine(self, names: tuple[str, ...]) -> Style:
-        _, background, _, color = self._widget.colors
+        _, _, background, color = self._widget.colors
         attributes, opacity = self._widget.rich_style.without_color, 1.0
         for name in names:
             styles = self._widget.get_component_styles(name)

@@ -100,7 +100,7 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
     }
     """
 
-    layer: reactive[str] = reactive("plain")
+    colour_layer: reactive[str] = reactive("plain")
 
     class CursorMoved(Message):
         """The token cursor stands at another place."""
@@ -325,8 +325,8 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
         if found is None:
             if len(self._tokens) >= NODES_KEPT:
                 self._tokens.clear()
-            span = self.session.span(node) if self.layer in SCALES else None
-            found = Tokens(self.session.edges(node), steps(span, self.layer) if span else ())
+            span = self.session.span(node) if self.colour_layer in SCALES else None
+            found = Tokens(self.session.edges(node), steps(span, self.colour_layer) if span else ())
             self._tokens[node] = found
         return found
 
@@ -408,7 +408,7 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
         self._looks.clear()
         self._strips.clear()
 
-    def watch_layer(self) -> None:
+    def watch_colour_layer(self) -> None:
         self._tokens.clear()
         self._strips.clear()
         self.refresh()
@@ -472,7 +472,7 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _stretches(self, line: Line) -> Iterator[tuple[int, Names]]:
         """(stop, component classes) of the stretches of a line that look alike."""
-        scale = SCALES.get(self.layer)
+        scale = SCALES.get(self.colour_layer)
         for start, stretch in self._course.between(line.start, line.stop):
             names = self._node_names(stretch.node)
             stop = start + stretch.at
@@ -491,7 +491,7 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _node_names(self, node: int) -> Names:
         author = self.session.tree[node].author
-        kind = "author-" if self.layer == "author" else ""
+        kind = "author-" if self.colour_layer == "author" else ""
         now = "current" if node == self._course.end.node else "earlier"
         return f"text--{now}", f"text--{kind}{author}"
 

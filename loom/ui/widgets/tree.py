@@ -18,7 +18,7 @@ from textual.timer import Timer
 
 from loom.core.display import Display, Row, Segment
 from loom.core.marks import Kind, Mark, Marks
-from loom.core.node import Author, Place
+from loom.core.node import ROOT, Author, Place
 from loom.core.text import ALIGNED, visible
 from loom.core.tree import Tree
 from loom.ui.widgets.looks import Looks
@@ -27,6 +27,7 @@ from loom.ui.widgets.wrapping import clip
 
 WORDS = 20  # columns that indentation leaves to the words
 SPIN = 0.1  # seconds a step of the spinner lasts
+TOP = "⌂"
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 GLYPHS = {Author.WRITER: "✎", Author.MODEL: "◇", Author.IMPORT: "↧"}
 BYTES_A_COLUMN = 8  # read of a segment, to fill a column also with wide or combining characters
@@ -43,6 +44,8 @@ class TreeSource(Protocol):
     def display(self) -> Display: ...
     @property
     def place(self) -> Place: ...
+    @property
+    def title(self) -> str: ...
     def is_visited(self, node: int) -> bool: ...
     def growing(self) -> tuple[int, ...]: ...
 
@@ -264,12 +267,11 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
         yield Piece(head, self._looks(*base, "tree--rail"))
         marks = list(self._marks(row, index, base))
         yield from marks
-        tail = "".join(self._counts(row))
-        room = width - len(head) - sum(piece.cell_length for piece in marks) - len(tail)
+        tail = list(self._tail(row, base))
+        room = width - len(head) - sum(piece.cell_length for piece in (*marks, *tail))
         words, used = clip(self._words(row.segment, room), max(0, room))
         yield Piece(words + " " * max(0, room - used), self._looks(*base))
-        if tail:
-            yield Piece(tail, self._looks(*base, "tree--count"))
+        yield from tail
 
     def _head(self, index: int, row: Row) -> str:
         """Rails of the levels above, then the corner of the branch."""
@@ -296,21 +298,26 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
             glyph = SPINNER[(self._frame + node.id) % len(SPINNER)]
             yield Piece(glyph, self._looks(*base, "tree--growing"))
         else:
-            yield Piece(GLYPHS[node.author], self._looks(*base, f"tree--{node.author}"))
-        unvisited = node.author is Author.MODEL and not self.session.is_visited(node.id)
-        yield Piece("●" if unvisited else " ", self._looks(*base, "tree--unvisited"))
+            glyph = TOP if node.id == ROOT else GLYPHS[node.author]
+            yield Piece(glyph, self._looks(*base, f"tree--{node.author}"))
+        yield Piece(" ", self._looks(*base))
         if self.session.marks.get(Mark(node.id, row.segment.start, Kind.BOOKMARK)) is not None:
             yield Piece("★ ", self._looks(*base, "tree--bookmark"))
 
-    def _counts(self, row: Row) -> Iterator[str]:
+    def _tail(self, row: Row, base: tuple[str, ...]) -> Iterator[Piece]:
         copies = self.session.display.copies(row.segment)
-        if copies > 1:
-            yield f" ×{copies}"
-        if row.folded:
-            yield f" +{row.hidden_count}"
+        counts = f" ×{copies}" if copies > 1 else ""
+        counts += f" +{row.hidden_count}" if row.folded else ""
+        if counts:
+            yield Piece(counts, self._looks(*base, "tree--count"))
+        node = self.session.tree[row.segment.node]
+        if node.author is Author.MODEL and not self.session.is_visited(node.id):
+            yield Piece(" ●", self._looks(*base, "tree--unvisited"))
 
     def _words(self, segment: Segment, room: int) -> str:
         node, start, stop = self._now(segment)
+        if node == ROOT and start == stop:
+            return self.session.title
         data = self.session.tree[node].text[
             start : min(stop, start + BYTES_A_COLUMN * max(1, room))
         ]
