@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -69,7 +70,9 @@ def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> 
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
-    code = "import loom, loom.extensions as e; print(loom.__file__, *(f.path for f in e.backends()))"
+    code = (
+        "import loom, loom.extensions as e; print(loom.__file__, *(f.path for f in e.backends()))"
+    )
     run = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
@@ -96,8 +99,36 @@ def test_everything_asked_for_is_pinned_within_its_range() -> None:
     pins = {canonicalize_name(n): v for n, v in (line.split("==") for line in PINS)}
     extras = PROJECT["optional-dependencies"].values()
     asked = [Requirement(r) for group in (PROJECT["dependencies"], *extras) for r in group]
-    outside = [r for r in asked if not r.specifier.contains(pins.get(canonicalize_name(r.name), ""))]
+    outside = [
+        r for r in asked if not r.specifier.contains(pins.get(canonicalize_name(r.name), ""))
+    ]
     assert outside == []
+
+
+def test_everything_that_comes_with_it_is_pinned() -> None:
+    """All that is installed here for Loom's sake; torch pins its own CUDA packages."""
+    extras = PROJECT["optional-dependencies"].values()
+    waiting = [r for group in (PROJECT["dependencies"], *extras) for r in group]
+    seen: set[tuple[str, str]] = set()
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        for extra in {"", *requirement.extras}:
+            key = (canonicalize_name(requirement.name), extra)
+            if key not in seen:
+                seen.add(key)
+                waiting += needed_by(*key)
+    pinned = {canonicalize_name(line.split("==")[0]) for line in PINS}
+    unpinned = {name for name, _ in seen} - pinned
+    assert {n for n in unpinned if not n.startswith(("cuda-", "nvidia-", "triton"))} == set()
+
+
+def needed_by(name: str, extra: str) -> list[str]:
+    try:
+        needs = importlib.metadata.requires(name) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    markers = [(need, Requirement(need).marker) for need in needs]
+    return [need for need, m in markers if m is None or m.evaluate({"extra": extra})]
 
 
 def test_the_help_of_make_names_every_target() -> None:

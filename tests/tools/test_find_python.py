@@ -37,7 +37,9 @@ def found(
 
 
 def test_a_listed_command_that_does_not_run_is_passed_over(tmp_path: Path) -> None:
-    run = found(tmp_path, {"shims/python3.11": BROKEN, "shims/python3": BROKEN, "usr/python3": WORKS})
+    run = found(
+        tmp_path, {"shims/python3.11": BROKEN, "shims/python3": BROKEN, "usr/python3": WORKS}
+    )
     assert run.stdout.strip() == str(tmp_path / "usr" / "python3")
 
 
@@ -65,7 +67,9 @@ def test_an_old_python_alone_is_not_enough(tmp_path: Path) -> None:
 
 
 def test_the_one_asked_for_wins_and_is_the_only_one_tried(tmp_path: Path) -> None:
-    run = found(tmp_path, {"usr/python3.11": WORKS, "own/python3": WORKS}, f"{tmp_path}/own/python3")
+    run = found(
+        tmp_path, {"usr/python3.11": WORKS, "own/python3": WORKS}, f"{tmp_path}/own/python3"
+    )
     assert run.stdout.strip() == str(tmp_path / "own" / "python3")
 
 
