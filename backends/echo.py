@@ -49,7 +49,7 @@ Ids = NDArray[np.int32]
 Probabilities = NDArray[np.float64]
 
 _CLASSES = {
-    "det": "the a his her this every no their one",
+    "det": "the a his her this every no their one my our some another each",
     "adj": "old small quiet dark long cold white little strange slow bright empty green same last",
     "noun": "house door light lamp water river road night morning window hand voice sea wind room "
     "garden table letter stone tree bird mother child town story name boat fire year thing eye "
@@ -58,10 +58,12 @@ _CLASSES = {
     "waited left held began carried remembered",
     "base": "go see know come stay speak sleep listen believe follow",
     "modal": "would could did must",
-    "prep": "of in on at to from with under over through toward before after behind",
-    "pron": "he she it they I we nobody someone",
-    "conj": "and but because while as when that if",
-    "adv": "then again now still slowly only never away back there once not",
+    "prep": "of in on at to from with into by for under over through toward before after near "
+    "behind between against without until",
+    "pron": "he she it they I we you nobody someone everyone something nothing what who",
+    "conj": "and but because while as when that if or so where since though",
+    "adv": "then again now still slowly only never away back there here once not always almost "
+    "down up out alone together",
 }
 _OPENERS = ("det", "prep", "pron", "conj", "adv")  # classes that may begin a sentence
 
@@ -81,11 +83,12 @@ _GRAMMAR: dict[str, dict[str, float]] = {
     ".": _START | {"\n\n": 12, "eos": 0.4},
     "line": _START | {"\n": 2, "eos": 0.2},
     "space": {"noun": 30, "verb": 20, "adj": 10, "det": 20, "prep": 10, "conj": 10, "letter": 20},
-    "letters": {"verb": 22, "prep": 18, "conj": 10, ".": 12, ",": 12, "letter": 26},
+    "letters": {"verb": 26, "prep": 24, "conj": 12, ".": 14, ",": 14, "letter": 10},
     "torn": {"continuation": 100},
 }
-_TRUST = (6.0, 2.0, 1.2)  # sightings at which one, two, three tokens of context weigh half
-_TRUST_SPELLING = (2.0, 0.2, 0.1)  # a word spelled out in bytes is repeated whole
+_TRUST = (0.18, 0.25, 0.2)  # weight of what followed the last one, two, three tokens before
+_TRUST_SPELLING = (0.1, 0.6, 0.97)  # a word spelled out in bytes is repeated whole
+_ENDS = np.array([0.93, 0.04, 0.03])  # of sentences: full stop, question, exclamation
 _FLOOR = 0.002  # probability shared evenly, so that nothing is impossible
 
 _SPLIT = re.compile(rb"\n\n| ?[A-Za-z]+|.", re.DOTALL)
@@ -137,14 +140,13 @@ class Language:
         p = self._base[state].copy()
         trust = _TRUST_SPELLING if state in {"letters", "torn"} else _TRUST
         seen = np.arange(len(history) - 1)
-        for order, half in enumerate(trust, start=1):
+        for order, weight in enumerate(trust, start=1):
             if len(history) <= order:
                 break
             seen = seen[seen >= order - 1]
             seen = seen[history[seen - order + 1] == history[-order]]
             if not len(seen):
                 break
-            weight = len(seen) / (len(seen) + half)
             p *= 1 - weight
             np.add.at(p, history[seen + 1], weight / len(seen))
         p = (1 - _FLOOR) * p + _FLOOR / len(p)
@@ -170,12 +172,11 @@ class Language:
         return "space" if byte == b" " else "letters"
 
     def _row(self, state: str) -> Probabilities:
-        """The grammar's distribution in one state; words of a class by Zipf's law."""
+        """The grammar's distribution in one state."""
         p = np.zeros(len(self.pieces))
         for target, weight in _GRAMMAR[state].items():
             members = self._members(state, target)
-            shares = 1 / (np.arange(len(members)) + 3.0)
-            p[members] += weight * shares / shares.sum()
+            p[members] += weight * _shares(target, len(members))
         return np.asarray(p / p.sum())
 
     def _members(self, state: str, target: str) -> list[int]:
@@ -191,6 +192,16 @@ class Language:
             return [self._ids[target.encode()]]
         kind = {"line": "line ", ".": "capital ", "space": "bare "}.get(state, "") + target
         return [i for i, k in enumerate(self._kinds) if k == kind]
+
+
+def _shares(target: str, count: int) -> Probabilities:
+    """How the members of a class share its probability; words by Zipf's law."""
+    if target == ".":
+        return _ENDS
+    if target == "continuation":
+        return np.full(count, 1 / count)
+    shares = 1 / (np.arange(count) + 3.0)
+    return np.asarray(shares / shares.sum())
 
 
 def _is_torn(tail: Sequence[int]) -> bool:

@@ -162,7 +162,7 @@ def _candidates(kind: Kind, extra: Iterable[Path], user: Path | None) -> Iterato
 
 
 def _user_folder(kind: Kind) -> Path:
-    from loom.config import Paths
+    from loom.paths import Paths
 
     paths = Paths.default()
     return paths.backends if kind == "backend" else paths.plugins

@@ -18,6 +18,8 @@ from loom.core.span import Span, joined
 from loom.engine.api import Ended, Engine, Event, Failed, Following, Generate, Grown, Job, Score
 from loom.engine.openjobs import OpenJobs
 
+STEPS = 100_000
+
 NASTY = (
     "The lighthouse keeper  had not spoken.\r\n\tNaïve 日本語 e\u0301 👩\u200d🚀 'tis".encode()
     + b"\xff\xc3(\x00"
@@ -29,7 +31,7 @@ class ContractBroken(AssertionError):
     """What an engine did that the protocol forbids."""
 
 
-def drive(engine: Engine, *jobs: Job, steps: int = 100_000) -> list[Event]:
+def drive(engine: Engine, *jobs: Job, steps: int = STEPS) -> list[Event]:
     """Submits the jobs and steps until each is over. Raises ContractBroken if that takes more than
     `steps` steps, or an event belongs to no open branch."""
     open_jobs = OpenJobs()
@@ -68,17 +70,19 @@ def _grown(events: Sequence[Event], job: str, branch: int) -> list[Grown]:
     return [e for e in events if isinstance(e, Grown) and (e.job, e.branch) == (job, branch)]
 
 
-def check_engine(engine: Engine, *, tolerance: float = 1e-3) -> None:
+def check_engine(engine: Engine, *, tolerance: float = 1e-3, steps: int = STEPS) -> None:
     """Runs small jobs and raises ContractBroken at the first broken promise.
 
-    `tolerance` in nats: how far scored and generated logprobs of the same tokens may lie apart.
+    `tolerance` in nats: how far scored and generated logprobs of the same tokens may lie apart;
+    `steps`: how many a job may take.
     """
-    _check_bytes(engine)
-    _check_generation(engine, tolerance)
-    _check_branches(engine)
-    _check_cancel(engine)
+    checked = _Checked(engine, tolerance, steps)
+    checked.bytes()
+    checked.generation()
+    checked.branches()
+    checked.cancel()
     if engine.can().scores:
-        _check_scores(engine)
+        checked.scores()
     _require(not engine.step(), "an engine with nothing to do answers with no events")
 
 
@@ -105,78 +109,95 @@ def _require(kept: bool, promise: str) -> None:
         raise ContractBroken(f"not kept: {promise}")
 
 
-def _check_bytes(engine: Engine) -> None:
-    for start in (True, False):
-        ids, ends = engine.encode(NASTY, start=start)
-        pieces = engine.pieces(ids)
-        _require(b"".join(pieces) == NASTY, "the bytes of encoded tokens add up to the text")
-        _require(len(ids) == len(ends), "every token has an end")
-        _require(list(ends) == np.cumsum([len(p) for p in pieces]).tolist(), "ends are in bytes")
-    _require(engine.encode(b"", start=False) == ((), ()), "no text has no tokens")
+class _Checked:
+    """One engine under examination, a group of promises a method."""
 
+    def __init__(self, engine: Engine, tolerance: float, steps: int) -> None:
+        self._engine, self._tolerance, self._steps = engine, tolerance, steps
 
-def _check_generation(engine: Engine, tolerance: float) -> None:
-    """One branch: its length, columns that fit, the same again, and the same when scored."""
-    recipe = Recipe(Sampling(temperature=0.8, top_k=40), tokens=12, top=5)
-    job = Generate("generation", (NASTY,), recipe, (7,))
-    events = drive(engine, job)
-    _require(ending_of(events, job.id) is not None, "a Generate ends")
-    if ending_of(events, job.id) is Ending.EOS:
-        return
-    text, span = text_of(events, job.id), span_in(events, job.id)
-    _require(len(span) == 12, "a branch has as many tokens as the recipe asks for")
-    _require(b"".join(engine.pieces(span.ids.tolist())) == text, "events carry their tokens' bytes")
-    check_span(span, text, drawn=True)
-    _require(span.sampled_logprob is not None, "the sampler's columns are there where it differs")
-    if engine.can().reproducible:
-        again = span_in(drive(engine, job), job.id)
-        _require(bool((again.ids == span.ids).all()), "the same seed draws the same tokens")
-    if engine.can().scores:
-        ids = tuple(span.ids.tolist())
-        read = span_in(drive(engine, Score("reread", (NASTY,), ids, top=5)), "reread")
-        apart = float(np.abs(read.logprob - span.logprob).max())
+    def _drive(self, job: Job) -> list[Event]:
+        return drive(self._engine, job, steps=self._steps)
+
+    def bytes(self) -> None:
+        for start in (True, False):
+            ids, ends = self._engine.encode(NASTY, start=start)
+            pieces = self._engine.pieces(ids)
+            _require(b"".join(pieces) == NASTY, "the bytes of encoded tokens add up to the text")
+            _require(len(ids) == len(ends), "every token has an end")
+            _require(
+                list(ends) == np.cumsum([len(p) for p in pieces]).tolist(), "ends are in bytes"
+            )
+        _require(self._engine.encode(b"", start=False) == ((), ()), "no text has no tokens")
+
+    def generation(self) -> None:
+        """One branch: its length, columns that fit, the same again, and the same when scored."""
+        recipe = Recipe(Sampling(temperature=0.8, top_k=40), tokens=12, top=5)
+        job = Generate("generation", (NASTY,), recipe, (7,))
+        events = self._drive(job)
+        _require(ending_of(events, job.id) is not None, "a Generate ends")
+        if ending_of(events, job.id) is Ending.EOS:
+            return
+        text, span = text_of(events, job.id), span_in(events, job.id)
+        _require(len(span) == 12, "a branch has as many tokens as the recipe asks for")
         _require(
-            apart <= tolerance, f"scored and generated logprobs agree ({apart:.2g} nats apart)"
+            b"".join(self._engine.pieces(span.ids.tolist())) == text,
+            "events carry their tokens' bytes",
         )
+        check_span(span, text, drawn=True)
+        _require(
+            span.sampled_logprob is not None, "the sampler's columns are there where it differs"
+        )
+        if self._engine.can().reproducible:
+            again = span_in(self._drive(job), job.id)
+            _require(bool((again.ids == span.ids).all()), "the same seed draws the same tokens")
+        if self._engine.can().scores:
+            ids = tuple(span.ids.tolist())
+            read = span_in(self._drive(Score("reread", (NASTY,), ids, top=5)), "reread")
+            apart = float(np.abs(read.logprob - span.logprob).max())
+            _require(
+                apart <= self._tolerance,
+                f"scored and generated logprobs agree ({apart:.2g} nats apart)",
+            )
 
+    def branches(self) -> None:
+        """A branch doesn't depend on its siblings; greedy has no use for a seed."""
+        recipe = Recipe(tokens=6)
+        events = self._drive(Generate("many", (b"The ",), recipe, (1, 2, 3)))
+        alone = self._drive(Generate("alone", (b"The ",), recipe, (2,)))
+        if self._engine.can().reproducible:
+            same = text_of(events, "many", 1) == text_of(alone, "alone")
+            _require(same, "a branch is the same with and without siblings")
+        greedy = Recipe(Sampling(temperature=0), tokens=6)
+        events = self._drive(Generate("greedy", (b"The ",), greedy, (1, 2)))
+        same = text_of(events, "greedy", 0) == text_of(events, "greedy", 1)
+        _require(same, "greedy branches are equal")
 
-def _check_branches(engine: Engine) -> None:
-    """A branch doesn't depend on its siblings; greedy has no use for a seed."""
-    recipe = Recipe(tokens=6)
-    events = drive(engine, Generate("many", (b"The ",), recipe, (1, 2, 3)))
-    alone = drive(engine, Generate("alone", (b"The ",), recipe, (2,)))
-    if engine.can().reproducible:
-        same = text_of(events, "many", 1) == text_of(alone, "alone")
-        _require(same, "a branch is the same with and without siblings")
-    greedy = Recipe(Sampling(temperature=0), tokens=6)
-    events = drive(engine, Generate("greedy", (b"The ",), greedy, (1, 2)))
-    same = text_of(events, "greedy", 0) == text_of(events, "greedy", 1)
-    _require(same, "greedy branches are equal")
+    def cancel(self) -> None:
+        recipe = Recipe(tokens=10_000)
+        job = Generate("cancelled", (b"The ",), recipe, (1, 2))
+        self._engine.submit(job)
+        events = list(self._engine.step())
+        self._engine.cancel(job.id, 0)
+        self._engine.cancel(job.id)
+        for _ in range(100):
+            events += self._engine.step()
+        for branch in (0, 1):
+            _require(ending_of(events, job.id, branch) is not None, "a cancelled branch ends")
+        self._engine.cancel("never submitted")
 
-
-def _check_cancel(engine: Engine) -> None:
-    recipe = Recipe(tokens=10_000)
-    job = Generate("cancelled", (b"The ",), recipe, (1, 2))
-    engine.submit(job)
-    events = list(engine.step())
-    engine.cancel(job.id, 0)
-    engine.cancel(job.id)
-    for _ in range(100):
-        events += engine.step()
-    for branch in (0, 1):
-        _require(ending_of(events, job.id, branch) is not None, "a cancelled branch ends")
-    engine.cancel("never submitted")
-
-
-def _check_scores(engine: Engine) -> None:
-    events = drive(engine, Score("score", (), NASTY, top=3, following=True))
-    _require(not any(isinstance(e, Failed) for e in events), "text from the start can be scored")
-    _require(text_of(events, "score") == NASTY, "the bytes of scored tokens add up to the text")
-    check_span(span_in(events, "score"), NASTY, drawn=False)
-    kinds = [type(e) for e in events if isinstance(e, Following | Ended)]
-    _require(kinds == [Following, Ended], "Following comes once, before Ended")
-    events = drive(engine, Score("next", (b"The",), b"", top=3, following=True))
-    following = next(e for e in events if isinstance(e, Following))
-    _require(len(following.ids) == 3, "Following has as many tokens as were asked for")
-    _require(engine.pieces(following.ids) == following.pieces, "Following carries its bytes")
-    _require(sum(np.exp(following.logprobs)) <= 1 + 1e-5, "probabilities add up to at most 1")
+    def scores(self) -> None:
+        events = self._drive(Score("score", (), NASTY, top=3, following=True))
+        _require(
+            not any(isinstance(e, Failed) for e in events), "text from the start can be scored"
+        )
+        _require(text_of(events, "score") == NASTY, "the bytes of scored tokens add up to the text")
+        check_span(span_in(events, "score"), NASTY, drawn=False)
+        kinds = [type(e) for e in events if isinstance(e, Following | Ended)]
+        _require(kinds == [Following, Ended], "Following comes once, before Ended")
+        events = self._drive(Score("next", (b"The",), b"", top=3, following=True))
+        following = next(e for e in events if isinstance(e, Following))
+        _require(len(following.ids) == 3, "Following has as many tokens as were asked for")
+        _require(
+            self._engine.pieces(following.ids) == following.pieces, "Following carries its bytes"
+        )
+        _require(sum(np.exp(following.logprobs)) <= 1 + 1e-5, "probabilities add up to at most 1")
