@@ -62,20 +62,14 @@ async def _take_next(session: Session, node: int, args: Namespace, console: Cons
 
 def _chosen(ids: Iterable[int], args: Namespace) -> int:
     known = list(ids)
-    if args.rank is not None:
-        if not 0 <= args.rank < len(known):
-            raise CommandError(
-                f"There are {len(known)} alternatives, no rank {args.rank}.",
-                "`loom show --tokens --json` and `loom next --json` list them.",
-            )
-        return known[args.rank]
-    if args.id not in known:
-        raise CommandError(
-            f"Token {args.id} is not among the {len(known)} alternatives.",
-            "`loom show --tokens --json` and `loom next --json` list them.",
-        )
-    number: int = args.id
-    return number
+    for rank, number in enumerate(known):
+        if args.rank == rank or args.id == number:
+            return number
+    asked = f"rank {args.rank}" if args.id is None else f"token {args.id}"
+    raise CommandError(
+        f"There is no {asked} among the {len(known)} alternatives.",
+        "`loom show --tokens --json` and `loom next --json` list them.",
+    )
 
 
 async def following(args: Namespace, console: Console) -> None:
