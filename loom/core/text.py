@@ -104,37 +104,43 @@ _WORD = re.compile(
 
 def word_edges(data: bytes) -> list[int]:
     """Ends of the words in bytes, each with the space before it; the last is the end of `data`."""
-    return list(_ends(_WORD, data))
+    text = data.decode("utf-8", ALIGNED)
+    return _in_bytes(text, [match.end() for match in _WORD.finditer(text)])
 
 
-_CLOSERS = "\"'”’»)\\]}」』）】"
-TERMINATOR = re.compile(rf"(?:[.!?…]+|[。！？]+)[{_CLOSERS}]*")
-_BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
+TERMINATORS = ".!?…。！？"
+CLOSERS = "\"'”’»)]}」』）】"
+_STOP = re.compile(rf"(?:[.!?…]+|[。！？]+)[{re.escape(CLOSERS)}]*")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Mx|Dr|Prof|Rev|Fr|Sr|Jr|St|Mt|Gen|Col|Maj|Capt|Lt|Sgt|Hon|Gov|Sen|Rep|Pres"
-    r"|Messrs|Mme|Mlle|No|Nos|Vol|Fig|pp?|vs|cf|etc|approx|ca|viz|al|Inc|Ltd|Co|Corp|Bros"
-    r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)"
-    r"|\b[A-HJ-Z]|\b\w(?:\.\w)+)\Z"
+    r"|Messrs|Mme|Mlle|Vol|Fig|pp|vs|cf|etc|approx|ca|viz|al|Inc|Ltd|Co|Corp|Bros"
+    r"|Jan|Feb|Apr|Aug|Sept?|Oct|Nov|Dec)"
+    r"|(?<![\w'’])(?:[b-hj-zA-HJ-Z]|\w(?:\.\w)+))\Z"
 )
+_SPACE = re.compile(r"\s*")
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 
 
-def is_abbreviation(before: str) -> bool:
-    """Whether a full stop after `before` belongs to an abbreviation or an initial."""
-    return _ABBREVIATION.search(before[-16:]) is not None
+def sentence_stops(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
+    """(start, end) in characters of each terminator with the quotes and brackets that close on it.
+
+    Passes over abbreviations, initials and stops inside a word or number, not over a last one.
+    """
+    for match in _STOP.finditer(text, start):
+        first, end = match.span()
+        inside = end < len(text) and not text[end].isspace() and text[first] in ".!?…"
+        single = match.group().rstrip(CLOSERS) == "."
+        if not inside and not (single and _ABBREVIATION.search(text[max(0, first - 16) : first])):
+            yield first, end
 
 
 def sentence_edges(data: bytes) -> list[int]:
     """Ends of the sentences in bytes, each with the space after it; the last is the whole's."""
     text = data.decode("utf-8", ALIGNED)
     ends = {match.end() for match in _BLANK_LINE.finditer(text)}
-    for match in TERMINATOR.finditer(text):
-        space = re.compile(r"\s*").match(text, match.end())
-        end = match.end() if space is None else space.end()
-        if end == match.end() < len(text) and match.group()[0] not in "。！？":
-            continue
-        if match.group() == "." and is_abbreviation(text[: match.start()]):
-            continue
-        ends.add(end)
+    for _, end in sentence_stops(text):
+        space = _SPACE.match(text, end)
+        ends.add(space.end() if space else end)
     if text:
         ends.add(len(text))
     return _in_bytes(text, sorted(ends))
@@ -145,11 +151,6 @@ def token_edges(data: bytes, ends: Sequence[int]) -> list[int]:
     edges = [int(end) for end in ends if end <= len(data)]
     read = edges[-1] if edges else 0
     return edges + [read + edge for edge in word_edges(data[read:])]
-
-
-def _ends(pattern: re.Pattern[str], data: bytes) -> Iterator[int]:
-    text = data.decode("utf-8", ALIGNED)
-    yield from _in_bytes(text, [match.end() for match in pattern.finditer(text)])
 
 
 def _in_bytes(text: str, offsets: Sequence[int]) -> list[int]:
