@@ -5,12 +5,10 @@ Reads the session and sends messages; moves nothing but its own cursor and view.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from typing import ClassVar, Protocol
 
-from rich.segment import Segment as RichSegment
+from rich.segment import Segment as Piece
 from textual import events
 from textual.geometry import Size
 from textual.message import Message
@@ -19,39 +17,26 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from loom.core.node import Author, Place
-from loom.core.span import Span
 from loom.core.text import sentence_edges, word_edges
 from loom.core.tree import Tree
 from loom.ui.widgets.course import Course
-from loom.ui.widgets.layers import SCALES, STEPS, steps
+from loom.ui.widgets.layers import SCALES, STEPS
 from loom.ui.widgets.looks import Looks
-from loom.ui.widgets.page import Cell, Line, Page
+from loom.ui.widgets.page import Line, Page
+from loom.ui.widgets.runs import CURSOR, Look, runs, token_looks
+from loom.ui.widgets.tokens import Tokens, TokenSource
 
 PROSE = 80  # columns at most
 NARROWEST = 8
+STRIPS_KEPT = 1024
 REACH = 4096  # bytes looked at for the next word or sentence
-NODES_KEPT = 512  # whose token edges and steps are remembered
-
-Names = tuple[str, ...]
 
 
-class TextSource(Protocol):
+class TextSource(TokenSource, Protocol):
     """What of a session the widget reads."""
 
     @property
     def tree(self) -> Tree: ...
-    @property
-    def place(self) -> Place: ...
-    def span(self, node: int) -> Span | None: ...
-    def edges(self, node: int) -> Sequence[int]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """Token ends of a node, in bytes, and the step of each in the layer shown (none: unread)."""
-
-    ends: Sequence[int]
-    steps: Sequence[int]
 
 
 class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
@@ -60,7 +45,7 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "text--current",
         "text--earlier",
-        "text--cursor",
+        CURSOR,
         *(f"text--{author}" for author in Author),
         *(f"text--author-{author}" for author in Author),
         *(f"text--{scale.prefix}{step}" for scale in SCALES.values() for step in range(STEPS)),
@@ -75,8 +60,9 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
 
         & > .text--earlier { text-opacity: 66%; }
         & > .text--writer { text-style: bold; color: $text-primary; }
-        & > .text--import { text-style: italic; }
-        & > .text--cursor { text-style: reverse; }
+        & > .text--import { text-style: italic; color: $text-secondary; }
+        & > .text--cursor { text-style: underline; }
+        &:focus > .text--cursor { text-style: reverse; }
 
         & > .text--p0 { background: $success 34%; }
         & > .text--p1 { background: $success 18%; }
@@ -97,6 +83,14 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
 
         & > .text--author-writer { background: $primary 30%; text-style: bold; }
         & > .text--author-import { background: $secondary 30%; text-style: italic; }
+
+        &:nocolor {
+            & > .text--p0, & > .text--p1 { background: transparent; }
+            & > .text--p2, & > .text--s2, & > .text--e2 { background: $foreground 7%; }
+            & > .text--p3, & > .text--s3, & > .text--e3 { background: $foreground 15%; }
+            & > .text--p4, & > .text--s4, & > .text--e4 { background: $foreground 25%; }
+            & > .text--p5, & > .text--s5, & > .text--e5 { background: $foreground 40%; }
+        }
     }
     """
 
@@ -131,7 +125,7 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
         self._follows = False  # whether the end shown is the end of a node that may grow
         self._spare = 0  # empty lines under the text that hold the branch point on its row
         self._strips: dict[int, Strip] = {}
-        self._tokens: dict[int, Tokens] = {}
+        self._tokens = Tokens(session, self._course)
         self._looks = Looks(self)
 
     # ── what is shown ──────────────────────────────────────────────────────────────────────
@@ -178,7 +172,7 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
         """Text of these nodes got longer; also to be called when they are sealed."""
         touched = set(nodes)
         for node in touched:
-            self._tokens.pop(node, None)
+            self._tokens.forget(node)
         end = self._course.end
         if not self._follows or end.node not in touched:
             return
@@ -193,20 +187,14 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
 
     def scored(self, node: int) -> None:
         """A model has read the node: it has tokens and probabilities now."""
-        self._tokens.pop(node, None)
+        self._tokens.forget(node)
         self._strips.clear()
         self.refresh()
 
     def token_at_cursor(self) -> tuple[int, int] | None:
         """(node, index) of the token that starts at the cursor; None at the end of the path, or
         where the cursor stands inside a token."""
-        place = self._course.next_place(self._at)
-        if place is None:
-            return None
-        ends = self._tokens_of(place.node).ends
-        index = bisect_right(ends, place.at)
-        start = ends[index - 1] if index else 0
-        return (place.node, index) if start == place.at and index < len(ends) else None
+        return self._tokens.starting_at(self._at)
 
     def _lay(self, place: Place, line_of: Callable[[int], int]) -> tuple[int, int]:
         """Wrap what is new; the line where the paths part, before and after."""
@@ -242,7 +230,7 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
     def move_token(self, by: int) -> None:
         at = self._at
         for _ in range(abs(by)):
-            at = self._edge_after(at) if by > 0 else self._edge_before(at)
+            at = self._tokens.after(at) if by > 0 else self._tokens.before(at)
         self._move_to(at)
 
     def move_word(self, by: int) -> None:
@@ -252,13 +240,12 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
         self._move_by(by, sentence_edges)
 
     def move_line(self, by: int) -> None:
+        """To the token above or below, in the column where moving by lines began."""
         y = self._page.line_of(self._at)
         goal = self._page.line(y).column(self._at) if self._goal is None else self._goal
-        target = y + by
-        if not 0 <= target < self._page.line_count:
-            return
-        self._move_to(self._token_start(target, goal))
-        self._goal = goal
+        if 0 <= y + by < self._lines:
+            self._move_to(self._token_at(y + by, goal))
+            self._goal = goal
 
     def move_start(self) -> None:
         self._move_to(0)
@@ -270,73 +257,36 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
         at = self._at
         for _ in range(abs(by)):
             start, data = self._page.around(at, REACH)
-            found = [start + edge for edge in edges(data)]
-            at = self._after(at, found) if by > 0 else self._before(at, found)
+            targets = [start + edge for edge in edges(data)]
+            move = self._tokens.forward if by > 0 else self._tokens.backward
+            at = move(at, targets)
         self._move_to(at)
-
-    def _after(self, at: int, edges: Sequence[int]) -> int:
-        """The token edge nearest to the first of `edges` behind `at`."""
-        target = next((edge for edge in edges if edge > at), self._page.length)
-        last = self._edge_before(target + 1) if target < self._page.length else target
-        return last if last > at else self._edge_after(at)
-
-    def _before(self, at: int, edges: Sequence[int]) -> int:
-        target = next((edge for edge in reversed(edges) if edge < at), 0)
-        return min(target, self._edge_before(target + 1)) if target else 0
 
     def _move_to(self, at: int) -> None:
         self._goal = None
-        if at == self._at:
-            self._reveal()
-            return
-        self._at = at
+        if at != self._at:
+            self._at = at
+            self.refresh()
+            self.post_message(self.CursorMoved(self.cursor))
         self._reveal()
-        self.refresh()
-        self.post_message(self.CursorMoved(self.cursor))
 
-    def _edge_after(self, at: int) -> int:
-        """The next token end; where a path leaves a token in its middle, that place."""
-        between = self._course.between(at, at + 1)
-        if not between:
-            return at
-        start, stretch = between[0]
-        ends = self._tokens_of(stretch.node).ends
-        index = bisect_right(ends, at - start)
-        return start + min(ends[index] if index < len(ends) else stretch.at, stretch.at)
-
-    def _edge_before(self, at: int) -> int:
-        start, stretch = self._course.stretch(min(at, self._page.length + 1))
-        ends = self._tokens_of(stretch.node).ends
-        index = bisect_left(ends, min(at - start, stretch.at + 1)) - 1
-        return start + (ends[index] if index >= 0 else 0)
-
-    def _token_start(self, y: int, column: int) -> int:
-        """Where the token drawn at a column begins; right of a line's text, its last token."""
+    def _token_at(self, y: int, column: int) -> int:
+        """Where the token drawn there begins; right of the text, the last token of the line."""
         line = self._page.line(y)
         byte = line.byte(column)
         if byte is None:
             if line.stop == self._page.length:
-                return self._page.length
-            byte = max(line.start, line.stop - 1)
-        return max(0, self._edge_before(byte + 1))
-
-    def _tokens_of(self, node: int) -> Tokens:
-        found = self._tokens.get(node)
-        if found is None:
-            if len(self._tokens) >= NODES_KEPT:
-                self._tokens.clear()
-            span = self.session.span(node) if self.colour_layer in SCALES else None
-            found = Tokens(self.session.edges(node), steps(span, self.colour_layer) if span else ())
-            self._tokens[node] = found
-        return found
+                return line.stop
+            byte = line.stop - 1
+        return self._tokens.before(byte + 1)
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
         if offset is None:
             return
         event.stop()
-        y = min(offset.y + round(self.scroll_y), self._page.line_count - 1)
-        self._move_to(self._token_start(y, max(0, offset.x - self._left)))
+        y = min(offset.y + round(self.scroll_y), self._lines - 1)
+        self._move_to(self._token_at(y, max(0, offset.x - self._left)))
         self.post_message(self.Clicked(self.cursor))
 
     # ── the view ───────────────────────────────────────────────────────────────────────────
@@ -408,8 +358,8 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
         self._looks.clear()
         self._strips.clear()
 
-    def watch_colour_layer(self) -> None:
-        self._tokens.clear()
+    def watch_colour_layer(self, layer: str) -> None:
+        self._tokens.use_layer(layer)
         self._strips.clear()
         self.refresh()
 
@@ -417,97 +367,52 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         y += round(self.scroll_y)
-        width = self.size.width
         if y >= self._lines:
-            return Strip.blank(width, self.rich_style)
-        if y in self._strips:
-            return self._strips[y]
-        line = self._page.line(y)
-        cursor = self._cursor_on(y, line)
-        strip = self._strip(line, cursor).adjust_cell_length(width, self.rich_style)
-        if cursor is None:
-            self._strips[y] = strip
+            return Strip.blank(self.size.width, self.rich_style)
+        cursor = self._cursor_on(y)
+        strip = self._strips.get(y) if cursor is None else None
+        if strip is None:
+            strip = self._strip(self._page.line(y), cursor)
+            if cursor is None:
+                self._remember(y, strip)
         return strip
 
-    def _cursor_on(self, y: int, line: Line) -> tuple[int, int] | None:
-        """Bytes of the cursor's token, if some of it stands on this line."""
-        stop = max(self._edge_after(self._at), self._at + 1)
-        if self._at < line.stop and stop > line.start or y == self._page.line_of(self._at):
+    def _remember(self, y: int, strip: Strip) -> None:
+        if len(self._strips) >= STRIPS_KEPT:
+            self._strips.clear()
+        self._strips[y] = strip
+
+    def _cursor_on(self, y: int) -> tuple[int, int] | None:
+        """The bytes of the cursor's token, if some of it stands on this line."""
+        stop = max(self._tokens.after(self._at), self._at + 1)
+        if self._page.line_of(self._at) <= y <= self._page.line_of(stop - 1):
             return self._at, stop
         return None
 
     def _strip(self, line: Line, cursor: tuple[int, int] | None) -> Strip:
-        segments = [RichSegment(" " * self._left, self.rich_style)]
-        for names, cells in self._runs(line, cursor):
-            segments.append(RichSegment("".join(cell.drawn for cell in cells), self._looks(*names)))
-        return Strip(segments, self._left + sum(s.cell_length for s in segments[1:]))
+        pieces, width = [Piece(" " * self._left, self.rich_style)], self._left
+        for run in runs(line, list(self._stretches(line)), cursor, self._page.width):
+            pieces.append(Piece(run.text, self._looks(*run.names)))
+            width += run.width
+        return Strip(pieces, width).adjust_cell_length(self.size.width, self.rich_style)
 
-    def _runs(
-        self, line: Line, cursor: tuple[int, int] | None
-    ) -> Iterator[tuple[Names, list[Cell]]]:
-        """Neighbouring cells that look alike."""
-        looks = self._stretches(line)
-        look = next(looks, (line.stop, ()))
-        run: list[Cell] = []
-        before: Names = ()
-        cells = list(line.cells)
-        if cursor is not None and line.text_stop <= cursor[0]:
-            cells = [*_cut(cells, self._page.width), Cell(cursor[0], " ", 1)]
-        for cell, next_byte in _with_ends(cells, line):
-            while cell.byte >= look[0]:
-                following = next(looks, None)
-                if following is None:
-                    break
-                look = following
-            names = look[1]
-            if cursor is not None and cell.byte < cursor[1] and next_byte > cursor[0]:
-                names = (*names, "text--cursor")
-            if run and names != before:
-                yield before, run
-                run = []
-            run.append(cell)
-            before = names
-        if run:
-            yield before, run
-
-    def _stretches(self, line: Line) -> Iterator[tuple[int, Names]]:
-        """(stop, component classes) of the stretches of a line that look alike."""
+    def _stretches(self, line: Line) -> Iterator[Look]:
+        """How the nodes on a line look, token by token where the layer is about tokens."""
         scale = SCALES.get(self.colour_layer)
         for start, stretch in self._course.between(line.start, line.stop):
-            names = self._node_names(stretch.node)
-            stop = start + stretch.at
-            tokens = self._tokens_of(stretch.node) if scale else None
-            if scale is None or tokens is None or not tokens.steps:
-                yield stop, names
+            names, stop = self._names(stretch.node), start + stretch.at
+            if scale is None:
+                yield Look(stop, names)
                 continue
-            index = bisect_right(tokens.ends, line.start - start)
-            while index < len(tokens.steps) and (
-                index == 0 or start + tokens.ends[index - 1] < min(line.stop, stop)
-            ):
-                step = f"text--{scale.prefix}{tokens.steps[index]}"
-                yield min(stop, start + tokens.ends[index]), (*names, step)
-                index += 1
-            yield stop, names
+            first, last = max(start, line.start), min(stop, line.stop)
+            tokens = self._tokens.of(stretch.node)
+            yield from token_looks(tokens, start, first, last, names, f"text--{scale.prefix}")
 
-    def _node_names(self, node: int) -> Names:
+    def _names(self, node: int) -> tuple[str, str]:
         author = self.session.tree[node].author
         kind = "author-" if self.colour_layer == "author" else ""
         now = "current" if node == self._course.end.node else "earlier"
         return f"text--{now}", f"text--{kind}{author}"
-
-
-def _with_ends(cells: Sequence[Cell], line: Line) -> Iterator[tuple[Cell, int]]:
-    """Each cell and where the next one begins."""
-    for i, cell in enumerate(cells):
-        yield cell, cells[i + 1].byte if i + 1 < len(cells) else max(line.stop, cell.byte + 1)
-
-
-def _cut(cells: Sequence[Cell], width: int) -> list[Cell]:
-    """The cells that leave a column free at the edge of a page `width` wide."""
-    kept = list(cells)
-    while sum(cell.width for cell in kept) > width:
-        kept.pop()
-    return kept
 
 
 def _unfinished(data: bytes) -> int:

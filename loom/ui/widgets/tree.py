@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import ClassVar, Protocol
 
 from rich.segment import Segment as Piece
+from rich.style import Style
 from textual import events
 from textual.geometry import Size
 from textual.message import Message
@@ -28,6 +29,7 @@ from loom.ui.widgets.wrapping import clip
 WORDS = 20  # columns that indentation leaves to the words
 SPIN = 0.1  # seconds a step of the spinner lasts
 TOP = "⌂"
+CURRENT = ("tree--current",)
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 GLYPHS = {Author.WRITER: "✎", Author.MODEL: "◇", Author.IMPORT: "↧"}
 BYTES_A_COLUMN = 8  # read of a segment, to fill a column also with wide or combining characters
@@ -56,7 +58,7 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "tree--rail",
         "tree--path",
-        "tree--current",
+        *CURRENT,
         "tree--unvisited",
         "tree--bookmark",
         "tree--count",
@@ -254,7 +256,7 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
     def _base(self, index: int) -> tuple[str, ...]:
         """Component classes of the whole row."""
         if index == self._current:
-            return ("tree--current",)
+            return CURRENT
         node, start, _ = self._rows[index].segment
         at = self._path.get(node, -1)
         if at > start or at == start == 0:
@@ -264,7 +266,7 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
     def _pieces(self, index: int, base: tuple[str, ...], width: int) -> Iterator[Piece]:
         row = self._rows[index]
         head = self._head(index, row)
-        yield Piece(head, self._looks(*base, "tree--rail"))
+        yield Piece(head, self._part(base, "tree--rail"))
         marks = list(self._marks(row, index, base))
         yield from marks
         tail = list(self._tail(row, base))
@@ -296,23 +298,23 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
         node = self.session.tree[row.segment.node]
         if node.growing:
             glyph = SPINNER[(self._frame + node.id) % len(SPINNER)]
-            yield Piece(glyph, self._looks(*base, "tree--growing"))
+            yield Piece(glyph, self._part(base, "tree--growing"))
         else:
             glyph = TOP if node.id == ROOT else GLYPHS[node.author]
-            yield Piece(glyph, self._looks(*base, f"tree--{node.author}"))
+            yield Piece(glyph, self._part(base, f"tree--{node.author}"))
         yield Piece(" ", self._looks(*base))
         if self.session.marks.get(Mark(node.id, row.segment.start, Kind.BOOKMARK)) is not None:
-            yield Piece("★ ", self._looks(*base, "tree--bookmark"))
+            yield Piece("★ ", self._part(base, "tree--bookmark"))
 
     def _tail(self, row: Row, base: tuple[str, ...]) -> Iterator[Piece]:
         copies = self.session.display.copies(row.segment)
         counts = f" ×{copies}" if copies > 1 else ""
         counts += f" +{row.hidden_count}" if row.folded else ""
         if counts:
-            yield Piece(counts, self._looks(*base, "tree--count"))
+            yield Piece(counts, self._part(base, "tree--count"))
         node = self.session.tree[row.segment.node]
         if node.author is Author.MODEL and not self.session.is_visited(node.id):
-            yield Piece(" ●", self._looks(*base, "tree--unvisited"))
+            yield Piece(" ●", self._part(base, "tree--unvisited"))
 
     def _words(self, segment: Segment, room: int) -> str:
         node, start, stop = self._now(segment)
@@ -330,3 +332,7 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
         if segments and segments[-1].start == segment.start:
             return segments[-1]
         return segment
+
+    def _part(self, base: tuple[str, ...], name: str) -> Style:
+        """On the current row nothing has a colour of its own, so that it can be read reversed."""
+        return self._looks(*base) if base == CURRENT else self._looks(*base, name)
