@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-import loom as loom_package
+import loom
 from loom.cli import explain, main, with_command
 from loom.commands import parser as grammar
 from loom.commands.models import Offer, hub_cache, in_folder, in_hub_cache
@@ -30,7 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place for everything, so that nobody's own settings are read or written."""
     monkeypatch.setenv("LOOM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("PYTHONPATH", str(Path(loom_package.__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(loom.__file__).parents[1]))
     monkeypatch.delenv("LOOM_DEBUG", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "home"
@@ -77,7 +77,7 @@ def feed(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
 
 
-def loom(*words: str, **options: Any) -> subprocess.Popen[bytes]:
+def start(*words: str, **options: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "loom", *words],
         stdout=subprocess.PIPE,
@@ -301,9 +301,10 @@ def test_generate_has_the_written_parent_read(story: str, run: Run) -> None:
     assert nodes[0]["at"] == parent["token_count"] == len(parent["tokens"]) > 0
 
 
-def test_generate_can_leave_the_parent_unread(story: str, run: Run) -> None:
-    shown = run("show", story, "--node", "1")
-    assert shown["token_count"] is None
+def test_generate_need_not_wait_for_the_parent_to_be_read(story: str, run: Run) -> None:
+    found = run("generate", story, "-n", "1", "--tokens", "2", "--no-read", model=True)
+    parent = run("show", story, "--node", "1")
+    assert found["nodes"][0]["at"] in (None, parent["token_count"])
 
 
 def test_siblings_hang_where_the_node_hangs(story: str, run: Run) -> None:
@@ -615,7 +616,7 @@ def test_a_closed_stdout_is_no_traceback(story: str, run: Run) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_seals_what_grew(story: str, run: Run, number: signal.Signals) -> None:
-    process = loom(
+    process = start(
         "generate", story, "-n", "1", "--tokens", "1000000", "--preset", "raw", "--model", "echo"
     )
     deadline = time.monotonic() + 60
@@ -636,7 +637,7 @@ def _grows(story: str, run: Run) -> bool:
 
 
 def test_reading_works_while_another_loom_writes(story: str, run: Run, failure: Run) -> None:
-    process = loom("generate", story, "-n", "1", "--tokens", "1000000", "--model", "echo")
+    process = start("generate", story, "-n", "1", "--tokens", "1000000", "--model", "echo")
     try:
         deadline = time.monotonic() + 60
         while not _grows(story, run) and time.monotonic() < deadline:

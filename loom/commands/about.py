@@ -32,12 +32,10 @@ ENGINE_FIELDS = ("label", "name", "device", "dtype", "context", "fingerprint")
 
 def config(args: Namespace, console: Console) -> None:
     path = args.config or Paths.default().config
-    if args.path:
-        console.answer(lambda: {"path": str(path), "exists": path.is_file()}, lambda: [str(path)])
-        return
-    settings = list(_settings(args, access.config_of(args), path))
+    settings = [] if args.path else list(_settings(args, access.config_of(args), path))
     facts = {"path": str(path), "exists": path.is_file(), "settings": settings}
-    console.answer(lambda: facts, lambda: _setting_lines(path, settings))
+    lines = [str(path)] if args.path else _setting_lines(path, settings)
+    console.answer(lambda: facts, lambda: lines)
 
 
 def _settings(args: Namespace, values: Config, path: Path) -> Iterator[Facts]:

@@ -143,7 +143,7 @@ def _growing(commands: _Commands) -> None:
     parser.add_argument("-n", type=int, dest="count", metavar="N", help="how many")
     parser.add_argument("--seed", type=int, help="the same seed and place give the same tokens")
     parser.add_argument(
-        "--no-read", action="store_true", help="don't have the model read the parent"
+        "--no-read", action="store_true", help="don't wait until the model has read the parent"
     )
     _recipe_options(parser)
 
