@@ -81,10 +81,6 @@ class Marks:
         """The byte of `node` after which all is hidden; None when nothing of it is."""
         return self._hidden.get(node)
 
-    def is_hidden(self, tree: Tree, what: Place | int) -> bool:
-        """The same as the function `is_hidden`."""
-        return is_hidden(tree, self, what)
-
     def _find_hidden(self, node: int) -> None:
         starts = [mark.start for mark, _ in self.of(node) if mark.kind is Kind.HIDDEN]
         if starts:
