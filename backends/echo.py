@@ -86,7 +86,7 @@ _GRAMMAR: dict[str, dict[str, float]] = {
     "letters": {"verb": 26, "prep": 24, "conj": 12, ".": 14, ",": 14, "letter": 10},
     "torn": {"continuation": 100},
 }
-_TRUST = (0.18, 0.25, 0.2)  # weight of what followed the last one, two, three tokens before
+_TRUST = (0.15, 0.2, 0.1)  # weight of what followed the last one, two, three tokens before
 _TRUST_SPELLING = (0.1, 0.6, 0.97)  # a word spelled out in bytes is repeated whole
 _ENDS = np.array([0.93, 0.04, 0.03])  # of sentences: full stop, question, exclamation
 _FLOOR = 0.002  # probability shared evenly, so that nothing is impossible

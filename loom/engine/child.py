@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import sysconfig
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -76,19 +77,19 @@ class Child:
             stdin.write(wire.line(record))
 
     async def end(self, grace: float) -> None:
-        """Waits `grace` seconds for the child to end by itself, then kills it."""
+        """Waits `grace` seconds for the child to end by itself, then kills it and its own."""
         self._ending = True
         with suppress(TimeoutError):
             if grace > 0:
                 await asyncio.wait_for(asyncio.shield(self._watch), grace)
-        with suppress(ProcessLookupError):
-            if self._process.returncode is None:
-                self._process.kill()
-        await self._watch
+        if self._process.returncode is None:
+            self._kill_group()
+        await asyncio.shield(self._watch)
 
     async def _watched(self) -> None:
         reading = asyncio.create_task(self._read(), name=f"read {self._process.pid}")
         returncode = await self._process.wait()
+        self._kill_group()  # workers it may have left behind
         await asyncio.wait([reading], timeout=_LAST_WORDS)
         reading.cancel()
         with suppress(asyncio.CancelledError):
@@ -98,6 +99,10 @@ class Child:
         if not self._ending:
             self._on_exit(returncode)
 
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
     async def _read(self) -> None:
         stdout = self._process.stdout
         assert stdout is not None
@@ -106,7 +111,7 @@ class Child:
             try:
                 records = lines.feed(chunk)
             except ValueError:
-                self._process.kill()  # not our protocol: nothing after this can be trusted
+                self._kill_group()  # not the protocol: nothing after this can be trusted
                 return
             for record in records:
                 if not self._ending:

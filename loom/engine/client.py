@@ -110,8 +110,9 @@ class EngineClient:
         """A fresh process, the old one killed; jobs in flight are forgotten, waiting ones run.
         Does nothing after `close`."""
         async with self._changing:
-            if self._child is not None and self.state != "dead":
+            if self._child is not None:
                 await self._child.end(0)
+            if self.state != "dead":
                 self._forget(EngineError("The engine was restarted."))
             await self._start()
 

@@ -15,6 +15,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -41,7 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     engine = _load(options.model, json.loads(options.options), options.backends, send)
     if engine is None:
         return 1
-    _Host(engine, commands, send).run()
+    try:
+        _Host(engine, commands, send).run()
+    except Exception:
+        traceback.print_exc()
+        return 1
     return 0
 
 
@@ -61,6 +66,8 @@ def _private_pipes() -> tuple[int, int]:
     os.close(nothing)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
+    for fd in (commands_in, events_out):  # a forked worker would keep the pipe open after a death
+        os.register_at_fork(after_in_child=partial(os.close, fd))
     return commands_in, events_out
 
 
@@ -241,4 +248,6 @@ class _Host:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # no thread or exit handler of a library holds it up

@@ -9,10 +9,11 @@ import os
 import re
 from pathlib import Path
 
+from loom.core.text import visible
+
 LIMIT = 1 << 20  # bytes; twice this is the most that is kept, in the log and its `.1`
 _TAIL = 1 << 14
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class ProcessLog:
@@ -51,5 +52,5 @@ class ProcessLog:
                 text = log.read().decode("utf-8", "replace")
         except OSError:
             return ()
-        lines = [_CONTROL.sub("�", line) for line in _ESCAPE.sub("", text).splitlines()]
+        lines = [visible(line) for line in _ESCAPE.sub("", text).splitlines()]
         return tuple([line.rstrip() for line in lines if line.strip()][-count:])

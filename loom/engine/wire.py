@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,9 @@ from loom.engine.api import (
 Record = dict[str, Any]
 
 _INTEGERS = frozenset({"ids", "ends", "rank", "top_ids"})
-_WIDE = frozenset({"top_ids", "top_logprobs", "top_sampled"})
+_TYPES = {f.name: np.dtype("<i4" if f.name in _INTEGERS else "<f4") for f in fields(Span)}
+_AS_WIDE_AS_TOP = ("top_ids", "top_logprobs", "top_sampled")
+_WIDTHS = {"renyi": len(TEMPERATURES)}
 
 
 def line(record: Record) -> bytes:
@@ -95,7 +97,7 @@ def read_strings(record: Record) -> list[bytes]:
 
 def span_record(span: Span) -> Record:
     present = [(name, column) for name, column in span.columns() if column is not None]
-    data = b"".join(column.astype(_dtype(name)).tobytes() for name, column in present)
+    data = b"".join(column.astype(_TYPES[name]).tobytes() for name, column in present)
     return {
         "tokens": len(span),
         "top": span.top_ids.shape[1],
@@ -106,27 +108,19 @@ def span_record(span: Span) -> Record:
 
 def read_span(record: Record) -> Span:
     """The arrays are views of one read-only buffer."""
-    data, tokens = b64decode(record["data"]), int(record["tokens"])
+    data, tokens, without = b64decode(record["data"]), record["tokens"], record["without"]
+    widths = _WIDTHS | dict.fromkeys(_AS_WIDE_AS_TOP, record["top"])
     columns: dict[str, Any] = {}
     offset = 0
-    for name in Span.__dataclass_fields__:
-        if name in record["without"]:
+    for name, kind in _TYPES.items():
+        if name in without:
             continue
-        shape = _shape(name, tokens, int(record["top"]))
-        count = int(np.prod(shape))
-        columns[name] = np.frombuffer(data, _dtype(name), count, offset).reshape(shape)
+        width = widths.get(name)
+        count = tokens if width is None else tokens * width
+        column = np.frombuffer(data, kind, count, offset)
+        columns[name] = column if width is None else column.reshape(tokens, width)
         offset += 4 * count
     return Span(**columns)
-
-
-def _dtype(name: str) -> str:
-    return "<i4" if name in _INTEGERS else "<f4"
-
-
-def _shape(name: str, tokens: int, top: int) -> tuple[int, ...]:
-    if name in _WIDE:
-        return (tokens, top)
-    return (tokens, len(TEMPERATURES)) if name == "renyi" else (tokens,)
 
 
 def _piece_record(piece: Piece) -> Record:

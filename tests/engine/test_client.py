@@ -23,6 +23,7 @@ from loom.engine.client import Died, EngineClient, LoadFailed, Loading, Ready, S
 from loom.engine.host import CREDITS
 from loom.testing import ending_of, text_of
 
+Alive = Callable[[int], bool]
 Start = Callable[..., Awaitable["Heard"]]
 
 
@@ -87,16 +88,7 @@ def generate(job: str = "g", *, seeds: tuple[int, ...] = (1,), tokens: int = 8) 
     return Generate(job, (b"The keeper of the lighthouse",), Recipe(tokens=tokens), seeds)
 
 
-def alive(pid: int) -> bool:
-    """Whether the process runs; a zombie doesn't."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
-async def gone(pid: int) -> None:
+async def gone(alive: Alive, pid: int) -> None:
     while alive(pid):
         await asyncio.sleep(0.01)
 
@@ -251,7 +243,9 @@ async def test_tokens_of_another_model_fail_with_a_sentence(start: Start) -> Non
     assert "Traceback" not in failed.error
 
 
-async def test_killed_while_it_generates_it_says_so_once_and_starts_again(start: Start) -> None:
+async def test_killed_while_it_generates_it_says_so_once_and_starts_again(
+    start: Start, alive: Alive
+) -> None:
     heard = await start(delay=0.005)
     heard.client.submit(generate("a", seeds=(1, 2), tokens=100_000))
     await heard.heard(Grown)
@@ -291,7 +285,7 @@ async def test_who_waits_for_a_dying_engine_is_told(start: Start) -> None:
         await asking
 
 
-async def test_a_living_engine_is_restarted(start: Start) -> None:
+async def test_a_living_engine_is_restarted(start: Start, alive: Alive) -> None:
     heard = await start(delay=0.005)
     heard.client.submit(generate("a", tokens=100_000))
     await heard.heard(Grown)
@@ -306,7 +300,7 @@ async def test_a_living_engine_is_restarted(start: Start) -> None:
     assert not any(isinstance(event, Died) for event in heard.said)
 
 
-async def test_a_hanging_engine_is_closed(start: Start) -> None:
+async def test_a_hanging_engine_is_closed(start: Start, alive: Alive) -> None:
     heard = await start(hang_after=1)
     heard.client.submit(generate(tokens=100))
     await heard.heard(Grown)
@@ -319,7 +313,9 @@ async def test_a_hanging_engine_is_closed(start: Start) -> None:
 
 
 @pytest.mark.parametrize("ready", [True, False])
-async def test_closing_is_final_and_may_be_done_twice(start: Start, ready: bool) -> None:
+async def test_closing_is_final_and_may_be_done_twice(
+    start: Start, ready: bool, alive: Alive
+) -> None:
     heard = await start()
     if ready:
         await heard.client.ready()
@@ -338,7 +334,7 @@ async def test_closing_is_final_and_may_be_done_twice(start: Start, ready: bool)
     assert heard.client.pid is None
 
 
-async def test_a_model_that_is_not_there_is_said_in_a_sentence(start: Start) -> None:
+async def test_a_model_that_is_not_there_is_said_in_a_sentence(start: Start, alive: Alive) -> None:
     heard = await start("/no/such/model")
     failed = await heard.heard(LoadFailed)
     with pytest.raises(EngineError) as caught:
@@ -348,7 +344,7 @@ async def test_a_model_that_is_not_there_is_said_in_a_sentence(start: Start) -> 
     assert failed.hint
     assert heard.client.state == "dead"
     assert heard.client.pid is not None
-    await gone(heard.client.pid)
+    await gone(alive, heard.client.pid)
     assert not any(isinstance(event, Died) for event in heard.said)
 
 
@@ -432,14 +428,16 @@ def parent(tmp_path: Path, options: dict[str, Any], then: str) -> subprocess.Pop
 
 
 @pytest.mark.parametrize("options", [{"delay": 0.01}, {"delay": 0}, {"hang_after": 1}])
-async def test_no_engine_outlives_a_killed_parent(tmp_path: Path, options: dict[str, Any]) -> None:
+async def test_no_engine_outlives_a_killed_parent(
+    tmp_path: Path, options: dict[str, Any], alive: Alive
+) -> None:
     process = parent(tmp_path, options, "asyncio.Event().wait()")
     assert process.stdout is not None
     pid = int(await asyncio.to_thread(process.stdout.readline))
     assert alive(pid)
     process.kill()
     await asyncio.to_thread(process.communicate)
-    await gone(pid)
+    await gone(alive, pid)
 
 
 def test_a_script_that_closes_its_engine_leaves_without_a_word(tmp_path: Path) -> None:

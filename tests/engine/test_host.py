@@ -19,12 +19,16 @@ from loom.engine.client import Died, EngineClient, LoadFailed, Loading, Signal
 from loom.engine.host import CREDITS
 from loom.engine.log import ProcessLog
 
+Alive = Callable[[int], bool]
+
 ROOT = Path(__file__).parents[2]
 
 ODD = '''
 """An engine whose faults are chosen by the model's name."""
 import os
 import sys
+import threading
+import time
 
 import numpy as np
 
@@ -53,6 +57,13 @@ def load(model, options, progress):
         sys.exit(3)
     if model == "odd-aborts":
         os.abort()
+    if model == "odd-forks":
+        worker = os.fork() or time.sleep(10_000)
+        print(f"worker {worker}")
+        os._exit(4)
+    if model == "odd-lingers":
+        threading.Thread(target=time.sleep, args=(10_000,)).start()
+        raise KeyError("weights")
     return Odd(model)
 
 
@@ -210,6 +221,35 @@ async def test_a_process_that_ends_while_loading_has_died(odd: Odd, model: str, 
     assert died.returncode == code
     with pytest.raises(EngineError):
         await client.ready()
+
+
+async def test_workers_it_forked_neither_hide_its_death_nor_outlive_it(
+    odd: Odd, alive: Alive
+) -> None:
+    await odd.start("odd-forks")
+    died = await odd.heard(Died)
+    assert died.returncode == 4
+    (worker,) = [int(line.split()[1]) for line in died.lines if line.startswith("worker")]
+    while alive(worker):
+        await asyncio.sleep(0.01)
+
+
+async def test_threads_left_over_do_not_keep_a_failed_engine(odd: Odd, alive: Alive) -> None:
+    client = await odd.start("odd-lingers")
+    await odd.heard(LoadFailed)
+    assert client.pid is not None
+    while alive(client.pid):
+        await asyncio.sleep(0.01)
+
+
+async def test_an_engine_that_failed_to_load_is_tried_again(odd: Odd) -> None:
+    """The end of the first process is not taken for the death of the second."""
+    client = await odd.start("odd-breaks")
+    await odd.heard(LoadFailed)
+    odd.said.clear()
+    await client.restart()
+    await odd.heard(LoadFailed)
+    assert not odd.of(Died)
 
 
 async def test_the_last_lines_carry_no_escapes(odd: Odd) -> None:
