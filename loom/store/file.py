@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Literal
@@ -102,13 +103,21 @@ def settle(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = DELETE")
 
 
-def copy(connection: sqlite3.Connection, path: Path) -> None:
-    """The whole session as one new file; raises OSError (also where one is) or sqlite3.Error."""
+def copy(
+    connection: sqlite3.Connection,
+    path: Path,
+    finish: Callable[[sqlite3.Connection], None] = lambda copied: None,
+) -> None:
+    """The whole session as one new file, `finish`ed before it appears under its name.
+
+    Raises OSError (FileExistsError where one is) or sqlite3.Error and then leaves nothing.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with closing(connect(temporary, "rwc")) as target:
             connection.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
+            finish(target)
         place_new(temporary, path)
     finally:
         for suffix in ("", "-wal", "-shm", "-journal"):

@@ -6,7 +6,7 @@ import gc
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import Any
 
@@ -62,6 +62,20 @@ def statements(batch: Batch) -> list[Statement]:
     return found
 
 
+def write(connection: sqlite3.Connection, batch: Iterable[Statement]) -> None:
+    """In one transaction; raises what SQLite raises and has then changed nothing."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for sql, rows in batch:
+            connection.executemany(sql, rows)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+        raise
+
+
 def read_span(connection: sqlite3.Connection, node: int) -> Span | None:
     """None where no model has read the node. Raises ValueError for a damaged row."""
     row = connection.execute(_SPAN, (node,)).fetchone()
@@ -95,8 +109,8 @@ def _all(connection: sqlite3.Connection) -> Loaded:
         marks=tuple((Mark(node, start, Kind(kind)), value) for node, start, kind, value in marks),
         recipes=tuple((i, json.loads(data)) for i, data in run("SELECT * FROM recipe ORDER BY id")),
         models=tuple(
-            ModelRow(i, print_, label, spec, json.loads(runtime))
-            for i, print_, label, spec, runtime in models
+            ModelRow(i, fingerprint, label, spec, json.loads(runtime))
+            for i, fingerprint, label, spec, runtime in models
         ),
         events=tuple(_events(connection)),
         meta=dict(run("SELECT key, value FROM meta ORDER BY key")),

@@ -30,7 +30,7 @@ from loom.store.errors import (
 from loom.store.file import copy, has_log, identify, settle
 from loom.store.lock import Lock
 from loom.store.opening import for_reading, for_writing, make, unwritable
-from loom.store.rows import read_all, read_pieces, read_span, statements
+from loom.store.rows import read_all, read_pieces, read_span, statements, write
 from loom.store.schema import VERSION
 from loom.store.writer import Posted, Writer
 
@@ -49,6 +49,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+
+class _Overtaken(Exception): ...
 
 
 class Store:
@@ -73,7 +76,8 @@ class Store:
         self._writing = writing
         self._writer: Writer | None = None
         self._reading = threading.RLock()
-        self._reader: sqlite3.Connection | None = None
+        # Opened now, so that everything can still be read if the file is moved away.
+        self._reader = for_reading(path)
         self._closed = False
         self._inode = path.stat().st_ino
         if writing is not None:
@@ -86,17 +90,19 @@ class Store:
     def create(cls, path: Path) -> Store:
         """A new session; raises StoreError where something is already or nothing can be made."""
         path = Path(path).absolute()
-        if os.path.lexists(path):
-            raise _taken(path)
-        if has_log(path):
-            raise StoreError(
-                f"{path.name}-wal is left over from an earlier session of that name.",
-                "Put that session back beside it, or move the log away.",
-            )
         try:
+            if os.path.lexists(path):
+                raise FileExistsError
+            if has_log(path):
+                raise StoreError(
+                    f"{path.name}-wal is left over from an earlier session of that name.",
+                    "Put that session back beside it, or move the log away.",
+                )
             make(path)
         except FileExistsError as error:
-            raise _taken(path) from error
+            raise StoreError(
+                f"{path.name} is there already.", "Open it, or choose another name."
+            ) from error
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"{path} can't be made: {_reason(error)}.",
@@ -119,25 +125,31 @@ class Store:
             reason = "It was opened read-only." if read_only else unwritable(path, version)
         except (OSError, ValueError, RuntimeError) as error:
             raise StoreError(f"{path} can't be opened: {_reason(error)}.", "") from error
-        if reason:
-            return cls(path, version, None, reason)
-        return cls._locked(path)
+        try:
+            return cls(path, version, None, reason) if reason else cls._locked(path)
+        except sqlite3.Error as error:
+            raise explained(error, path, "opened") from error
+        except OSError as error:
+            why = f"{path.name} can't be brought up to date: {_reason(error)}."
+            raise StoreError(why, "Make room and allow writing in its folder.") from error
 
     @classmethod
     def _locked(cls, path: Path) -> Store:
         lock = Lock(path)
         try:
-            return cls(path, VERSION, (lock, for_writing(path)))
+            connection = for_writing(path)
         except SessionNewer:
             lock.release()
             return cls(path, VERSION + 1, None, unwritable(path, VERSION + 1))
-        except sqlite3.Error as error:
+        except BaseException:
             lock.release()
-            raise explained(error, path, "opened") from error
-        except OSError as error:
+            raise
+        try:
+            return cls(path, VERSION, (lock, connection))
+        except BaseException:
+            settle(connection)
             lock.release()
-            why = f"{path.name} can't be brought up to date: {_reason(error)}."
-            raise StoreError(why, "Make room and allow writing in its folder.") from error
+            raise
 
     @property
     def read_only(self) -> bool:
@@ -156,7 +168,7 @@ class Store:
 
     def span(self, node: int) -> Span | None:
         """Of the node as posted last; None where no model has read it."""
-        for batch in self._unwritten():
+        for batch, _ in reversed(self._waiting()):
             for written, span in reversed(batch.nodes):
                 if written.id == node and span is not None:
                     return span
@@ -166,7 +178,7 @@ class Store:
         """The bytes of those tokens of `model` that are known."""
         wanted = set(ids)
         found: dict[int, bytes] = {}
-        for batch in self._unwritten():
+        for batch, _ in reversed(self._waiting()):
             for owner, token, piece in batch.pieces:
                 if owner == model and token in wanted:
                     found.setdefault(token, piece)
@@ -192,16 +204,34 @@ class Store:
             self._writer.flush()
 
     def copy_to(self, path: Path) -> None:
-        """The session as it is now, in a new file; raises StoreError, also where there is one."""
-        if self._writer is not None and self._writer.error is None:
-            self._writer.flush()
+        """The session with all that was posted, written or not, in a new file.
+
+        Raises StoreError, also where there is a file already.
+        """
         path = Path(path).absolute()
         try:
-            self._read(lambda connection: copy(connection, path))
+            while not self._copied_to(path):
+                pass
         except OSError as error:
             raise StoreError(
                 f"{path} can't be made: {_reason(error)}.", "Choose another name or folder."
             ) from error
+
+    def _copied_to(self, path: Path) -> bool:
+        """False where the writer got on meanwhile, so that old batches would undo newer ones."""
+        waiting = self._waiting()
+
+        def finish(copied: sqlite3.Connection) -> None:
+            if self._waiting()[:1] != waiting[:1]:
+                raise _Overtaken
+            for posted in waiting:
+                write(copied, posted.statements)
+
+        try:
+            self._read(lambda connection: copy(connection, path, finish))
+        except _Overtaken:
+            return False
+        return True
 
     def close(self) -> None:
         """Leaves a single file; raises StoreError if something posted could not be written.
@@ -216,9 +246,7 @@ class Store:
         if self._writer is not None:
             left, error = self._writer.close(), self._writer.error
         with self._reading:
-            if self._reader is not None:
-                self._reader.close()
-                self._reader = None
+            self._reader.close()
         if self._writing is not None:
             lock, connection = self._writing
             settle(connection)
@@ -234,16 +262,14 @@ class Store:
         except StoreError as error:
             print(error, file=sys.stderr)
 
-    def _unwritten(self) -> Iterable[Batch]:
-        return () if self._writer is None else self._writer.unwritten()
+    def _waiting(self) -> tuple[Posted, ...]:
+        return () if self._writer is None else self._writer.waiting()
 
     def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
         with self._reading:
             if self._closed:
                 raise StoreError("The session is closed.", "Open it again to read it.")
             try:
-                if self._reader is None:
-                    self._reader = for_reading(self.path)
                 return read(self._reader)
             except (sqlite3.Error, ValueError, TypeError) as error:
                 raise self._unreadable(error) from error
@@ -273,10 +299,6 @@ class Store:
             f"{self.path.name} was moved or removed while it is open.",
             "Put it back, or save a copy under another name; this window still holds everything.",
         )
-
-
-def _taken(path: Path) -> StoreError:
-    return StoreError(f"{path.name} is there already.", "Open it, or choose another name.")
 
 
 def _reason(error: Exception) -> str:

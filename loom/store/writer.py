@@ -9,13 +9,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
 from loom.store.batch import Batch
 from loom.store.errors import StoreError
-from loom.store.rows import Statement
+from loom.store.rows import Statement, write
 
 RETRY_SECONDS = 2.0
 _FOR_GOOD = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
@@ -74,11 +74,10 @@ class Writer:
             self._queue.append(posted)
             self._urge()
 
-    def unwritten(self) -> Iterator[Batch]:
-        """Batches that aren't in the file yet, newest first."""
+    def waiting(self) -> tuple[Posted, ...]:
+        """What isn't in the file yet, oldest first; the head may just have got there."""
         with self._changed:
-            waiting = [posted.batch for posted in self._queue]
-        return reversed(waiting)
+            return tuple(self._queue)
 
     def flush(self) -> None:
         """Waits until what was posted so far is in the file; raises StoreError if it can't be."""
@@ -107,7 +106,7 @@ class Writer:
     def _run(self) -> None:
         while (posted := self._next()) is not None:
             try:
-                self._write(posted)
+                write(self._connection, posted.statements)
             except Exception as error:  # the thread's border: whatever it was, nothing is dropped
                 self._failed(error)
             else:
@@ -124,19 +123,6 @@ class Writer:
             self._changed.wait_for(ready)
             self._urged = False
             return None if self._lost or not self._queue else self._queue[0]
-
-    def _write(self, posted: Posted) -> None:
-        run = self._connection
-        try:
-            run.execute("BEGIN IMMEDIATE")
-            for sql, rows in posted.statements:
-                run.executemany(sql, rows)
-            run.execute("COMMIT")
-        except BaseException:
-            if run.in_transaction:
-                with suppress(sqlite3.Error):
-                    run.execute("ROLLBACK")
-            raise
 
     def _written(self) -> None:
         trouble = self._check()
