@@ -198,7 +198,7 @@ class _Reader:
     def _syntax(self, error: Exception) -> ConfigError:
         found = re.search(r"^(.*) \(at (?:line (\d+), column \d+|end of document)\)$", str(error))
         what = found[1] if found else "it can't be read as TOML"
-        line = int(found[2]) if found and found[2] else self._text.count("\n") + 1
+        line = int(found[2]) if found and found[2] else self._text.rstrip().count("\n") + 1
         return ConfigError(
             f"{self._file}, line {line}: {what[:1].lower()}{what[1:]}.",
             'Lines look like tokens = 48 or model = "house".',
@@ -207,7 +207,7 @@ class _Reader:
 
 def line_of(text: str, key: Key) -> int:
     """The line on which the value of `key` begins: the first one with which it is there."""
-    lines = text.split("\n")
+    lines = text.replace("\r\n", "\n").split("\n")
     complete = 0
     for count in range(1, len(lines) + 1):
         try:

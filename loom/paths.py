@@ -54,9 +54,9 @@ class Paths:
         """The session that was open last, where it is still there."""
         try:
             path = Path(os.fsdecode((self.state / "last").read_bytes()))
+            return path if path.is_absolute() and path.is_file() else None
         except (OSError, ValueError):
             return None
-        return path if path.is_absolute() and path.is_file() else None
 
     def remember_session(self, path: Path) -> None:
         """Makes `path` the last session. Raises OSError."""
