@@ -29,6 +29,8 @@ class LoomApp(App[None]):
 
     CSS_PATH = "loom.tcss"
     TITLE = "Loom"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (160, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-middling"), (50, "-tall")]
 
     def __init__(self, session: Session, config: Config, model: str | None = None) -> None:
         super().__init__()
@@ -76,24 +78,24 @@ class LoomApp(App[None]):
             yield SystemCommand(f"{title}  ({keys})", command.help, run)
 
     async def action_quit(self) -> None:
-        await self.close_session()
-        self.exit()
+        self.exit(message=await self.close_session())
 
     async def on_unmount(self) -> None:
         await self.close_session()
 
-    async def close_session(self) -> None:
-        """Keep the draft, close the session; leaving never waits for long."""
+    async def close_session(self) -> str | None:
+        """Keep the draft, close the session; what went wrong. Leaving never waits for long."""
         if self._closed:
-            return
+            return None
         self._closed = True
         self._keep_draft()
         try:
             await asyncio.wait_for(self.session.close(), CLOSING)
         except TimeoutError:
-            self.log.error("The session took too long to close.")
+            return f"{self.session.path.name} took too long to close; nothing written is lost."
         except StoreError as error:
-            self._exit_renderables.append(f"{error} {error.hint}".strip())
+            return f"{error} {error.hint}".strip()
+        return None
 
     def _keep_draft(self) -> None:
         editor = self.main.editor if self.main.is_mounted else None

@@ -169,7 +169,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "alternatives", ("a",), "Alternatives",
         "Other tokens at the cursor; at the end of the path, the next one. Enter branches.",
-        Group.CURSOR, footer="alternatives",
+        Group.CURSOR, footer="tokens",
     ),
     Command(
         "write", ("i",), "Write here", "Open the editor at the cursor.", Group.WRITE,
@@ -209,7 +209,6 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "layer", ("c",), "Colour layer",
         "Plain, probability, surprise, entropy, author, one after the other.", Group.SEE,
-        footer="layer",
     ),
     Command("tree", ("T",), "Show or hide the tree", "Show or hide the tree.", Group.SEE),
     Command("copy", ("y",), "Copy the text", "Copy the text up to here.", Group.PROGRAM),

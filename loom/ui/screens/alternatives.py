@@ -14,6 +14,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.style import Style
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -121,7 +122,9 @@ class Alternatives(ModalScreen[int | None]):
         options.focus()
 
     def _row(self, choice: Choice) -> Content:
-        style = self.get_visual_style
+        def style(name: str) -> Style:
+            return self.get_visual_style(name, partial=True)
+
         text = choice.text if cell_len(choice.text) <= TOKEN else choice.text[: TOKEN - 1] + "…"
         return Content.assemble(
             (f"{choice.rank:>4}  ", style("alternatives--rank")),

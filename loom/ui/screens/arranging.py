@@ -79,8 +79,8 @@ class Arranging(Page):
         self.notify(nothing if kind is None else f"{done}: {kind}.", timeout=2, markup=False)
 
     def action_layer(self) -> None:
-        now = [str(layer) for layer in LAYERS].index(self.text_pane.layer)
-        self.text_pane.layer = self.status.layer = LAYERS[(now + 1) % len(LAYERS)]
+        now = [str(layer) for layer in LAYERS].index(self.text_pane.colour_layer)
+        self.text_pane.colour_layer = self.status.colours = LAYERS[(now + 1) % len(LAYERS)]
 
     def action_tree(self) -> None:
         """Beside the text where there is room, over it where there isn't."""

@@ -7,15 +7,18 @@ from typing import ClassVar
 from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import ItemGrid, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widget import Widget
 
 from loom.ui.bindings import Command, Group, in_groups
 
+LEFT = (Group.GROW, Group.TAKE, Group.GO, Group.WRITE, Group.EDITOR)
 
-class Section(Static):
+
+class Section(Widget):
     """One group of commands: keys left, what they do right."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"section--heading", "section--key", "section--words"}
@@ -24,17 +27,25 @@ class Section(Static):
         super().__init__()
         self.group, self.commands = group, commands
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._lines(width))
+
     def render(self) -> Content:
-        width = max(cell_len(command.shown) for command in self.commands)
-        key, words = self.get_visual_style("section--key"), self.get_visual_style("section--words")
-        lines = [Content.styled(self.group.capitalize(), self.get_visual_style("section--heading"))]
+        return Content("\n").join(self._lines(self.size.width))
+
+    def _lines(self, width: int) -> list[Content]:
+        heading, key, words = (
+            self.get_visual_style(f"section--{name}", partial=True)
+            for name in ("heading", "key", "words")
+        )
+        keys = max(cell_len(command.shown) for command in self.commands)
+        lines = [Content.styled(self.group.capitalize(), heading)]
         for command in self.commands:
-            pad = " " * (width - cell_len(command.shown))
-            room = max(10, self.size.width - width - 3)
-            text = Content.styled(command.help, words).wrap(room)
-            lines.append(Content.assemble(" ", (command.shown, key), pad, "  ", text[0]))
-            lines += [Content.assemble(" " * (width + 3), line) for line in text[1:]]
-        return Content("\n").join(lines)
+            pad = " " * (keys - cell_len(command.shown))
+            first, *rest = Content.styled(command.help, words).wrap(max(10, width - keys - 3))
+            lines.append(Content.assemble(" ", (command.shown, key), pad, "  ", first))
+            lines += [Content.assemble(" " * (keys + 3), line) for line in rest]
+        return lines
 
 
 class Help(ModalScreen[None]):
@@ -42,17 +53,22 @@ class Help(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         ("escape,question_mark,q", "dismiss", "Close"),
-        ("down,j", "scroll(1)", "Down"),
-        ("up,k", "scroll(-1)", "Up"),
+        ("down,j", "scroll(2)", "Down"),
+        ("up,k", "scroll(-2)", "Up"),
+        ("pagedown,space", "scroll(20)", "Page down"),
+        ("pageup", "scroll(-20)", "Page up"),
     ]
 
     def compose(self) -> ComposeResult:
+        groups = in_groups()
         with Vertical(id="help") as box:
             box.border_title = "Keys"
-            box.border_subtitle = "Esc closes · ↑ ↓ scroll · Ctrl+P finds anything by name"
-            with VerticalScroll(can_focus=False), ItemGrid(min_column_width=46, regular=False):
-                for group, commands in in_groups().items():
-                    yield Section(group, commands)
+            box.border_subtitle = "Esc closes · ↑ ↓ scroll · Ctrl+P finds a command by name"
+            with VerticalScroll(can_focus=False), Horizontal():
+                with Vertical():
+                    yield from (Section(group, groups[group]) for group in LEFT)
+                with Vertical():
+                    yield from (Section(g, c) for g, c in groups.items() if g not in LEFT)
 
-    def action_scroll(self, step: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=step * 2, animate=False)
+    def action_scroll(self, lines: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

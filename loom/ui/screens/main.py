@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 
 from loom.ui.bindings import COMMANDS, Where, bindings
 from loom.ui.screens.arranging import Arranging
@@ -22,7 +22,7 @@ class MainScreen(Moving, Writing, Arranging):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(Where.PAGE),
-        ("ctrl+c", "screen.copy_text", "Copy what is selected"),
+        Binding("ctrl+c", "screen.copy_text", "Copy what is selected", show=False),
     ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

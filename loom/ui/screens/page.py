@@ -40,11 +40,11 @@ from loom.ui.widgets.tree import TreeView
 SEVERITY = {"info": "information", "warning": "warning", "error": "error"}
 
 
-class TreePane(TreeView, inherit_bindings=False):
+class TreePane(TreeView):
     """The tree; its keys are the screen's."""
 
 
-class TextPane(TokenText, inherit_bindings=False):
+class TextPane(TokenText):
     """The text; moving in it is by token."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Where.TEXT)]
@@ -52,9 +52,6 @@ class TextPane(TokenText, inherit_bindings=False):
 
 class Page(Screen[None], inherit_bindings=False):
     """Tree, text, cards, editor, status line; every change of the session ends up here."""
-
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (160, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-middling"), (50, "-tall")]
 
     @dataclass
     class Told(Message):

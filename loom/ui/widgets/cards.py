@@ -5,6 +5,7 @@ Reads a session; says by a message which one is wanted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,6 +15,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
+from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -28,6 +30,7 @@ from loom.ui.widgets.wrapping import wrap
 
 GUTTER = 4  # columns before the text: mark, number, space
 STRIP = 24  # cells of the surprise strip at most
+LINE_ENDS = re.compile(r" *\n[ \n]*")
 
 ENDINGS = {
     Ending.LENGTH: "full length",
@@ -59,6 +62,12 @@ class Reading:
         return sum(self.bits) / len(self.bits) if self.bits else 0.0
 
 
+def one_line(text: str) -> str:
+    """Paragraphs run on: ¶ stands for an empty line, ⏎ for a line end."""
+    safe = visible(text).replace("\t", " ").strip()
+    return LINE_ENDS.sub(lambda found: " ¶ " if found[0].count("\n") > 1 else " ⏎ ", safe)
+
+
 class Card(Widget):
     """One continuation."""
 
@@ -88,24 +97,27 @@ class Card(Widget):
     def render(self) -> Content:
         rows = max(2, self.size.height)
         lines = self._lines(rows - 1, max(8, self.size.width - GUTTER))
-        text = self.get_visual_style("card--text")
+        text = self._look("text")
         head = Content.assemble(self._gutter(), (lines[0], text))
         rest = [Content.assemble(" " * GUTTER, (line, text)) for line in lines[1:]]
         return Content("\n").join([head, *rest, self._facts()])
 
+    def _look(self, name: str) -> Style:
+        return self.get_visual_style(f"card--{name}", partial=True)
+
     def _gutter(self) -> Content:
         mark = "›" if self.has_class("-last") else " "
-        number = self.get_visual_style("card--number")
+        number = self._look("number")
         key = str(self.number) if self.number < 10 else "·"
-        return Content.assemble((mark, self.get_visual_style("card--last")), (f" {key} ", number))
+        return Content.assemble((mark, self._look("last")), (f" {key} ", number))
 
     def _lines(self, count: int, width: int) -> list[str]:
         """The first lines, the last of them cut with … where the text goes on."""
         segment = self.segment
         stop = min(segment.stop, segment.start + count * width * 4)
         raw = self._session.tree[segment.node].text[segment.start : stop]
-        flat = visible(decode(raw)).replace("\t", " ").strip("\n").replace("\n", " ⏎ ")
-        if not flat.strip():
+        flat = one_line(decode(raw))
+        if not flat:
             return [self._blank()]
         starts = [*wrap(flat, width), len(flat)]
         lines = [flat[a:b].rstrip() for a, b in zip(starts, starts[1:], strict=False)]
@@ -125,8 +137,8 @@ class Card(Widget):
         facts = [part for part in (*self._measures(reading), *self._remarks()) if part]
         return Content.assemble(
             " " * GUTTER,
-            (strip + "  " if strip else "", self.get_visual_style("card--strip")),
-            (" · ".join(facts), self.get_visual_style("card--facts")),
+            (strip + "  " if strip else "", self._look("strip")),
+            (" · ".join(facts), self._look("facts")),
         ).truncate(max(8, self.size.width), ellipsis=True)
 
     def _measures(self, reading: Reading) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Collection
@@ -19,6 +20,7 @@ from loom.ui.glyphs import bar
 
 WINDOW = 2.0  # seconds over which the speed is taken
 BAR = 10
+REMARK = re.compile(r" \([^)]*\)")  # what a model's label adds in brackets
 
 
 class Speed:
@@ -57,7 +59,7 @@ class Status(Widget):
         "status--busy",
         "status--trouble",
     }
-    layer: reactive[str] = reactive("plain")
+    colours: reactive[str] = reactive("plain")
 
     def __init__(
         self,
@@ -107,14 +109,16 @@ class Status(Widget):
         title = self._title()
         room = self.size.width - 2
         facts = self._facts()
+        if self._width(facts) + cell_len(title) + 2 > room:
+            facts = self._facts(brief=True)
         while len(facts) > 1 and self._width(facts) + cell_len(title) + 2 > room:
             facts.remove(min(facts))
         facts.sort(key=lambda fact: fact[1])
         right = Content("  ·  ").join(
-            Content.styled(text, self.get_visual_style(f"status--{look}"))
+            Content.styled(text, self.get_visual_style(f"status--{look}", partial=True))
             for _, _, text, look in facts
         )
-        left = Content.styled(title, self.get_visual_style("status--title"))
+        left = Content.styled(title, self.get_visual_style("status--title", partial=True))
         left = left.truncate(max(4, room - right.cell_length - 2), ellipsis=True)
         gap = max(1, room - left.cell_length - right.cell_length)
         return Content.assemble(" ", left, " " * gap, right, " ")
@@ -127,17 +131,17 @@ class Status(Widget):
     def _width(facts: list[tuple[int, int, str, str]]) -> int:
         return sum(cell_len(text) + 5 for _, _, text, _ in facts)
 
-    def _facts(self) -> list[tuple[int, int, str, str]]:
+    def _facts(self, *, brief: bool = False) -> list[tuple[int, int, str, str]]:
         """(importance, place in the line, text, look)."""
         session = self._session
         nodes = len(session.tree) - 1
         facts = [
             (2, 3, f"{session.recipe.preset or 'balanced'} ×{session.branches}", "fact"),
             (1, 4, f"{nodes} node{'' if nodes == 1 else 's'}", "fact"),
-            (9, 5, *self._engine_fact()),
+            (9, 5, *self._engine_fact(brief=brief)),
         ]
-        if self.layer != "plain":
-            facts.append((5, 2, f"◧ {self.layer}", "fact"))
+        if self.colours != "plain":
+            facts.append((5, 2, f"◧ {self.colours}", "fact"))
         if self._doing:
             facts.append((7, 1, self._doing, "busy"))
         growing = len(session.growing())
@@ -146,7 +150,7 @@ class Status(Widget):
             facts.append((6, 1, f"{growing} growing {speed:.0f} tok/s", "busy"))
         return facts
 
-    def _engine_fact(self) -> tuple[str, str]:
+    def _engine_fact(self, *, brief: bool) -> tuple[str, str]:
         state, detail, fraction = self._engine.state, self._engine.detail, self._engine.fraction
         if state == "loading":
             share = "" if fraction is None else f" {bar(fraction, BAR)} {fraction:.0%}"
@@ -155,4 +159,5 @@ class Status(Widget):
             return "model stopped", "trouble"
         if state == "none":
             return "no model", "trouble"
-        return visible(detail), "fact"
+        shown = REMARK.sub("", detail) if brief else detail
+        return visible(shown), "fact"
