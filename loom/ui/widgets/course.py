@@ -6,9 +6,9 @@ Knows places and lengths; knows nothing of text, tokens or lines.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 
 from loom.core.node import ROOT, Place
+from loom.core.tree import Tree
 
 
 class Course:
@@ -27,26 +27,35 @@ class Course:
     def end(self) -> Place:
         return self._stretches[-1]
 
-    def lead(self, stretches: Sequence[Place]) -> int:
-        """Follow another path; how many bytes it has in common with the one before."""
-        keep = 0
-        for one, other in zip(self._stretches, stretches, strict=False):
-            if one != other:
-                break
-            keep += 1
-        common = self._starts[keep] if keep < len(self._starts) else self.length
-        if keep < min(len(stretches), len(self._stretches)):
-            one, other = self._stretches[keep], stretches[keep]
-            common += min(one.at, other.at) if one.node == other.node else 0
-        for stretch in self._stretches[keep:]:
+    def lead(self, place: Place, tree: Tree) -> int:
+        """Follow the path to another place; how many bytes it has in common with the one before.
+
+        Climbs only as far as the two paths differ.
+        """
+        fresh = [place]
+        while fresh[-1].node not in self._indices:
+            node = tree[fresh[-1].node]
+            fresh.append(Place(node.parent or ROOT, node.at))
+        parting = fresh[-1]
+        index = self._indices[parting.node]
+        common = self._starts[index] + min(self._stretches[index].at, parting.at)
+        for stretch in self._stretches[index:]:
             del self._indices[stretch.node]
-        del self._stretches[keep:], self._starts[keep:]
-        for stretch in stretches[keep:]:
-            start = self.length if self._stretches else 0
-            self._indices[stretch.node] = len(self._stretches)
-            self._stretches.append(stretch)
-            self._starts.append(start)
+        del self._stretches[index:], self._starts[index:]
+        for stretch in reversed(fresh):
+            self._append(stretch)
         return common
+
+    def _append(self, stretch: Place) -> None:
+        start = self.length if self._stretches else 0
+        self._indices[stretch.node] = len(self._stretches)
+        self._stretches.append(stretch)
+        self._starts.append(start)
+
+    def stop_in(self, node: int) -> int:
+        """How many bytes of a node are on the path; -1 for a node that isn't."""
+        index = self._indices.get(node)
+        return -1 if index is None else self._stretches[index].at
 
     def stretch(self, byte: int) -> tuple[int, Place]:
         """(start, stretch) of the last one that begins before `byte`."""

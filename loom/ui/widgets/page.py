@@ -11,45 +11,51 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from loom.core.text import ALIGNED, visible
-from loom.ui.widgets.wrapping import glyphs, tab_width, wrap
+from loom.ui.widgets.wrapping import glyphs, is_simple, tab_width, wrap
+
+Offsets = NDArray[np.int32]
 
 UNSETTLED = 4  # characters at the end of a text that more bytes may turn into another one
 
 
-class Cell(NamedTuple):
-    """One drawn unit: it begins at `byte` of the page and takes `width` columns."""
-
-    byte: int
-    drawn: str
-    width: int
-
-
 class Line(NamedTuple):
-    """Bytes `start`..`stop` of the page; what lies after `text_stop` is a line end, not drawn."""
+    """Bytes `start`..`stop` of the page; what lies after `text_stop` is a line end, not drawn.
+
+    Cell i is `drawn[i]`, begins at byte `bytes[i]` and takes `widths[i]` columns; one column each
+    where `widths` is None.
+    """
 
     start: int
     text_stop: int
     stop: int
-    cells: tuple[Cell, ...]
+    drawn: Sequence[str]
+    bytes: Sequence[int]
+    widths: Sequence[int] | None
 
     @property
     def width(self) -> int:
-        return sum(cell.width for cell in self.cells)
+        return self.columns(0, len(self.drawn))
+
+    def columns(self, first: int, last: int) -> int:
+        """Columns of the cells from `first` up to `last`."""
+        return last - first if self.widths is None else sum(self.widths[first:last])
 
     def column(self, byte: int) -> int:
         """Columns before the cell that holds `byte`."""
         if byte >= self.text_stop:
             return self.width
-        index = bisect_right(self.cells, byte, key=lambda cell: cell.byte) - 1
-        return sum(cell.width for cell in self.cells[: max(0, index)])
+        return self.columns(0, max(0, bisect_right(self.bytes, byte) - 1))
 
     def byte(self, column: int) -> int | None:
         """The byte drawn at `column`; None right of the last cell."""
-        for cell in self.cells:
-            column -= cell.width
+        for byte, width in zip(self.bytes, self.widths or (1,) * len(self.bytes), strict=True):
+            column -= width
             if column < 0:
-                return cell.byte
+                return byte
         return None
 
 
@@ -61,39 +67,50 @@ class Paragraph:
 
     data: bytes
     text: str
-    offsets: list[int] | None
+    offsets: Offsets | None
     starts: list[int]
 
     def byte(self, character: int) -> int:
-        return character if self.offsets is None else self.offsets[character]
+        return character if self.offsets is None else int(self.offsets[character])
 
     def character(self, byte: int) -> int:
         """The character that `byte` lies in; the end for a byte of the line end."""
         if byte >= self.byte(len(self.text)):
             return len(self.text)
-        return byte if self.offsets is None else bisect_right(self.offsets, byte) - 1
+        if self.offsets is None:
+            return byte
+        return int(np.searchsorted(self.offsets, byte, side="right")) - 1
 
     def line_of(self, byte: int) -> int:
         return bisect_right(self.starts, self.character(byte)) - 1
 
 
-def _read(data: bytes) -> tuple[str, list[int] | None]:
+def _read(data: bytes) -> tuple[str, Offsets | None]:
     """Text to draw, and the byte offsets of its characters; `data` has no line end."""
     text = data.decode("utf-8", ALIGNED)
     if len(text) == len(data):
         return visible(text), None
-    offsets, at = [0], 0
-    for character in text:
-        at += _size(ord(character))
-        offsets.append(at)
-    return visible(text), offsets
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    sizes = 1 + (codes >= 0x80) + (codes >= 0x800).astype(np.int32) + (codes >= 0x10000)
+    sizes[(codes >= 0xDC80) & (codes <= 0xDCFF)] = 1  # stands for one byte that isn't UTF-8
+    return visible(text), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
 
 
-def _size(code: int) -> int:
-    """Bytes of a character in UTF-8; a lone surrogate stands for one invalid byte."""
-    if code < 0x80 or 0xDC80 <= code <= 0xDCFF:
-        return 1
-    return 2 if code < 0x800 else 3 if code < 0x10000 else 4
+def _cells(
+    paragraph: Paragraph, start: int, stop: int, width: int
+) -> tuple[Sequence[str], Sequence[int] | None, Sequence[int] | None]:
+    """(drawn, characters after `start`, widths) of a line's cells; characters None: a byte each."""
+    text = paragraph.text[start:stop]
+    if is_simple(text):
+        return text, None if paragraph.offsets is None else range(len(text)), None
+    drawn, characters, widths, column = [], [], [], 0
+    for glyph in glyphs(text):
+        columns = glyph.width or tab_width(column, width)
+        drawn.append(glyph.drawn if glyph.width else " " * columns)
+        characters.append(glyph.start)
+        widths.append(columns)
+        column += columns
+    return drawn, characters, widths
 
 
 def _without_line_end(data: bytes) -> bytes:
@@ -108,21 +125,22 @@ def _paragraph(data: bytes, width: int) -> Paragraph:
 
 
 def _continued(old: Paragraph, line: int, data: bytes, width: int) -> Paragraph:
-    """The paragraph `data`, which is `old` up to where `line` begins; `old` is used up."""
+    """The paragraph `data`, which is `old` up to where `line` begins."""
     begin = old.starts[line]
     if begin == 0:
         return _paragraph(data, width)
     base = old.byte(begin)
     tail, tail_offsets = _read(_without_line_end(data)[base:])
     text = old.text[:begin] + tail
-    offsets = old.offsets
-    if offsets is None and tail_offsets is not None:
-        offsets = list(range(begin + 1))
-    if offsets is not None:
-        del offsets[begin + 1 :]
-        steps = tail_offsets or range(len(tail) + 1)
-        offsets.extend(base + step for step in steps[1:])
+    offsets = None
+    if old.offsets is not None or tail_offsets is not None:
+        head = _all_offsets(old.offsets, begin)[:begin]
+        offsets = np.concatenate([head, base + _all_offsets(tail_offsets, len(tail))])
     return Paragraph(data, text, offsets, old.starts[:line] + wrap(text, width, begin))
+
+
+def _all_offsets(offsets: Offsets | None, characters: int) -> Offsets:
+    return np.arange(characters + 1, dtype=np.int32) if offsets is None else offsets
 
 
 class Page:
@@ -189,19 +207,14 @@ class Page:
         is_last = row + 1 == len(paragraph.starts)
         stop = len(paragraph.text) if is_last else paragraph.starts[row + 1]
         end = len(paragraph.data) if is_last else paragraph.byte(stop)
-        cells = self._cells(paragraph, base, start, stop)
-        return Line(base + paragraph.byte(start), base + paragraph.byte(stop), base + end, cells)
-
-    def _cells(self, paragraph: Paragraph, base: int, start: int, stop: int) -> tuple[Cell, ...]:
-        cells, column = [], 0
-        for glyph in glyphs(paragraph.text[start:stop]):
-            width, drawn = glyph.width, glyph.drawn
-            if not width:
-                width = tab_width(column, self._width)
-                drawn = " " * width
-            cells.append(Cell(base + paragraph.byte(start + glyph.start), drawn, width))
-            column += width
-        return tuple(cells)
+        drawn, offsets, widths = _cells(paragraph, start, stop, self._width)
+        first, text_stop = base + paragraph.byte(start), base + paragraph.byte(stop)
+        bytes_ = (
+            range(first, text_stop)
+            if offsets is None
+            else [base + paragraph.byte(start + offset) for offset in offsets]
+        )
+        return Line(first, text_stop, base + end, drawn, bytes_, widths)
 
     def line_of(self, byte: int) -> int:
         """The line that holds `byte`; the last one for the end of the page."""

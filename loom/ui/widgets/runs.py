@@ -5,11 +5,11 @@ Knows component classes by name only; what they look like is the stylesheet's.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from loom.ui.widgets.page import Cell, Line
+from loom.ui.widgets.page import Line
 from loom.ui.widgets.tokens import NodeTokens
 
 CURSOR = "text--cursor"
@@ -53,36 +53,37 @@ def runs(
     cursor behind the text gets a cell of its own, over the space at the edge if it must.
     """
     found: list[Run] = []
-    stops = [look.stop for look in looks]
-    cells = line.cells
-    if cursor is not None and line.text_stop <= cursor[0]:
-        cells = (*_within(cells, width), Cell(cursor[0], " ", 1))
-    nexts = [*(cell.byte for cell in cells[1:]), line.text_stop]
-    for cell, next_byte in zip(cells, nexts, strict=False):
-        index = bisect_right(stops, cell.byte)
-        names = looks[index].names if index < len(looks) else ()
-        if (
-            cursor is not None
-            and cell.byte < cursor[1]
-            and max(next_byte, cell.byte + 1) > cursor[0]
-        ):
-            names = (*names, CURSOR)
-        _append(found, names, cell)
+    behind = cursor is not None and line.text_stop <= cursor[0]
+    last = _within(line, width) if behind else len(line.drawn)
+    under = range(0) if cursor is None or behind else _under(line, cursor)
+    at = 0
+    for look in looks:
+        stop = min(last, bisect_left(line.bytes, look.stop))
+        for edge in (min(stop, under.start), min(stop, under.stop), stop):
+            if edge > at:
+                names = (*look.names, CURSOR) if at in under else look.names
+                found.append(_run(line, at, edge, names))
+                at = edge
+    if behind:
+        names = looks[-1].names if looks else ()
+        found.append(Run((*names, CURSOR), " ", 1))
     return found
 
 
-def _append(found: list[Run], names: Names, cell: Cell) -> None:
-    if found and found[-1].names == names:
-        last = found.pop()
-        found.append(Run(names, last.text + cell.drawn, last.width + cell.width))
-    else:
-        found.append(Run(names, cell.drawn, cell.width))
+def _under(line: Line, cursor: tuple[int, int]) -> range:
+    """The cells under the cursor."""
+    return range(
+        max(0, bisect_right(line.bytes, cursor[0]) - 1), bisect_left(line.bytes, cursor[1])
+    )
 
 
-def _within(cells: Sequence[Cell], width: int) -> Sequence[Cell]:
-    used = 0
-    for count, cell in enumerate(cells):
-        used += cell.width
-        if used > width:
-            return cells[:count]
-    return cells
+def _run(line: Line, first: int, last: int, names: Names) -> Run:
+    return Run(names, "".join(line.drawn[first:last]), line.columns(first, last))
+
+
+def _within(line: Line, width: int) -> int:
+    """How many cells leave the column at the edge free."""
+    count = len(line.drawn)
+    while count and line.columns(0, count) > width:
+        count -= 1
+    return count

@@ -203,7 +203,7 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
         if self._follows and node.growing:
             place = Place(node.id, node.length - _unfinished(node.text))
         current = self._course.end.node
-        common = self._course.lead(self.session.tree.stretches(place))
+        common = self._course.lead(place, self.session.tree)
         last = max(0, common - 1)
         before = line_of(last)
         self._replace_tail(common)
@@ -368,7 +368,7 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         y += round(self.scroll_y)
         if y >= self._lines:
-            return Strip.blank(self.size.width, self.rich_style)
+            return Strip.blank(self.size.width, self._looks())
         cursor = self._cursor_on(y)
         strip = self._strips.get(y) if cursor is None else None
         if strip is None:
@@ -390,11 +390,12 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
         return None
 
     def _strip(self, line: Line, cursor: tuple[int, int] | None) -> Strip:
-        pieces, width = [Piece(" " * self._left, self.rich_style)], self._left
+        width = self._left
+        pieces = [Piece(" " * width, self._looks())]
         for run in runs(line, list(self._stretches(line)), cursor, self._page.width):
             pieces.append(Piece(run.text, self._looks(*run.names)))
             width += run.width
-        return Strip(pieces, width).adjust_cell_length(self.size.width, self.rich_style)
+        return Strip(pieces, width).adjust_cell_length(self.size.width, self._looks())
 
     def _stretches(self, line: Line) -> Iterator[Look]:
         """How the nodes on a line look, token by token where the layer is about tokens."""

@@ -22,6 +22,7 @@ from loom.core.marks import Kind, Mark, Marks
 from loom.core.node import ROOT, Author, Place
 from loom.core.text import ALIGNED, visible
 from loom.core.tree import Tree
+from loom.ui.widgets.course import Course
 from loom.ui.widgets.looks import Looks
 from loom.ui.widgets.rows import Rails, Rows
 from loom.ui.widgets.wrapping import clip
@@ -32,7 +33,7 @@ TOP = "⌂"
 CURRENT = ("tree--current",)
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 GLYPHS = {Author.WRITER: "✎", Author.MODEL: "◇", Author.IMPORT: "↧"}
-BYTES_A_COLUMN = 8  # read of a segment, to fill a column also with wide or combining characters
+BYTES_A_COLUMN = 4  # read of a segment, to fill a column in any script
 
 
 class TreeSource(Protocol):
@@ -110,7 +111,7 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
         }
         self._place = session.place
         self._looks = Looks(self)
-        self._path: dict[int, int] = {}
+        self._path = Course()
         self._current = 0
         self._rows = Rows((), session.display)
         self._window: tuple[int, list[Rails]] | None = None  # rails of the rows in sight
@@ -172,8 +173,7 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
         if self._is_stale:
             self._rows = Rows(display.rows(self.top, frozenset(self._folded)), display)
             self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows))
-        stretches = self.session.tree.stretches(self._place)
-        self._path = {stretch.node: stretch.at for stretch in stretches}
+        self._path.lead(self._place, self.session.tree)
         self._current = self._find_current()
         if self._is_moved:
             self._reveal()
@@ -248,7 +248,7 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         width, index = self.size.width, round(self.scroll_y) + y
         if index >= len(self._rows):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._looks())
         base = self._base(index)
         pieces = list(self._pieces(index, base, self.scrollable_content_region.width))
         return Strip(pieces).adjust_cell_length(width, self._looks(*base))
@@ -258,7 +258,7 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
         if index == self._current:
             return CURRENT
         node, start, _ = self._rows[index].segment
-        at = self._path.get(node, -1)
+        at = self._path.stop_in(node)
         if at > start or at == start == 0:
             return ("tree--path",)
         return ()

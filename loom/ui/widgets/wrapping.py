@@ -138,18 +138,18 @@ def _wrap_glyphs(text: str, width: int) -> list[int]:
             continue
         column += taken
         i += 1
-        if i < len(units) and _breaks_between(units, i):
+        if i < len(units) and _breaks_between(units, i, first):
             best = i
     return starts
 
 
-def _breaks_between(units: list[Glyph], i: int) -> bool:
-    """Whether a line may begin with unit `i` (≥ 1)."""
+def _breaks_between(units: list[Glyph], i: int, first: int) -> bool:
+    """Whether a line that began with unit `first` may end before unit `i`."""
     before, after = units[i - 1], units[i]
     if before.drawn in " \t":
         return True
     if before.drawn in "-—":
-        return i >= 2 and _breaks_after_hyphen(units[i - 2].drawn[-1], after.drawn[0])
+        return i - 2 >= first and _breaks_after_hyphen(units[i - 2].drawn[-1], after.drawn[0])
     if before.width < 2 and after.width < 2:
         return False
     return before.drawn not in _OPENING and after.drawn not in _CLOSING and after.drawn != " "
@@ -157,9 +157,11 @@ def _breaks_between(units: list[Glyph], i: int) -> bool:
 
 def clip(text: str, width: int) -> tuple[str, int]:
     """As much of one line as fits, with … where it is cut, and the columns that takes."""
-    if is_simple(text):
-        shown = text if len(text) <= width else text[: max(0, width - 1)].rstrip() + "…"
-        return (shown, len(shown)) if width > 0 else ("", 0)
+    if width <= 0:
+        return "", 0
+    if is_simple(text[: width + 1]):
+        shown = text if len(text) <= width else text[: width - 1].rstrip() + "…"
+        return shown, len(shown)
     used, shown, units = 0, "", glyphs(text)
     for i, unit in enumerate(units):
         room = width if i + 1 == len(units) else width - 1
