@@ -19,7 +19,7 @@ from loom.engine import wire
 from loom.engine.log import ProcessLog
 
 _CHUNK = 1 << 16
-_LAST_WORDS = 0.5  # seconds that output may still come after the process is gone
+_LAST_WORDS = 2.0  # seconds that output may still come after the process is gone
 
 
 class Child:
