@@ -123,13 +123,7 @@ class Display:
         """The tail of the same node first, if any, then the nodes that hang here, by id."""
         if not self.tree.children(segment.node):
             return ()
-        key = (segment.node, self._current(segment).stop)
-        found = self._children.get(key)
-        if found is None:
-            found = tuple(self._below(*key))
-            if segment.node in self._layouts:
-                self._children[key] = found
-        return found
+        return self._below(segment.node, self._current(segment).stop)
 
     def siblings(self, segment: Segment) -> tuple[Segment, ...]:
         """The children of its parent, itself among them."""
@@ -335,15 +329,18 @@ class Display:
             return self.segment_of(Place(segment.node, segment.start))
         return _ending_at(segments, segment.stop)
 
-    def _below(self, node: int, stop: int) -> list[Segment]:
+    def _below(self, node: int, stop: int) -> tuple[Segment, ...]:
         """The children of the segment of `node` that ends at byte `stop`."""
-        if not self.tree.children(node):
-            return []
+        cached = self._children.get((node, stop))
+        if cached is not None:
+            return cached
         segments, hanging, _ = self._layout(node)
         found = [self._first(child) for child in hanging.get(stop, ())]
         if segments and stop < segments[-1].stop:
             found.insert(0, _ending_at(segments, stop + 1))
-        return found
+        if hanging:
+            self._children[node, stop] = tuple(found)
+        return tuple(found)
 
     def _first(self, node: int) -> Segment:
         """The first segment of a visible node."""
@@ -356,17 +353,17 @@ class Display:
         stack = [(top, 0)]
         while stack:
             segment, depth = stack.pop()
-            children = self._below(segment.node, segment.stop)
+            node, start, stop = segment
+            children = self._below(node, stop) if self.tree.children(node) else ()
             if not children:
                 rows.append(Row(segment, depth, False, 0))
                 continue
-            if Place(segment.node, segment.start) in folded:
+            if (node, start) in folded:
                 rows.append(Row(segment, depth, True, self._count_below(segment)))
                 continue
             rows.append(Row(segment, depth, False, 0))
             deeper = depth + (len(children) > 1)
-            children.reverse()
-            stack.extend(zip(children, repeat(deeper), strict=False))
+            stack.extend(zip(reversed(children), repeat(deeper), strict=False))
         self._grown.clear()
         self._rows = _Rows(top, frozenset(folded), rows)
         return rows

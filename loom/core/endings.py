@@ -93,7 +93,9 @@ def _open_pairs(line: str) -> int:
     for index, character in enumerate(line):
         if character in _OPENERS or (character == '"' and _opens(line, index)):
             open_.append(character)
-        elif open_ and open_[-1] == _PAIRS.get(character, character) and character in _CLOSING:
+        elif character == "’" and line[index + 1 : index + 2].isalpha():
+            continue  # it’s
+        elif open_ and character in _CLOSING and open_[-1] == _PAIRS.get(character, character):
             open_.pop()
     return len(open_)
 

@@ -129,7 +129,7 @@ def _cheapest(probabilities: Logs, cost: Logs, mass: float) -> NDArray[np.intp]:
 
 def _oddness(logs: Logs) -> Logs:
     """How far each token's surprise is from the entropy of its row (Meister et al. 2023)."""
-    surprise = -logs
-    weighted = np.where(np.isfinite(logs), np.exp(logs) * surprise, 0.0)
-    distance: Logs = np.abs(surprise - weighted.sum(axis=1, keepdims=True))
+    possible = np.where(np.isfinite(logs), logs, 0.0)
+    entropy = -(np.exp(logs) * possible).sum(axis=1, keepdims=True)
+    distance: Logs = np.abs(-logs - entropy)
     return distance
