@@ -98,11 +98,11 @@ def _read(data: bytes) -> tuple[str, Offsets | None]:
 
 def _cells(
     paragraph: Paragraph, start: int, stop: int, width: int
-) -> tuple[Sequence[str], Sequence[int] | None, Sequence[int] | None]:
+) -> tuple[Sequence[str], list[int] | slice | None, list[int] | None]:
     """(drawn, characters after `start`, widths) of a line's cells; characters None: a byte each."""
     text = paragraph.text[start:stop]
     if is_simple(text):
-        return text, None if paragraph.offsets is None else range(len(text)), None
+        return text, None if paragraph.offsets is None else slice(len(text)), None
     drawn, characters, widths, column = [], [], [], 0
     for glyph in glyphs(text):
         columns = glyph.width or tab_width(column, width)
@@ -212,7 +212,7 @@ class Page:
         bytes_ = (
             range(first, text_stop)
             if offsets is None
-            else [base + paragraph.byte(start + offset) for offset in offsets]
+            else (base + _all_offsets(paragraph.offsets, stop)[start:][offsets]).tolist()
         )
         return Line(first, text_stop, base + end, drawn, bytes_, widths)
 

@@ -89,14 +89,14 @@ class Tokens:
         return (place.node, index) if start == place.at and index < len(ends) else None
 
     def forward(self, byte: int, targets: Sequence[int]) -> int:
-        """The edge nearest to the first of the rising `targets` that lies behind `byte`."""
-        target = next((t for t in targets if t > byte), None)
-        if target is None:
-            return self._course.length
-        edge = self.before(target + 1)
-        return edge if edge > byte else self.after(byte)
+        """The first of rising `targets` behind `byte`, taken back to the edge it lies behind."""
+        for target in targets:
+            edge = self.before(target + 1) if target > byte else byte
+            if edge > byte:
+                return edge
+        return self.after(byte)
 
     def backward(self, byte: int, targets: Sequence[int]) -> int:
-        """The edge at or before the last of the rising `targets` that lies before `byte`."""
+        """The last of them before `byte`, likewise."""
         target = next((t for t in reversed(targets) if t < byte), 0)
         return self.before(target + 1) if target > 0 else 0
