@@ -12,6 +12,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +22,7 @@ from loom.core.endings import EndingCheck
 from loom.core.node import Ending
 from loom.core.sampling import draw, sampled_logprobs
 from loom.core.seeds import uniform
+from loom.core.span import Span
 from loom.core.statistics import span_of
 from loom.engine.api import (
     Capabilities,
@@ -43,6 +45,7 @@ from loom.engine.api import (
 NAME = "echo"
 CONTEXT = 2048  # tokens it looks back on
 CHUNK = 256  # tokens scored a step
+WIDTH = 64  # branches grown a step
 EOS = 0
 
 Ids = NDArray[np.int32]
@@ -231,47 +234,50 @@ class _Branch:
 
 
 class _Growing:
-    """All live branches of a Generate, one token a step."""
+    """All live branches of a Generate, a token a step for the first WIDTH of them."""
 
     def __init__(self, job: Generate, language: Language) -> None:
         self._job, self._language = job, language
         history = _ids_of(job.prefix, language)[-CONTEXT:]
-        self._live = [_Branch(n, seed, history, job) for n, seed in enumerate(job.seeds)]
+        self._live = {n: _Branch(n, seed, history, job) for n, seed in enumerate(job.seeds)}
 
     @property
     def over(self) -> bool:
         return not self._live
 
     def cancel(self, branch: int | None) -> list[Event]:
-        stopped = [b for b in self._live if branch in (None, b.number)]
-        self._live = [b for b in self._live if b not in stopped]
-        return [Ended(self._job.id, b.number, Ending.CANCEL) for b in stopped]
+        numbers = list(self._live) if branch is None else [branch]
+        stopped = [n for n in numbers if self._live.pop(n, None) is not None]
+        return [Ended(self._job.id, n, Ending.CANCEL) for n in stopped]
 
     def step(self) -> list[Event]:
+        language, branches = self._language, list(islice(self._live.values(), WIDTH))
+        chosen, span = self._draw(branches)
+        events: list[Event] = []
+        for row, (branch, token) in enumerate(zip(branches, chosen, strict=True)):
+            if token != EOS:
+                text, own = language.pieces[token], span.cut(row, row + 1)
+                events.append(Grown(self._job.id, branch.number, text, own))
+            ended = self._advance(branch, token)
+            if ended is not None:
+                del self._live[branch.number]
+                events.append(Ended(self._job.id, branch.number, ended))
+        return events
+
+    def _draw(self, branches: Sequence[_Branch]) -> tuple[list[int], Span]:
+        """The next token of each branch, and all that is recorded of them: a row a branch."""
         recipe, language = self._job.recipe, self._language
-        p = np.stack([language.probabilities(branch.history) for branch in self._live])
+        p = np.stack([language.probabilities(branch.history) for branch in branches])
         logprobs = np.log(p).astype(np.float32)
         window = recipe.sampling.repetition_window
-        recent = [b.history[-window:].tolist() if window else [] for b in self._live]
+        recent = [b.history[-window:].tolist() if window else [] for b in branches]
         logq = sampled_logprobs(logprobs, recipe.sampling, recent)
-        chosen = [
-            draw(row, uniform(b.seed, b.drawn)) for row, b in zip(logq, self._live, strict=True)
-        ]
+        uniforms = [uniform(branch.seed, branch.drawn) for branch in branches]
+        chosen = [draw(row, u) for row, u in zip(logq, uniforms, strict=True)]
         ends = np.cumsum([len(language.pieces[token]) for token in chosen]).astype(np.int32)
         sampled = None if recipe.sampling.neutral else logq
         ids = np.array(chosen, dtype=np.int32)
-        span = span_of(logprobs, ids, ends, recipe.top, sampled=sampled, drawn=True)
-        events: list[Event] = []
-        for row, (branch, token) in enumerate(zip(self._live, chosen, strict=True)):
-            if token != EOS:
-                text = language.pieces[token]
-                events.append(Grown(self._job.id, branch.number, text, span.cut(row, row + 1)))
-            ended = self._advance(branch, token)
-            if ended is not None:
-                events.append(Ended(self._job.id, branch.number, ended))
-        over = {event.branch for event in events if isinstance(event, Ended)}
-        self._live = [branch for branch in self._live if branch.number not in over]
-        return events
+        return chosen, span_of(logprobs, ids, ends, recipe.top, sampled=sampled, drawn=True)
 
     def _advance(self, branch: _Branch, token: int) -> Ending | None:
         branch.drawn += 1

@@ -156,6 +156,14 @@ def test_the_end_of_the_document_adds_no_text() -> None:
     assert text_of(events, "g") == b""
 
 
+def test_very_many_branches_grow_some_at_a_time() -> None:
+    many = Generate("many", (KEEPER,), Recipe(tokens=2), tuple(range(200)))
+    events = drive(ENGINE, many)
+    assert [ending_of(events, "many", branch) for branch in range(200)] == [Ending.LENGTH] * 200
+    alone = drive(ENGINE, Generate("alone", (KEEPER,), Recipe(tokens=2), (150,)))
+    assert text_of(events, "many", 150) == text_of(alone, "alone")
+
+
 def test_jobs_take_turns() -> None:
     events = drive(
         load(),
