@@ -1,0 +1,111 @@
+"""Texts with a common beginning, and how far a model has read them; knows no jobs and no sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loom.engine.network import Network, Rows, Sight, sight
+
+CHUNK = 256  # tokens read in one forward pass
+
+
+class Sequences:
+    """One text a row, and what the model has read of it.
+
+    `shared` is the beginning of all of them. `ready` reads until only the last token of what the
+    model sees is left, a chunk a call; `last` reads on from there.
+    """
+
+    def __init__(self, network: Network, shared: list[int], count: int) -> None:
+        self.shared = shared
+        self.own: list[list[int]] = [[] for _ in range(count)]
+        self._network = network
+        self._language = network.language
+        self._sight: Sight | None = None
+        self._rows: Rows | None = None
+        self._forked = False
+
+    @property
+    def length(self) -> int:
+        return len(self.shared) + (len(self.own[0]) if self.own else 0)
+
+    def ready(self, count: int) -> tuple[int, int] | None:
+        """None when the token after the first `count` can be asked for, else tokens (read, to
+        read) after one more forward pass."""
+        seen = sight(self._language, count)
+        if seen != self._sight:
+            self._turn(seen, count)
+        rows = self._rows
+        assert rows is not None
+        wanted = self._visible(count) - 1
+        if rows.length >= wanted:
+            self._fork()
+            return None
+        common = min(wanted, self._common())
+        if rows.length < common and not self._forked:
+            self._read(min(rows.length + CHUNK, common), 0)
+        else:
+            self._fork()
+            self._read(min(rows.length + max(1, CHUNK // len(self.own)), wanted), 0)
+        return rows.length, wanted
+
+    def last(self, stop: int) -> NDArray[np.float32]:
+        """float32[rows, n, V]: after each token from the one that `ready` left to the `stop`th."""
+        assert self._rows is not None
+        until = self._visible(stop)
+        return self._read(until, until - self._rows.length)
+
+    def blind(self, count: int) -> bool:
+        """Whether the model sees nothing at all of the first `count` tokens."""
+        return not count and not sight(self._language, 0).head
+
+    def drop(self, rows: Sequence[int]) -> None:
+        """These texts are over; what was read of them is remembered."""
+        if self._forked:
+            for row in rows:
+                self._save(row)
+        kept = [row for row in range(len(self.own)) if row not in rows]
+        if not self._forked and not kept:
+            self._save(0)
+        if self._forked and self._rows is not None and kept:
+            self._rows.select(kept)
+        self.own = [self.own[row] for row in kept]
+        if not kept:
+            self._rows = None
+
+    def _turn(self, seen: Sight, count: int) -> None:
+        for row in range(len(self.own) if self._forked else 1):
+            self._save(row)
+        self._sight, self._forked = seen, False
+        known = seen.of(self.shared, self.own[0] if len(self.own) == 1 else ())
+        self._rows = self._network.rows(known[: self._visible(count) - 1])
+
+    def _visible(self, count: int) -> int:
+        """Ids the model sees of the first `count` tokens."""
+        assert self._sight is not None
+        return len(self._sight.head) + max(0, count - self._sight.start)
+
+    def _common(self) -> int:
+        return self._visible(len(self.shared)) if len(self.own) > 1 else self._visible(self.length)
+
+    def _fork(self) -> None:
+        if self._forked or self._rows is None:
+            return
+        self._save(0)
+        self._rows.fork(len(self.own))
+        self._forked = True
+
+    def _read(self, until: int, keep: int) -> NDArray[np.float32]:
+        assert self._rows is not None and self._sight is not None
+        start = self._rows.length
+        texts = self.own if self._forked else self.own[:1]
+        tokens = [self._sight.of(self.shared, own)[start:until] for own in texts]
+        return self._rows.read(tokens, keep)
+
+    def _save(self, row: int) -> None:
+        if self._rows is not None and self._sight is not None and self._rows.length:
+            ids = self._sight.of(self.shared, self.own[row])[: self._rows.length]
+            self._rows.save(row, ids)

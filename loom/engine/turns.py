@@ -1,0 +1,325 @@
+"""Jobs on a `Network`: they take turns, one forward pass a step.
+
+Every token is predicted from `sight` of the text before it and drawn with its own uniform, so what a
+branch says doesn't depend on its siblings, on other jobs, or on what was read before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loom.core.endings import EndingCheck
+from loom.core.node import Ending
+from loom.core.sampling import draw, sampled_logprobs
+from loom.core.seeds import uniform
+from loom.core.statistics import read_columns, span_of
+from loom.engine.api import (
+    Ended,
+    EngineError,
+    Event,
+    Failed,
+    Following,
+    Generate,
+    Grown,
+    Job,
+    JobFailed,
+    Piece,
+    Progress,
+    Score,
+)
+from loom.engine.network import Language, Network, sight
+from loom.engine.sequences import CHUNK, Sequences
+
+CELLS = 1 << 24  # log-probabilities held at once while scoring
+
+
+class Work(Protocol):
+    """A job that has been submitted."""
+
+    over: bool
+
+    def cancel(self, branch: int | None) -> list[Event]:
+        """Answers for what is stopped."""
+        ...
+
+    def step(self) -> list[Event]: ...
+
+
+class Turns:
+    """The queue. A job that goes wrong answers Failed and the others go on."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._works: dict[str, Work] = {}
+        self._answers: list[Event] = []
+
+    def submit(self, job: Job) -> None:
+        work: Work
+        if isinstance(job, Generate):
+            work = Growing(job, self._network)
+        else:
+            work = Scoring(job, self._network)
+        if not work.over:
+            self._works[job.id] = work
+
+    def cancel(self, job: str, branch: int | None) -> None:
+        work = self._works.get(job)
+        if work is None:
+            return
+        self._answers += work.cancel(branch)
+        if work.over:
+            del self._works[job]
+
+    def step(self) -> list[Event]:
+        if self._answers or not self._works:
+            answers, self._answers = self._answers, []
+            return answers
+        job, work = next(iter(self._works.items()))
+        del self._works[job]
+        try:
+            events = work.step()
+        except (EngineError, RuntimeError, ValueError, MemoryError) as error:
+            return [_failure(job, error)]
+        if not work.over:
+            self._works[job] = work  # to the end of the line
+        return events
+
+    def clear(self) -> None:
+        self._works.clear()
+        self._answers.clear()
+
+
+class Branch:
+    """One continuation of a Generate."""
+
+    def __init__(self, number: int, seed: int, job: Generate) -> None:
+        self.number = number
+        self.seed = seed
+        self.drawn = 0
+        self.ending = EndingCheck(job.recipe)
+
+    def draws(self, logq: NDArray[np.float64]) -> int:
+        token = draw(logq, uniform(self.seed, self.drawn))
+        self.drawn += 1
+        return token
+
+
+class Growing:
+    """A Generate: all live branches, one token a step."""
+
+    def __init__(self, job: Generate, network: Network) -> None:
+        self.over = not job.seeds
+        self._job = job
+        self._network = network
+        self._encoding = _encoded(job.prefix, network.language)
+        self._prefix: list[int] = []
+        self._sequences: Sequences | None = None
+        self._branches = [Branch(n, seed, job) for n, seed in enumerate(job.seeds)]
+
+    def cancel(self, branch: int | None) -> list[Event]:
+        rows = [r for r, b in enumerate(self._branches) if branch in (None, b.number)]
+        return self._end(dict.fromkeys(rows, Ending.CANCEL))
+
+    def step(self) -> list[Event]:
+        if self._sequences is None:
+            for _, ids in self._encoding:
+                self._prefix += ids
+                if len(ids) > CHUNK:
+                    return [Progress(self._job.id, 0, len(self._prefix))]
+            self._sequences = Sequences(self._network, self._prefix, len(self._branches))
+        count = self._sequences.length
+        if self._sequences.blind(count):
+            raise JobFailed(
+                "This model has no token that opens a document, so it can't begin on an empty page.",
+                "Write the first words yourself.",
+            )
+        progress = self._sequences.ready(count)
+        if progress is not None:
+            return [Progress(self._job.id, *progress)]
+        return self._draw(_checked(self._sequences.last(count)[:, 0]))
+
+    def _draw(self, logprobs: NDArray[np.float32]) -> list[Event]:
+        """One token in every row, from float32[rows, V]."""
+        assert self._sequences is not None
+        language, recipe = self._network.language, self._job.recipe
+        sampled = sampled_logprobs(
+            np.where(language.banned, -np.inf, logprobs), recipe.sampling, self._recent()
+        )
+        tokens = [b.draws(row) for b, row in zip(self._branches, sampled, strict=True)]
+        start = not self._sequences.length
+        pieces = [language.spelling.spelled((token,), start=start)[0] for token in tokens]
+        neutral = recipe.sampling.neutral and not language.banned.any()
+        ends = np.cumsum([len(piece) for piece in pieces])
+        top = min(recipe.top, language.size)
+        span = span_of(logprobs, tokens, ends, top, None if neutral else sampled, drawn=True)
+        events: list[Event] = []
+        endings: dict[int, Ending] = {}
+        for row, (branch, token) in enumerate(zip(self._branches, tokens, strict=True)):
+            if token in language.ends:
+                endings[row] = Ending.EOS
+                continue
+            self._sequences.own[row].append(token)
+            events.append(Grown(self._job.id, branch.number, pieces[row], span.cut(row, row + 1)))
+            ending = branch.ending.feed(pieces[row])
+            if ending is not None:
+                endings[row] = ending
+        return events + self._end(endings)
+
+    def _recent(self) -> list[list[int]]:
+        assert self._sequences is not None
+        window = self._job.recipe.sampling.repetition_window
+        shared = self._sequences.shared[-window:] if window else []
+        return [(shared + own)[-window:] if window else [] for own in self._sequences.own]
+
+    def _end(self, endings: dict[int, Ending]) -> list[Event]:
+        """Ends the branches in these rows."""
+        events: list[Event] = [
+            Ended(self._job.id, self._branches[row].number, ending)
+            for row, ending in endings.items()
+        ]
+        if endings and self._sequences is not None:
+            self._sequences.drop(list(endings))
+        self._branches = [b for row, b in enumerate(self._branches) if row not in endings]
+        self.over = not self._branches
+        return events
+
+
+class Scoring:
+    """A Score: a chunk of its text a step, then the distribution that follows."""
+
+    def __init__(self, job: Score, network: Network) -> None:
+        self.over = False
+        self._job = job
+        self._language = network.language
+        self._encoding = _encoded((*job.prefix, job.text), network.language)
+        self._sequences = Sequences(network, [], 1)
+        self._first = self._next = 0  # tokens of the text: the first, the next to be scored
+
+    def cancel(self, branch: int | None) -> list[Event]:
+        if branch not in (None, 0):
+            return []
+        return self._end(Ending.CANCEL)
+
+    def step(self) -> list[Event]:
+        if not self._encode():
+            return [Progress(self._job.id, 0, self._sequences.length)]
+        count = self._next
+        more = count < self._sequences.length
+        if not more and not self._job.following:
+            return self._end(Ending.LENGTH)
+        if self._sequences.blind(count):
+            logprobs = _uniform(self._language.size)
+            stop = count + 1
+        else:
+            progress = self._sequences.ready(count)
+            if progress is not None:
+                return [Progress(self._job.id, *progress)]
+            stop = self._chunk_end(count) if more else count + 1
+            logprobs = _checked(self._sequences.last(stop - 1)[0])
+        if more:
+            events = self._grown(stop, logprobs)
+            done = stop == self._sequences.length and not self._job.following
+            return [*events, *self._end(Ending.LENGTH)] if done else events
+        return [self._following(logprobs[0]), *self._end(Ending.LENGTH)]
+
+    def _encode(self) -> bool:
+        """Whether all of the text is tokens now."""
+        shared = self._sequences.shared
+        for index, ids in self._encoding:
+            shared += ids
+            if index < len(self._job.prefix):
+                self._first = self._next = len(shared)
+            if len(ids) > CHUNK:
+                return False
+        return True
+
+    def _chunk_end(self, count: int) -> int:
+        """As far as one forward pass goes: the same sight, and not too much at once."""
+        most = min(CHUNK, max(1, CELLS // self._language.size))
+        last = min(count + most, self._sequences.length)
+        seen = sight(self._language, count)
+        while sight(self._language, last - 1) != seen:
+            last -= 1
+        return last
+
+    def _grown(self, stop: int, logprobs: NDArray[np.float32]) -> list[Event]:
+        ids = self._sequences.shared[self._next : stop]
+        pieces = self._language.spelling.spelled(ids, start=not self._next)
+        ends = np.cumsum([len(piece) for piece in pieces])
+        top = min(self._job.top, self._language.size)
+        self._next = stop
+        return [Grown(self._job.id, 0, b"".join(pieces), span_of(logprobs, ids, ends, top))]
+
+    def _following(self, logprobs: NDArray[np.float32]) -> Following:
+        top = min(self._job.top, self._language.size)
+        columns = read_columns(logprobs[None], [0], top)
+        ids = tuple(columns["top_ids"][0].tolist())
+        start = not self._sequences.length
+        pieces = tuple(self._language.spelling.spelled((i,), start=start)[0] for i in ids)
+        return Following(
+            self._job.id,
+            ids,
+            tuple(columns["top_logprobs"][0].tolist()),
+            pieces,
+            float(columns["entropy"][0]),
+            float(columns["varentropy"][0]),
+        )
+
+    def _end(self, ending: Ending) -> list[Event]:
+        self._sequences.drop([0])
+        self.over = True
+        return [Ended(self._job.id, 0, ending)]
+
+
+def _encoded(pieces: Sequence[Piece], language: Language) -> Iterator[tuple[int, Sequence[int]]]:
+    """(number of the piece, token ids) in order, long pieces bit by bit. Raises JobFailed for ids
+    that the model doesn't have."""
+    start = True
+    for index, piece in enumerate(pieces):
+        if isinstance(piece, bytes):
+            parts: Iterator[Sequence[int]] = language.spelling.blocks(piece, start=start)
+        else:
+            parts = iter((_known(piece, language),))
+        for ids in parts:
+            start = start and not ids
+            yield index, ids
+
+
+def _known(ids: Sequence[int], language: Language) -> Sequence[int]:
+    if ids and not 0 <= min(ids) <= max(ids) < language.size:
+        raise JobFailed(
+            "The text before holds tokens of another model.",
+            "Generate with the model it was written with, or pass it as text.",
+        )
+    return ids
+
+
+def _checked(logprobs: NDArray[np.float32]) -> NDArray[np.float32]:
+    if np.isnan(logprobs).any():
+        raise JobFailed(
+            "The model's numbers overflowed.",
+            'Load it with the engine option dtype = "float32" or "bfloat16".',
+        )
+    return logprobs
+
+
+def _uniform(size: int) -> NDArray[np.float32]:
+    """What is known of the first token where the model says nothing: that it is one of `size`."""
+    return np.full((1, size), -np.log(size), np.float32)
+
+
+def _failure(job: str, error: Exception) -> Failed:
+    if isinstance(error, EngineError):
+        return Failed(job, str(error), error.hint)
+    reason = " ".join(str(error).split())[:200].rstrip(".")
+    if isinstance(error, MemoryError) or "out of memory" in reason.lower():
+        return Failed(
+            job,
+            "There was not enough memory for this job.",
+            "Grow fewer continuations at once, close other programs, or use a smaller model.",
+        )
+    return Failed(job, f"The model failed in this job: {reason}.", "Try again.")
