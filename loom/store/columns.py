@@ -6,6 +6,7 @@ the whole column, `ends` as the lengths of the tokens; the width follows from th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,7 +80,7 @@ def _width(values: NDArray[np.int32]) -> int:
 
 
 def _unpacked(name: str, blob: bytes, shape: tuple[int, ...]) -> NDArray[Any]:
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     width = len(blob) // size if size else 4
     if len(blob) != size * width or width not in ((1, 2, 3, 4) if name in _INTEGERS else (4,)):
         raise ValueError(f"the column {name} has {len(blob)} bytes for {size} values")

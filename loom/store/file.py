@@ -64,6 +64,7 @@ def _version(path: Path) -> int:
         with closing(connect(path, "ro&immutable=1")) as connection:
             application = int(connection.execute("PRAGMA application_id").fetchone()[0])
             version = version_of(connection)
+            page = int(connection.execute("PRAGMA page_size").fetchone()[0])
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
             raise _foreign(path) from error
@@ -72,6 +73,9 @@ def _version(path: Path) -> int:
         raise _foreign(path)
     if version < 1:
         raise damaged(path, "it has no version")
+    # SQLite takes part of a page for a page and reads zeros; with a log it is written again.
+    if path.stat().st_size % page and not has_log(path):
+        raise damaged(path, "it is cut short")
     return version
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -27,7 +28,7 @@ def _put(table: str, width: int) -> str:
 
 
 _NODE = _put("node", 12)
-_TOKENS = _put("tokens", 3 + len(COLUMNS))
+_TOKENS = _put("tokens", 4 + len(COLUMNS))
 _MODEL = _put("model", 5)
 _RECIPE = _put("recipe", 2)
 _PIECE = _put("piece", 3)
@@ -36,7 +37,7 @@ _META = _put("meta", 2)
 _EVENT = _put("event", 4)
 _UNMARK = "DELETE FROM mark WHERE node = ? AND start = ? AND kind = ?"
 _UNMETA = "DELETE FROM meta WHERE key = ?"
-_SPAN = f"SELECT count, top, {', '.join(COLUMNS)} FROM tokens WHERE node = ?"
+_SPAN = f"SELECT count, top, checksum, {', '.join(COLUMNS)} FROM tokens WHERE node = ?"
 
 
 def statements(batch: Batch) -> list[Statement]:
@@ -79,7 +80,12 @@ def write(connection: sqlite3.Connection, batch: Iterable[Statement]) -> None:
 def read_span(connection: sqlite3.Connection, node: int) -> Span | None:
     """None where no model has read the node. Raises ValueError for a damaged row."""
     row = connection.execute(_SPAN, (node,)).fetchone()
-    return None if row is None else decode(row[0], row[1], row[2:])
+    if row is None:
+        return None
+    count, top, checksum, *blobs = row
+    if _checksum(blobs) != checksum:
+        raise ValueError(f"the tokens of node {node} are not what was written")
+    return decode(count, top, blobs)
 
 
 def read_pieces(connection: sqlite3.Connection, model: int, ids: Iterable[int]) -> dict[int, bytes]:
@@ -149,10 +155,12 @@ def _nodes(connection: sqlite3.Connection) -> list[Node]:
 
 
 def _check_tree(nodes: Iterable[Node]) -> None:
-    """Raises ValueError for a node that hangs on nothing, or on a later one."""
-    lengths = {ROOT: 0}
+    """Raises ValueError for a node without text, or that hangs on nothing, or on a later one."""
+    lengths: dict[int | None, int] = {ROOT: 0}
     for node in nodes:
-        if node.parent is not None and not 0 <= node.at <= lengths.get(node.parent, -1):
+        if not isinstance(node.text, bytes):
+            raise ValueError(f"node {node.id} has no text")
+        if node.id != ROOT and not 0 <= node.at <= lengths.get(node.parent, -1):
             raise ValueError(f"node {node.id} hangs on byte {node.at} of {node.parent}")
         lengths[node.id] = len(node.text)
 
@@ -198,7 +206,14 @@ def _node_row(node: Node) -> tuple[Any, ...]:
 
 def _tokens_row(node: int, span: Span) -> tuple[Any, ...]:
     count, top, blobs = encode(span)
-    return (node, count, top, *blobs)
+    return (node, count, top, _checksum(blobs), *blobs)
+
+
+def _checksum(blobs: Iterable[bytes | None]) -> int:
+    checksum = 0
+    for blob in blobs:
+        checksum = zlib.crc32(blob or b"", checksum)
+    return checksum
 
 
 def _model_row(model: ModelRow) -> tuple[Any, ...]:

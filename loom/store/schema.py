@@ -44,6 +44,7 @@ _VERSION_1 = (
         node INTEGER PRIMARY KEY REFERENCES node (id),
         count INTEGER NOT NULL,
         top INTEGER NOT NULL,  -- alternatives a token
+        checksum INTEGER NOT NULL,  -- CRC-32 of the columns that follow
         ids BLOB NOT NULL,
         ends BLOB NOT NULL,
         logprob BLOB NOT NULL,

@@ -129,6 +129,8 @@ class Store:
             return cls(path, version, None, reason) if reason else cls._locked(path)
         except sqlite3.Error as error:
             raise explained(error, path, "opened") from error
+        except UnicodeDecodeError as error:  # SQLite quoting what it found in place of a table
+            raise damaged(path, "its tables can't be read") from error
         except OSError as error:
             why = f"{path.name} can't be brought up to date: {_reason(error)}."
             raise StoreError(why, "Make room and allow writing in its folder.") from error

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -261,8 +262,8 @@ def test_values_that_make_no_sense_are_damage(closed: Path, statement: str) -> N
 
 
 def test_a_span_that_makes_no_sense_is_damage(closed: Path) -> None:
-    columns = ", ".join(["x'00'"] * 8)
-    change(closed, f"INSERT INTO tokens VALUES (1, 3, 20, {columns}{', NULL' * 6})")
+    columns, checksum = ", ".join(["x'00'"] * 8), zlib.crc32(bytes(8))
+    change(closed, f"INSERT INTO tokens VALUES (1, 3, 20, {checksum}, {columns}{', NULL' * 6})")
     store = Store.open(closed)
     assert len(store.load().nodes) == 2
     with pytest.raises(SessionDamaged):
