@@ -46,8 +46,9 @@ class JobFailed(EngineError): ...
 class Generate:
     """Draw one continuation a seed after `prefix`, all on one shared prefix.
 
-    Token t of the branch with seed s is drawn with `core.seeds.uniform(s, t)` by inverse CDF in token
-    order, so a branch doesn't depend on its siblings. An empty prefix is the start of a document.
+    Token t of the branch with seed s is drawn with `core.seeds.uniform(s, t)` by inverse CDF in
+    token order, so a branch doesn't depend on its siblings. An empty prefix is the start of a
+    document.
     """
 
     id: str
@@ -97,7 +98,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """The distribution after the scored text: `ids` and `logprobs`, falling; `pieces` their bytes."""
+    """The distribution after the scored text: `ids` and `logprobs`, falling; `pieces` their bytes.
+
+    Comes before the job's Ended. `entropy` in nats, `varentropy` in nats².
+    """
 
     job: str
     ids: tuple[int, ...]
@@ -122,7 +126,7 @@ class Following:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`done` of `total` prefix or text tokens read (or bytes loaded); sent when it takes a while."""
+    """`done` of `total` prefix or text tokens read; sent when it takes a while."""
 
     job: str
     done: int
@@ -161,13 +165,13 @@ class Capabilities:
 class Engine(Protocol):
     """Seven methods; see the module's docstring.
 
-    A backend is one file with `NAME: str`, `accepts(model: str) -> bool` (cheap: looks at the name and
-    the folder, imports nothing heavy) and `load(model: str, options: Mapping[str, Any],
+    A backend is one file with `NAME: str`, `accepts(model: str) -> bool` (cheap: looks at the name
+    and the folder, imports nothing heavy) and `load(model: str, options: Mapping[str, Any],
     progress: Callable[[int, int], None]) -> Engine`.
     """
 
     def submit(self, job: Job) -> None:
-        """Queue a job; raises nothing (a job that can't run answers with Failed at its first step)."""
+        """Queue a job; raises nothing (one that can't run answers with Failed at a step)."""
 
     def cancel(self, job: str, branch: int | None = None) -> None:
         """Stop a job or one of its branches; it answers Ended(CANCEL) at the next step."""
