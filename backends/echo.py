@@ -23,7 +23,7 @@ from loom.core.node import Ending
 from loom.core.sampling import draw, sampled_logprobs
 from loom.core.seeds import uniform
 from loom.core.span import Span
-from loom.core.statistics import span_of
+from loom.core.statistics import read_columns, span_of
 from loom.engine.api import (
     Capabilities,
     Ended,
@@ -324,13 +324,14 @@ class _Reading:
     def _following(self) -> Following:
         logprobs = self._logprobs(len(self._ids))
         top = np.argsort(-logprobs, kind="stable")[: self._job.top]
-        wide = logprobs.astype(np.float64)
+        columns = read_columns(logprobs[None], top[:1], 1)
         return Following(
             self._job.id,
             tuple(top.tolist()),
             tuple(logprobs[top].tolist()),
             tuple(self._language.pieces[i] for i in top),
-            float(-np.sum(np.exp(wide) * wide)),
+            float(columns["entropy"][0]),
+            float(columns["varentropy"][0]),
         )
 
     def _logprobs(self, position: int) -> NDArray[np.float32]:

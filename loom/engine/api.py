@@ -108,7 +108,7 @@ class Following:
     logprobs: tuple[float, ...]
     pieces: tuple[bytes, ...]
     entropy: float
-    varentropy: float = float("nan")
+    varentropy: float
 
     def span(self, rank: int) -> Span:
         """The token at `rank` as a span of one, as if it had been read."""

@@ -165,13 +165,14 @@ def event_record(event: Event) -> Record:
             }
         case Ended(job, branch, reason):
             return {"ended": job, "branch": branch, "reason": reason.value}
-        case Following(job, ids, logprobs, pieces, entropy):
+        case Following(job, ids, logprobs, pieces, entropy, varentropy):
             return {
                 "following": job,
                 "ids": ints_text(ids),
                 "logprobs": list(logprobs),
                 "pieces": strings_record(pieces),
                 "entropy": entropy,
+                "varentropy": varentropy,
             }
         case Progress(job, done, total):
             return {"progress": job, "done": done, "total": total}
@@ -186,9 +187,10 @@ def read_event(record: Record) -> Event:
             return Grown(job, branch, read_bytes(text), read_span(span))
         case {"ended": job, "branch": branch, "reason": reason}:
             return Ended(job, branch, Ending(reason))
-        case {"following": job, "ids": ids, "logprobs": p, "pieces": pieces, "entropy": entropy}:
+        case {"following": job, "ids": ids, "logprobs": p, "pieces": pieces, **rest}:
             strings = tuple(read_strings(pieces))
-            return Following(job, read_ints(ids), tuple(p), strings, entropy)
+            shape = (rest["entropy"], rest["varentropy"])
+            return Following(job, read_ints(ids), tuple(p), strings, *shape)
         case {"progress": job, "done": done, "total": total}:
             return Progress(job, done, total)
         case {"failed": job, "error": error, "hint": hint}:

@@ -105,6 +105,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         st.lists(FLOATS, max_size=5).map(tuple),
         st.lists(st.binary(max_size=9), max_size=5).map(tuple),
         FLOATS,
+        FLOATS,
     ),
     st.builds(Progress, NAMES, st.integers(0), st.integers(0)),
     st.builds(Failed, NAMES, NAMES, NAMES),
@@ -158,7 +159,7 @@ def test_cut_columns_that_are_views_are_sent_as_they_look() -> None:
 
 
 def test_logprobs_of_minus_infinity_survive() -> None:
-    following = Following("f", (3,), (float("-inf"),), (b"x",), 0.0)
+    following = Following("f", (3,), (float("-inf"),), (b"x",), 0.0, 0.0)
     assert wire.read_event(through_the_pipe(wire.event_record(following))) == following
 
 
