@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -59,16 +61,7 @@ def _version(path: Path) -> int:
         if has_log(path):
             raise damaged(path, "the file is empty, but its log is not")
         raise SessionForeign(f"{path.name} is empty.", "Remove it, or choose another name.")
-    try:
-        # Immutable: no journal is rolled back and no file is made beside what may not be ours.
-        with closing(connect(path, "ro&immutable=1")) as connection:
-            application = int(connection.execute("PRAGMA application_id").fetchone()[0])
-            version = version_of(connection)
-            page = int(connection.execute("PRAGMA page_size").fetchone()[0])
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
-            raise _foreign(path) from error
-        raise explained(error, path, "opened") from error
+    application, version, page = _head(path)
     if application != APPLICATION_ID:
         raise _foreign(path)
     if version < 1:
@@ -77,6 +70,35 @@ def _version(path: Path) -> int:
     if path.stat().st_size % page and not has_log(path):
         raise damaged(path, "it is cut short")
     return version
+
+
+def _head(path: Path) -> tuple[int, int, int]:
+    """Application, version, bytes a page; raises StoreError."""
+    try:
+        # Immutable: no journal is rolled back and no file is made beside what may not be ours.
+        return _head_of(connect(path, "ro&immutable=1"))
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
+            raise _foreign(path) from error
+        first = error
+    try:
+        # A program that died while it moved pages from its log leaves a file that needs the log.
+        if has_log(path):
+            return _head_of(readable(path))
+        if _beside(path, "-journal").exists():
+            return _head_of(connect(path, "rw"))
+    except sqlite3.DatabaseError as error:
+        raise explained(error, path, "opened") from error
+    raise explained(first, path, "opened") from first
+
+
+def _head_of(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    with closing(connection):
+        names = ("application_id", "user_version", "page_size")
+        application, version, page = (
+            int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names
+        )
+        return application, version, page
 
 
 def _foreign(path: Path) -> SessionForeign:
@@ -88,8 +110,39 @@ def _foreign(path: Path) -> SessionForeign:
 
 def has_log(path: Path) -> bool:
     """Whether a write-ahead log with something in it lies beside."""
-    log = path.with_name(path.name + "-wal")
+    log = _beside(path, "-wal")
     return log.is_file() and log.stat().st_size > 0
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def readable(path: Path) -> sqlite3.Connection:
+    """A connection that can't write, with what the log holds."""
+    connection = connect(path, "ro")
+    try:
+        version_of(connection)
+    except sqlite3.OperationalError:
+        connection.close()
+        if not has_log(path):
+            raise
+        return _aside(path)
+    return connection
+
+
+def _aside(path: Path) -> sqlite3.Connection:
+    """Of a killed Loom's file and log in a folder where SQLite may not put the index it needs.
+
+    Reading the file itself is harmless here: where SQLite can't open it, it holds no locks on it.
+    """
+    with tempfile.TemporaryDirectory(prefix="loom-") as folder:
+        copied = Path(folder, path.name)
+        for suffix in ("", "-wal"):
+            shutil.copyfile(f"{path}{suffix}", f"{copied}{suffix}")
+        connection = connect(copied, "ro")
+        version_of(connection)  # opens the log too; both live on without their names
+        return connection
 
 
 def prepare(connection: sqlite3.Connection) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from loom.store import schema
 from loom.store.errors import SessionNewer
-from loom.store.file import connect, copy, has_log, place_new, prepare
+from loom.store.file import connect, copy, place_new, prepare, readable
 from loom.store.schema import Migration, migrate, version_of
 
 
@@ -81,7 +79,7 @@ def _backup_path(path: Path, version: int) -> Path:
 
 def for_reading(path: Path) -> sqlite3.Connection:
     """A connection that can't write the file; an earlier version is made the present in memory."""
-    connection = _readable(path)
+    connection = readable(path)
     if version_of(connection) >= len(schema.MIGRATIONS):
         return connection
     memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
@@ -89,29 +87,3 @@ def for_reading(path: Path) -> sqlite3.Connection:
         connection.backup(memory)
     migrate(memory, schema.MIGRATIONS)
     return memory
-
-
-def _readable(path: Path) -> sqlite3.Connection:
-    connection = connect(path, "ro")
-    try:
-        version_of(connection)
-    except sqlite3.OperationalError:
-        connection.close()
-        if not has_log(path):
-            raise
-        return _aside(path)
-    return connection
-
-
-def _aside(path: Path) -> sqlite3.Connection:
-    """Of a killed Loom's file and log in a folder where SQLite may not put the index it needs.
-
-    Reading the file itself is harmless here: where SQLite can't open it, it holds no locks on it.
-    """
-    with tempfile.TemporaryDirectory(prefix="loom-") as folder:
-        copied = Path(folder, path.name)
-        for suffix in ("", "-wal"):
-            shutil.copyfile(f"{path}{suffix}", f"{copied}{suffix}")
-        connection = connect(copied, "ro")
-        version_of(connection)  # opens the log too; both live on without their names
-        return connection

@@ -127,6 +127,19 @@ def test_closing_while_nothing_can_be_written_says_what_is_lost(store: Store) ->
     again.close()
 
 
+def test_a_disk_that_fills_up_while_closing_leaves_a_session_that_opens(store: Store) -> None:
+    """Part of the log is in the file then, and the file makes no sense without the rest."""
+    store.post(BIG)
+    store.flush()
+    with no_room():
+        store.close()
+    assert Path(f"{store.path}-wal").stat().st_size > 0
+    for read_only in (True, False):
+        again = Store.open(store.path, read_only=read_only)
+        assert again.load().meta == BIG.meta
+        again.close()
+
+
 def test_closing_tries_once_more(store: Store) -> None:
     with no_room():
         store.post(BIG)
