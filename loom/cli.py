@@ -26,6 +26,7 @@ DONE, FAILED, USAGE, STOPPED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
+    _fill_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser, commands = grammar.build()
     args = parser.parse_args(with_command(words, commands))
@@ -49,6 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.end_progress()
         console.fail(*explain(error))
         return FAILED
+
+
+def _fill_streams() -> None:
+    """A stream that was closed before the start is None; put an empty one there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - lives as long as we do
 
 
 def with_command(words: list[str], commands: dict[str, ArgumentParser]) -> list[str]:

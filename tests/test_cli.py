@@ -122,6 +122,8 @@ def test_a_file_may_have_nearly_the_name_of_a_command(tmp_path: Path) -> None:
     [
         ["show"],
         ["take", "story.loom"],
+        ["next", "story.loom", "--top", "0"],
+        ["generate", "story.loom", "--logit-bias", "3:x"],
         ["generate", "story.loom", "--tokens", "many"],
         ["generate", "story.loom", "--at", "1", "--at-byte", "2"],
         ["write", "story.loom", "--text", "a", "--file", "b"],
@@ -141,6 +143,7 @@ def test_wrong_usage_exits_with_2(words: list[str]) -> None:
         (["--tokens", "0"], "tokens must be"),
         (["--preset", "bold"], "no preset 'bold'"),
         (["-n", "0"], "-n must be"),
+        (["-n", "100000"], "-n must be"),
         (["--node", "1", "--at-byte", "999"], "byte 999"),
     ],
 )
@@ -612,6 +615,12 @@ def test_a_closed_stdout_is_no_traceback(story: str, run: Run) -> None:
     os.close(writer)
     _, err = process.communicate()
     assert err == b"" and process.returncode == 141
+
+
+def test_streams_that_were_closed_before_the_start_are_no_traceback(story: str) -> None:
+    line = f"{sys.executable} -m loom write {story} <&- >&- 2>err.txt"
+    assert subprocess.run(["sh", "-c", line], check=False).returncode == 1
+    assert "no text to write" in Path("err.txt").read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -60,7 +60,7 @@ class Terminal:
         """Until `seen`; the test fails with the screen as it is if that never comes."""
         deadline = time.monotonic() + PATIENCE
         while not seen():
-            if time.monotonic() > deadline or not (self.process.closed or self._read()):
+            if time.monotonic() > deadline or not self._read():
                 pytest.fail(f"never saw {what}:\n{self.text}")
 
     def wait_for(self, text: str) -> None:
@@ -80,7 +80,10 @@ class Terminal:
         self.process.close()
 
     def _read(self) -> bool:
-        """Take in what has come; False after the end."""
+        """Take in what has come; False after the end. A killed process has nothing to say."""
+        if self.process.closed:
+            time.sleep(0.05)
+            return True
         try:
             self._stream.feed(self.process.read_nonblocking(65536, 0.1))
         except pexpect.TIMEOUT:

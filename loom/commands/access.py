@@ -60,7 +60,7 @@ async def attach(session: Session, args: Namespace, console: Console) -> Capabil
 
     def show(change: Change) -> None:
         if isinstance(change, EngineChanged) and change.state == "loading":
-            console.progress(f"{change.detail or 'loading'} {model}", change.fraction)
+            console.progress(change.detail or f"loading {model}", change.fraction)
 
     unsubscribe = session.subscribe(show)
     try:

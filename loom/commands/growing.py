@@ -19,6 +19,7 @@ from loom.facts import node_facts
 from loom.session import Session
 
 READ_AT_MOST = 64 * 1024  # bytes; longer text is read when its tokens are asked for
+MOST = 1024  # continuations at a time
 SAMPLER = (
     "temperature",
     "top_k",
@@ -31,8 +32,8 @@ SAMPLER = (
 
 
 async def generate(args: Namespace, console: Console) -> None:
-    if args.count is not None and args.count < 1:
-        raise UsageError(f"-n must be 1 or more, not {args.count}")
+    if args.count is not None and not 1 <= args.count <= MOST:
+        raise UsageError(f"-n must be between 1 and {MOST}, not {args.count}")
     async with access.writing(args.session) as session:
         recipe = recipe_of(session.recipe, args, access.config_of(args))
         place = _place(session, args)

@@ -41,6 +41,8 @@ async def take(args: Namespace, console: Console) -> None:
 
 def _take_inside(session: Session, node: int, args: Namespace) -> int:
     span = session.span(node)
+    if not session.tree[node].length:
+        raise CommandError(f"Node {node} has no tokens.", "Name another with --node.")
     if span is None:
         raise CommandError(
             f"No model has read node {node} yet.",

@@ -133,7 +133,7 @@ def _moving(commands: _Commands) -> None:
         "next", "moving:following", "what may come next, by the model"
     )
     _place_options(parser, "after this node (default: where the session is)")
-    parser.add_argument("--top", type=int, default=20, help="how many tokens (default: 20)")
+    parser.add_argument("--top", type=_count, default=20, help="how many tokens (default: 20)")
 
 
 def _growing(commands: _Commands) -> None:
@@ -167,9 +167,20 @@ def _recipe_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
 def _bias(text: str) -> tuple[int, float]:
     number, _, bias = text.partition(":")
-    return int(number), float(bias)
+    try:
+        return int(number), float(bias)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a token id, a colon and a number"
+        ) from None
 
 
 def _reading(commands: _Commands) -> None:
