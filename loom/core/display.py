@@ -200,10 +200,7 @@ class Display:
             return True
         before = self._layouts.get(node)
         self._drop(node)
-        if before is None:
-            return False
-        now = self._layout(node)
-        return before.segments[:-1] == now.segments[:-1] and before[1:] == now[1:]
+        return before is not None and before.segments[:-1] == self._layout(node).segments[:-1]
 
     def _note_steady(self, node: int) -> None:
         """Recall how many children a node has whose growing text changes nothing around it."""

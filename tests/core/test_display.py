@@ -16,12 +16,12 @@ from loom.core.tree import Tree
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["write", "grow", "more", "seal", "hide", "show", "bookmark"]),
-        st.integers(0, 30),
-        st.integers(0, 6),
+        st.integers(0, 12),
+        st.sampled_from([0, 0, 1, 2, 9]),
         st.sampled_from([b"", b"a", b"ab", b"abc"]),
     ),
     min_size=1,
-    max_size=25,
+    max_size=20,
 )
 
 
@@ -344,6 +344,18 @@ def test_a_list_of_rows_given_out_stays_as_it_was_while_nodes_grow() -> None:
     world.change(node, b"c", None)
     assert before[1].segment == Segment(node, 0, 2)
     assert world.display.rows()[1].segment == Segment(node, 0, 3)
+
+
+def test_a_branch_at_the_end_of_a_growing_node_stays_there_while_it_grows_on() -> None:
+    world = World()
+    node = world.add(ROOT, 0, b"ab", Author.MODEL, None)
+    world.write(node, b"branch")
+    world.display.invalidate(node)
+    assert outline(world, world.display.rows()) == ["", "ab", "branch"]
+    world.change(node, b"c", None)
+    assert outline(world, world.display.rows()) == ["", "ab", "  c", "  branch"]
+    world.change(node, b"d", None)
+    assert outline(world, world.display.rows()) == ["", "ab", "  cd", "  branch"]
 
 
 class Counted(Display):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loom.core.endings import EndingCheck
@@ -41,6 +41,7 @@ def test_the_number_of_tokens_ends_it_at_the_latest(pieces: list[bytes], most: i
     assert len(pieces) >= most or endings[-1:] in ([], [None])
 
 
+@example([b"a", b"a", b"b"], ("ab",))
 @given(
     st.lists(st.sampled_from([b"a", b"b", b"ab", b"\xc3", b"\xa9", b"aab"]), max_size=12),
     st.lists(st.sampled_from(["ab", "aab", "bab", "é", "éa", ""]), max_size=3).map(tuple),
@@ -108,8 +109,8 @@ def test_one_token_may_hold_the_end_and_more() -> None:
 def test_an_end_mark_split_over_tokens_counts_when_it_is_whole() -> None:
     recipe = Recipe(tokens=9, end=End.SENTENCE)
     ellipsis, quote = "…".encode(), "”".encode()
-    pieces = ["“Oh".encode(), ellipsis[:1], ellipsis[1:] + quote[:2], quote[2:], b" x"]
-    assert grow(pieces, recipe) == ("“Oh…”".encode(), Ending.EDGE)
+    pieces = [b"Oh", ellipsis[:1], ellipsis[1:] + quote[:2], quote[2:], b" x"]
+    assert grow(pieces, recipe) == ("Oh…”".encode(), Ending.EDGE)
 
 
 @pytest.mark.parametrize(
