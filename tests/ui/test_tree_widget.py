@@ -308,10 +308,76 @@ def test_rails_run_exactly_where_a_sibling_follows(data: st.DataObject) -> None:
         parent = data.draw(st.integers(0, garden.tree.next_id - 1))
         at = data.draw(st.integers(0, garden.tree[parent].length))
         garden.add(data.draw(st.sampled_from([f"text{i}", "a", ""])), parent, at)
-    index = Rows(garden.display.rows(), garden.display)
+    index = Rows(garden.display)
     first = data.draw(st.integers(0, len(index) - 1))
     last = data.draw(st.integers(first + 1, len(index)))
     expected = [expected_rails(garden, index[i].segment) for i in range(first, last)]
     assert [list(rails) for rails in index.rails(first, last)] == expected
     for i in range(len(index)):
         assert index.find(index[i].segment) == i
+
+
+def change(garden: Garden, data: st.DataObject) -> int:
+    """Anything that can happen to a tree; the node it happened to."""
+    tree = garden.tree
+    node = data.draw(st.integers(0, tree.next_id - 1))
+    at = data.draw(st.integers(0, tree[node].length))
+    match data.draw(st.sampled_from(["add", "add", "add", "mark", "mark", "grow"])):
+        case "add":
+            text = data.draw(st.sampled_from(["text", "same", "same", ""]))
+            return garden.add(text, node, at, growing=data.draw(st.booleans()))
+        case "mark" if node != ROOT:
+            kind = data.draw(st.sampled_from([Kind.HIDDEN, Kind.FOLDED, Kind.VISITED]))
+            at = data.draw(st.sampled_from([0, at]))
+            garden.mark(node, kind, at, data.draw(st.sampled_from(["1", None])))
+        case "grow" if tree[node].growing:
+            ended = data.draw(st.sampled_from([None, Ending.LENGTH]))
+            garden.extend(node, data.draw(st.sampled_from(["", "more"])), ended)
+    return node
+
+
+def folded_in(garden: Garden) -> frozenset[Place]:
+    marks = [mark for mark, _ in garden.marks if mark.kind is Kind.FOLDED]
+    return frozenset(Place(mark.node, mark.start) for mark in marks)
+
+
+def structure(rows: Rows) -> list[tuple[object, ...]]:
+    found = [rows[i] for i in range(len(rows))]
+    return [
+        (row.segment[:2], row.depth, row.folded, row.hidden_count, rows.is_head(i))
+        for i, row in enumerate(found)
+    ]
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_rows_kept_up_to_date_equal_rows_listed_anew(data: st.DataObject) -> None:
+    garden = Garden()
+    garden.add("first", author=Author.WRITER)
+    rows = Rows(garden.display)
+    for _ in range(data.draw(st.integers(1, 8))):
+        nodes = {change(garden, data) for _ in range(data.draw(st.integers(1, 3)))}
+        rows.renew(nodes, folded_in(garden))
+        fresh = Display(garden.tree, garden.marks)
+        assert structure(rows) == structure(Rows(fresh, None, folded_in(garden)))
+
+
+def test_a_branch_beside_others_leaves_their_rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    garden = Garden()
+    for i in range(3):
+        node = garden.add(f"branch {i}")
+        for j in range(50):
+            node = garden.add(f"leaf {j}", node)
+    rows, listed = Rows(garden.display), []
+    original = Display.rows
+
+    def counting(self: Display, *args: object) -> object:
+        found = original(self, *args)  # type: ignore[arg-type]
+        listed.append(len(found))
+        return found
+
+    monkeypatch.setattr(Display, "rows", counting)
+    rows.renew({garden.add("new")}, frozenset())
+    garden.mark(1, Kind.VISITED)
+    rows.renew({1}, frozenset())
+    assert listed == [1] and len(rows) == 1 + 3 * 51 + 1

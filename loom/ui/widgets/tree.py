@@ -113,8 +113,9 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
         self._looks = Looks(self)
         self._path = Course()
         self._current = 0
-        self._rows = Rows((), session.display)
+        self._rows = Rows(session.display, session.display.root, frozenset())
         self._window: tuple[int, list[Rails]] | None = None  # rails of the rows in sight
+        self._changed: set[int] = set()
         self._is_stale, self._is_moved = True, True
         self._awaits_frame = False
         self._frame = 0
@@ -146,7 +147,7 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
                 for mark, _ in self.session.marks.of(node)
                 if mark.kind is Kind.FOLDED
             }
-        self._is_stale = True
+            self._changed.add(node)
         self._soon()
 
     def grew(self, nodes: Iterable[int]) -> None:
@@ -171,26 +172,19 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
         self._awaits_frame = False
         display = self.session.display
         if self._is_stale:
-            self._rows = Rows(display.rows(self.top, frozenset(self._folded)), display)
-            self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows))
+            self._rows = Rows(display, self.top, frozenset(self._folded))
+        elif self._changed:
+            self._rows.renew(self._changed, frozenset(self._folded))
+        self._changed.clear()
+        self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows))
         self._path.lead(self._place, self.session.tree)
-        self._current = self._find_current()
+        self._current = self._rows.nearest(self.current) or 0
         if self._is_moved:
             self._reveal()
         self._is_stale = self._is_moved = False
         self._window = None
         self._spin()
         self.refresh()
-
-    def _find_current(self) -> int:
-        """Its row, or that of the nearest segment above it that is not folded away."""
-        segment: Segment | None = self.current
-        while segment is not None:
-            index = self._rows.find(segment)
-            if index is not None:
-                return index
-            segment = self.session.display.parent(segment)
-        return 0
 
     # ── the view ───────────────────────────────────────────────────────────────────────────
 
