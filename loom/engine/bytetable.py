@@ -119,10 +119,10 @@ def _lend_to_bytes(table: list[bytes], entries: Iterable[Entry]) -> None:
 class ByteExact:
     """Encodes so that the bytes of the tokens are the text, whatever the text is.
 
-    `encode` is the tokenizer without prefix, control tokens or normalisation. Where its tokens don't
-    give back the text, the longest pieces of the table from left to right do; bytes that are no UTF-8
-    are written singly. With `dummy` the tokenizer puts a space before a document: the first token
-    of one has it in its piece and not in the text.
+    `encode` is the tokenizer without prefix, control tokens or normalisation. Where its tokens
+    don't give back the text, the longest pieces of the table from left to right do; bytes that are
+    no UTF-8 are written singly. With `dummy` the tokenizer puts a space before a document: the
+    first token of one has it in its piece and not in the text.
     """
 
     def __init__(
@@ -206,8 +206,8 @@ def _unwritable(byte: int) -> JobFailed:
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """Stretches of BLOCK characters or more that end with a line, so that a long text can be encoded
-    in steps; tokens are not affected there."""
+    """Stretches of BLOCK characters or more, so that a long text can be encoded in steps; they end
+    with a line, where it makes no difference."""
     at = 0
     while len(text) - at > 2 * BLOCK:
         line = _LINE_END.search(text, at + BLOCK, at + 2 * BLOCK)

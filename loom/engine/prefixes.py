@@ -1,7 +1,7 @@
 """What an engine remembers of the texts it has read, bounded in bytes; the least used goes first.
 
-Each stretch hangs on the first `start` tokens of another one, so a shared beginning is held once. It
-knows token ids and sizes; what a stretch holds is the engine's.
+Each stretch hangs on the first `start` tokens of another one, so a shared beginning is held once.
+It knows token ids and sizes; what a stretch holds is the engine's.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class _Entry(Generic[T]):
 
 
 class Prefixes(Generic[T]):
-    """`limit` is in bytes. With `whole` a value can't be cut: it is found only where the text begins
-    with all of it, and it holds all of its text itself."""
+    """`limit` is in bytes. With `whole` a value can't be cut: it holds all of its text itself, and
+    is found only where a text begins with all of that."""
 
     def __init__(self, limit: int, *, whole: bool = False) -> None:
         self._limit = limit

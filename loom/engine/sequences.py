@@ -1,4 +1,4 @@
-"""Texts with a common beginning, and how far a model has read them; knows no jobs and no sampling."""
+"""Texts with a common beginning and how far a model has read them; knows no jobs, no sampling."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from loom.engine.network import Network, Rows, Sight, sight
 
 CHUNK = 256  # tokens read in one forward pass
+SIDE_CHUNK = 16  # of each of several texts; a constant, so that their number plays no part
 
 
 class Sequences:
@@ -49,7 +50,7 @@ class Sequences:
             self._read(min(rows.length + CHUNK, common), 0)
         else:
             self._fork()
-            self._read(min(rows.length + max(1, CHUNK // len(self.own)), wanted), 0)
+            self._read(min(rows.length + SIDE_CHUNK, wanted), 0)
         return rows.length, wanted
 
     def last(self, stop: int) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Jobs on a `Network`: they take turns, one forward pass a step.
 
-Every token is predicted from `sight` of the text before it and drawn with its own uniform, so what a
-branch says doesn't depend on its siblings, on other jobs, or on what was read before.
+Every token is predicted from `sight` of the text before it and drawn with its own uniform, so what
+a branch says doesn't depend on its siblings, on other jobs, or on what was read before.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Growing:
         count = self._sequences.length
         if self._sequences.blind(count):
             raise JobFailed(
-                "This model has no token that opens a document, so it can't begin on an empty page.",
+                "This model has no token that opens a document: it can't begin on an empty page.",
                 "Write the first words yourself.",
             )
         progress = self._sequences.ready(count)

@@ -67,8 +67,8 @@ def weight_files(folder: Path) -> list[Path]:
 def fingerprint(folder: Path, files: Iterable[Path]) -> str:
     """blake2b over the weights, the tokenizer's files and the settings that matter, 32 hex digits.
 
-    Every byte of the weights counts: a file is hashed in leaves of 16 MiB on a few threads, and the
-    digests are hashed. A file of a hub's cache, whose name is the SHA-256 of its content, is not read.
+    Every byte of the weights counts: a file is hashed in leaves of 16 MiB on a few threads, and
+    the digests are hashed. A file of a hub's cache is not read: its name is its SHA-256.
     """
     digest = hashlib.blake2b(digest_size=16)
     for path in files:
