@@ -313,6 +313,10 @@ def test_rails_run_exactly_where_a_sibling_follows(data: st.DataObject) -> None:
     last = data.draw(st.integers(first + 1, len(index)))
     expected = [expected_rails(garden, index[i].segment) for i in range(first, last)]
     assert [list(rails) for rails in index.rails(first, last)] == expected
+    floor = data.draw(st.integers(0, 4))
+    assert [list(rails[floor:]) for rails in index.rails(first, last, floor)] == [
+        rails[floor:] for rails in expected
+    ]
     for i in range(len(index)):
         assert index.find(index[i].segment) == i
 

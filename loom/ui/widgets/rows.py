@@ -141,9 +141,21 @@ class Rows:
 
     def end(self, index: int) -> int:
         """The row after all that hangs below a row."""
-        ahead = self._heads[index + 1 :] & (self._depths[index + 1 :] <= self._depths[index])
-        step = int(ahead.argmax()) if len(ahead) else 0
-        return index + 1 + step if len(ahead) and ahead[step] else len(self)
+        return self._next_head(index + 1, self._rows[index].depth)
+
+    def _next_head(self, at: int, level: int) -> int:
+        """The first branch from row `at` on that is no deeper than `level`, else the end.
+
+        Looks ever further ahead, as it is mostly near.
+        """
+        reach = 64
+        while at < len(self):
+            ahead = self._heads[at : at + reach] & (self._depths[at : at + reach] <= level)
+            step = int(ahead.argmax())
+            if ahead[step]:
+                return at + step
+            at, reach = at + reach, reach * 4
+        return len(self)
 
     def _replace(self, index: int) -> None:
         row = self._rows[index]
@@ -167,12 +179,12 @@ class Rows:
 
     # ── rails ──────────────────────────────────────────────────────────────────────────────
 
-    def rails(self, first: int, last: int) -> list[Rails]:
-        """Of the rows from `first` up to `last`."""
+    def rails(self, first: int, last: int, floor: int = 0) -> list[Rails]:
+        """Of the rows from `first` up to `last`; levels up to `floor` are left open."""
         last = min(last, len(self))
         if first >= last:
             return []
-        found = [self._rails_below(last - 1)]
+        found = [self._rails_below(last - 1, floor)]
         for index in range(last - 1, first, -1):
             found.append(self._rails_above(index, found[-1]))
         return found[::-1]
@@ -184,17 +196,13 @@ class Rows:
             return rails[:above]
         return (*rails[: depth - 1], True, *(False,) * (above - depth))
 
-    def _rails_below(self, index: int) -> Rails:
+    def _rails_below(self, index: int, floor: int) -> Rails:
         """Looks ahead, level by level, to the next branch that is as shallow."""
         level = self._rows[index].depth
         found, at = [False] * level, index + 1
-        while level:
-            ahead = self._heads[at:] & (self._depths[at:] <= level)
-            step = int(ahead.argmax()) if len(ahead) else 0
-            if not len(ahead) or not ahead[step]:
-                break
-            at += step
-            level = int(self._depths[at])
+        while level > floor:
+            at = self._next_head(at, level)
+            level = self._rows[at].depth if at < len(self) else 0
             if level:
                 found[level - 1] = True
                 level -= 1

@@ -271,21 +271,27 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _head(self, index: int, row: Row) -> str:
         """Rails of the levels above, then the corner of the branch."""
-        rails = self._rails_of(index)
-        most = max(2, (self.scrollable_content_region.width - WORDS) // 2)
-        shift = max(0, self._rows[self._current].depth + 2 - most)
-        own = row.depth - 1 if self._rows.is_head(index) else row.depth
-        text = "".join("│ " if rail else "  " for rail in rails[shift:own][:most])
-        if self._rows.is_head(index) and shift <= own < shift + most:
+        shift, most = self._indentation
+        is_head = self._rows.is_head(index)
+        own = row.depth - 1 if is_head else row.depth
+        rails = self._rails_of(index, shift)
+        text = "".join("│ " if rail else "  " for rail in rails[shift : min(own, shift + most)])
+        if is_head and shift <= own < shift + most:
             text += ("├" if rails[own] else "╰") + ("▸" if row.folded else "╴")
         elif row.folded:
             text += "▸"
         return ("┊" if shift else "") + text
 
-    def _rails_of(self, index: int) -> Rails:
+    @property
+    def _indentation(self) -> tuple[int, int]:
+        """(levels cut off at the left, levels drawn): two below the current row are in sight."""
+        most = max(2, (self.scrollable_content_region.width - WORDS) // 2)
+        return max(0, self._rows[self._current].depth + 2 - most), most
+
+    def _rails_of(self, index: int, floor: int) -> Rails:
         first = round(self.scroll_y)
         if self._window is None or self._window[0] != first:
-            self._window = first, self._rows.rails(first, first + self.size.height)
+            self._window = first, self._rows.rails(first, first + self.size.height, floor)
         return self._window[1][index - first]
 
     def _marks(self, row: Row, index: int, base: tuple[str, ...]) -> Iterator[Piece]:
