@@ -6,26 +6,18 @@ bytes and places, not words or colours.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import repeat
 from typing import NamedTuple
 
-from loom.core.marks import Kind, Marks, seen_place
-from loom.core.node import ROOT, Author, Place
+from loom.core.layout import Cutter, Layout, Segment
+from loom.core.marks import Marks, seen_place
+from loom.core.node import ROOT, Place
 from loom.core.tree import Tree
 
-REMARKS = frozenset({Kind.BOOKMARK, Kind.TAG, Kind.NOTE})
-
-
-class Segment(NamedTuple):
-    """Bytes `start` to `stop` of a node."""
-
-    node: int
-    start: int
-    stop: int
+__all__ = ["Display", "Row", "Segment"]
 
 
 class Row(NamedTuple):
@@ -35,14 +27,6 @@ class Row(NamedTuple):
     depth: int
     folded: bool
     hidden_count: int
-
-
-class _Layout(NamedTuple):
-    """A node cut up: its segments (none when it is hidden), what hangs where, who is twin."""
-
-    segments: tuple[Segment, ...]
-    hanging: Mapping[int, list[int]]
-    twins: Mapping[int, tuple[int, ...]]
 
 
 @dataclass(slots=True)
@@ -73,6 +57,7 @@ class Display:
 
     __slots__ = (
         "_children",
+        "_cutter",
         "_grown",
         "_hidden",
         "_layouts",
@@ -88,7 +73,8 @@ class Display:
         self.marks = marks
         self._nodes = tree.nodes
         self._hidden = marks.hidden
-        self._layouts: dict[int, _Layout] = {}  # of nodes that something hangs on
+        self._cutter = Cutter(tree, marks)
+        self._layouts: dict[int, Layout] = {}  # of nodes that something hangs on
         self._children: dict[tuple[int, int], tuple[Segment, ...]] = {}
         self._rows: _Rows | None = None
         self._steady: dict[int, int] = {}  # growing node → how many children it had
@@ -117,7 +103,7 @@ class Display:
             return self._segment_at(Place(segment.node, segment.start))
         if segment.node == ROOT:
             return None
-        return self._segment_at(self._anchor(segment.node))
+        return self._segment_at(self._cutter.anchor(segment.node))
 
     def children(self, segment: Segment) -> tuple[Segment, ...]:
         """The tail of the same node first, if any, then the nodes that hang here, by id."""
@@ -144,7 +130,7 @@ class Display:
         """All that are shown as one with it, in order of creation; the first is the one shown."""
         if segment.node == ROOT or segment.start:
             return (segment,)
-        host = self._layout(self._anchor(segment.node).node)
+        host = self._layout(self._cutter.anchor(segment.node).node)
         nodes = host.twins.get(segment.node)
         if nodes is None:
             return (segment,)
@@ -176,7 +162,7 @@ class Display:
     def invalidate(self, node: int) -> None:
         """Say that `node` was added, grew, was sealed, or that a mark on it changed."""
         if self._only_grew(node):
-            anchor = self._anchor(node)
+            anchor = self._cutter.anchor(node)
             self._children.pop((anchor.node, anchor.at), None)
             self._grown.add(node)
             return
@@ -187,7 +173,7 @@ class Display:
         for _ in range(2):  # where it hangs; and there, whether that is still a leaf
             if node == ROOT:
                 return
-            node = self._anchor(node).node
+            node = self._cutter.anchor(node).node
             self._drop(node)
 
     def _only_grew(self, node: int) -> bool:
@@ -213,129 +199,42 @@ class Display:
     def _drop(self, node: int) -> None:
         self._forget_children(self._layouts.pop(node, None))
 
-    def _forget_children(self, layout: _Layout | None) -> None:
+    def _forget_children(self, layout: Layout | None) -> None:
         for segment in layout.segments if layout else ():
             self._children.pop((segment.node, segment.stop), None)
 
-    def _layout(self, node: int) -> _Layout:
+    def _layout(self, node: int) -> Layout:
         found = self._layouts.get(node)
         if found is None:
-            found = self._lay_out(node)
+            found = self._cutter.lay_out(node)
             if found.hanging:
                 self._layouts[node] = found
         return found
 
-    def _lay_out(self, node: int) -> _Layout:
-        stop = self._stop(node)
-        if stop == 0 and not self._keeps_start(node):
-            return _Layout((), {}, {})
-        hanging = self._hanging(node, stop) if self.tree.children(node) else {}
-        if not hanging:
-            return _Layout((Segment(node, 0, stop),), {}, {})
-        twins: dict[int, tuple[int, ...]] = {}
-        for at, ids in hanging.items():
-            if len(ids) > 1:
-                hanging[at] = self._merge(ids, twins)
-        edges = sorted({*hanging, stop})
-        segments = map(Segment, repeat(node), (0, *edges), edges)
-        return _Layout(tuple(segments), hanging, twins)
-
-    def _hanging(self, node: int, stop: int) -> dict[int, list[int]]:
-        """byte → the visible nodes that are shown as hanging there."""
-        first = 0 if self._keeps_start(node) else 1
-        found: dict[int, list[int]] = {}
-        for child in self.tree.children(node):
-            at = self._nodes[child].at
-            if first <= at <= stop:
-                for one in self._from_start(child):
-                    if self._hidden.get(one) != 0:
-                        found.setdefault(at, []).append(one)
-        return found
-
-    def _from_start(self, node: int) -> Sequence[int]:
-        """`node` and, chain by chain, what hangs at its start and so is shown beside it."""
-        if not self.tree.children(node):
-            return (node,)
-        found = [node]
-        for one in found:
-            children = self.tree.children(one)
-            if children and not self._keeps_start(one):
-                found.extend(child for child in children if self._nodes[child].at == 0)
-        return found
-
-    def _merge(self, ids: list[int], twins: dict[int, tuple[int, ...]]) -> list[int]:
-        """`ids` without those that are shown as another; notes in `twins` who is shown as whom."""
-        ids.sort()
-        if len({self._nodes[node].text for node in ids}) == len(ids):
-            return ids
-        groups: dict[bytes | int, list[int]] = {}
-        for node in ids:
-            text = self._twin_text(node)
-            groups.setdefault(node if text is None else text, []).append(node)
-        for group in groups.values():
-            if len(group) > 1:
-                twins.update(dict.fromkeys(group, tuple(group)))
-        return [group[0] for group in groups.values()]
-
-    def _twin_text(self, node: int) -> bytes | None:
-        """What another must equal to be shown as one with it; None when it stands for itself."""
-        found = self._nodes[node]
-        if found.ended is None or found.author is not Author.MODEL:
-            return None
-        if node in self._hidden or not self._is_leaf(node):
-            return None
-        if any(mark.kind in REMARKS for mark, _ in self.marks.of(node)):
-            return None
-        return found.text
-
-    def _is_leaf(self, node: int) -> bool:
-        """Whether nothing visible hangs behind it; asks no layout, so that nothing recurses."""
-        return not self.tree.children(node) or not self._hanging(node, self._stop(node))
-
-    def _keeps_start(self, node: int) -> bool:
-        """Whether a child at byte 0 is shown behind it: the root, or a node without text so far."""
-        if node == ROOT:
-            return True
-        return not self._nodes[node].text and node not in self._hidden
-
-    def _stop(self, node: int) -> int:
-        hidden = self._hidden.get(node)
-        length = len(self._nodes[node].text)
-        return length if hidden is None else min(hidden, length)
-
-    def _anchor(self, node: int) -> Place:
-        """Where `node`, which is not the root, hangs on the screen."""
-        while True:
-            found = self._nodes[node]
-            assert found.parent is not None, "the root hangs nowhere"
-            if found.at or self._keeps_start(found.parent):
-                return Place(found.parent, found.at)
-            node = found.parent
-
     def _segment_at(self, place: Place) -> Segment:
         """Of a visible place; no look at copies."""
         node, at = place
-        if at == 0 and not self._keeps_start(node):
-            node, at = self._anchor(node)
-        return _ending_at(self._layout(node).segments, at)
+        if at == 0 and not self._cutter.keeps_start(node):
+            node, at = self._cutter.anchor(node)
+        return self._layout(node).ending_at(at)
 
     def _current(self, segment: Segment) -> Segment:
         """`segment` as it is now: it may have been cut or have grown since it was given out."""
-        segments = self._layout(segment.node).segments
-        if not segments:
+        layout = self._layout(segment.node)
+        if not layout.segments:
             return self.segment_of(Place(segment.node, segment.start))
-        return _ending_at(segments, segment.stop)
+        return layout.ending_at(segment.stop)
 
     def _below(self, node: int, stop: int) -> tuple[Segment, ...]:
         """The children of the segment of `node` that ends at byte `stop`."""
         cached = self._children.get((node, stop))
         if cached is not None:
             return cached
-        segments, hanging, _ = self._layout(node)
-        found = [self._first(child) for child in hanging.get(stop, ())]
-        if segments and stop < segments[-1].stop:
-            found.insert(0, _ending_at(segments, stop + 1))
-        if hanging:
+        layout = self._layout(node)
+        found = [self._first(child) for child in layout.hanging.get(stop, ())]
+        if layout.segments and stop < layout.segments[-1].stop:
+            found.insert(0, layout.ending_at(stop + 1))
+        if layout.hanging:
             self._children[node, stop] = tuple(found)
         return tuple(found)
 
@@ -343,7 +242,7 @@ class Display:
         """The first segment of a visible node."""
         if self.tree.children(node):
             return self._layout(node).segments[0]
-        return Segment(node, 0, self._stop(node))
+        return Segment(node, 0, self._cutter.stop(node))
 
     def _build(self, top: Segment, folded: AbstractSet[Place]) -> list[Row]:
         rows: list[Row] = []
@@ -372,10 +271,3 @@ class Display:
             below = stack.pop()
             stack.extend(self._below(below.node, below.stop))
         return count
-
-
-def _ending_at(segments: tuple[Segment, ...], at: int) -> Segment:
-    """The one that contains or ends at byte `at`, the last where none does."""
-    if len(segments) == 1:
-        return segments[0]
-    return segments[min(bisect_left(segments, at, key=lambda s: s.stop), len(segments) - 1)]
