@@ -34,6 +34,7 @@ from loom.engine.api import (
 from loom.engine.network import Language, Network, sight
 from loom.engine.sequences import CHUNK, Sequences
 
+PAUSE = 1024  # tokens from one bit of text after which encoding goes on in the next step
 CELLS = 1 << 24  # log-probabilities held at once while scoring
 
 
@@ -128,7 +129,7 @@ class Growing:
         if self._sequences is None:
             for _, ids in self._encoding:
                 self._prefix += ids
-                if len(ids) > CHUNK:
+                if len(ids) > PAUSE:
                     return [Progress(self._job.id, 0, len(self._prefix))]
             self._sequences = Sequences(self._network, self._prefix, len(self._branches))
         count = self._sequences.length
@@ -233,7 +234,7 @@ class Scoring:
             shared += ids
             if index < len(self._job.prefix):
                 self._first = self._next = len(shared)
-            if len(ids) > CHUNK:
+            if len(ids) > PAUSE:
                 return False
         return True
 
