@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
@@ -46,12 +47,10 @@ class LoomApp(App[None]):
         self.theme = THEME
         if self.config.keys:
             self.set_keymap({name: ",".join(keys) for name, keys in self.config.keys.items()})
-        self.main.call_after_refresh(self._begin)
+        self.main.call_after_refresh(self._after_first_frame)
 
-    def _begin(self) -> None:
-        """After the first frame: the editor or the page, and the engine."""
-        self.main.begin()
-        self.run_worker(self._start_engine(), name="attach", exit_on_error=False)
+    def _after_first_frame(self) -> None:
+        self.run_worker(self._start_engine(), name="engine", exit_on_error=False)
 
     async def _start_engine(self) -> None:
         try:
@@ -59,8 +58,9 @@ class LoomApp(App[None]):
             await self.session.attach(model, self.config.engine)
         except EngineError as error:
             self.main.complain(error)
+        self.main.engine_attached()
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every command of the table of keys that is possible now, and the choice of theme."""
         for command in COMMANDS:
             yield from self._palette_entries(command)

@@ -18,6 +18,7 @@ class Growing(Page):
     """Commands that need a model."""
 
     _stopped_here = False
+    _postponed: Place | None = None  # a grow asked for before there was an engine to ask
 
     def action_grow(self) -> None:
         self.grow_at(self.cursor)
@@ -25,12 +26,21 @@ class Growing(Page):
     def grow_at(self, place: Place) -> None:
         """Continuations at `place`, where the writer is then; what can't be is said."""
         self._stopped_here = False
+        if self.session.engine is None and self.engine_expected:
+            self._postponed = place
+            return
         try:
-            if place != self.here:
-                self.go(place)
+            self.stay(place)
             self.session.grow(place)
         except (EngineError, StoreError) as error:
             self.complain(error)
+
+    def engine_attached(self) -> None:
+        """There is an engine now, or there won't be one."""
+        self.engine_expected = False
+        place, self._postponed = self._postponed, None
+        if place is not None:
+            self.grow_at(place)
 
     def action_grow_siblings(self) -> None:
         parent = navigation.parent(self.session, self.segment)

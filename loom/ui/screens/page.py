@@ -64,6 +64,7 @@ class Page(Screen[None], inherit_bindings=False):
         self.session = session
         self._unsubscribe: Callable[[], None] = lambda: None
         self._riding: int | None = None
+        self.engine_expected = True
 
     def compose(self) -> ComposeResult:
         yield Status(self.session, id="status")
@@ -84,6 +85,10 @@ class Page(Screen[None], inherit_bindings=False):
         self._ride()
         await self.show_place()
         self.focus_tree()
+        self.begin()
+
+    def begin(self) -> None:
+        """What the writer finds at the start, beside the page."""
 
     def _tell(self, change: Change) -> None:
         self.post_message(self.Told(change))
@@ -118,6 +123,11 @@ class Page(Screen[None], inherit_bindings=False):
         self.session.go(place)
         self._ride()
 
+    def stay(self, place: Place) -> None:
+        """Go there, and stay also if the branch grows on."""
+        self.session.go(place)
+        self._riding = None
+
     def go_to(self, segment: Segment | None) -> None:
         if segment is not None:
             self.go(end_of(segment))
@@ -150,7 +160,7 @@ class Page(Screen[None], inherit_bindings=False):
                 await self._sealed(node, ended)
             case Scored(node):
                 self.text_pane.scored(node)
-                self.cards.grew(self.here, {node})
+                self.cards.grew({node})
                 self.status.scored()
             case Moved():
                 await self.show_place()
@@ -164,7 +174,7 @@ class Page(Screen[None], inherit_bindings=False):
 
     def _grew(self, nodes: frozenset[int]) -> None:
         self.tree_pane.grew(nodes)
-        self.cards.grew(self.here, nodes)
+        self.cards.grew(nodes)
         self.status.grew(nodes)
         if self.session.place.node in nodes and self._riding == self.session.place.node:
             self.tree_pane.show(self.here)

@@ -176,12 +176,14 @@ class Cards(VerticalScroll, can_focus=False):
         super().__init__(id=id)
         self._session = session
         self._shown: tuple[Segment, ...] = ()
+        self._place = session.place
 
     def compose(self) -> ComposeResult:
         yield Static(id="hint")
 
     async def show(self, place: Place, hint: str) -> None:
         """Show what hangs after `place`."""
+        self._place = place
         segments = self._session.continuations(place)
         cards = list(self.query(Card))
         new = [
@@ -206,18 +208,22 @@ class Cards(VerticalScroll, can_focus=False):
         for card, segment in zip(self.query(Card), self._shown, strict=True):
             card.show(segment, last=last is not None and str(segment.node) == last)
 
-    def grew(self, place: Place, nodes: Collection[int]) -> None:
+    def grew(self, nodes: Collection[int]) -> None:
         """Text or numbers of some nodes have changed; the list of cards has not."""
         if not any(segment.node in nodes for segment in self._shown):
             return
-        fresh = {segment.node: segment for segment in self._session.continuations(place)}
+        fresh = {segment.node: segment for segment in self._session.continuations(self._place)}
         for card in self.query(Card):
             if card.segment.node in nodes and card.segment.node in fresh:
                 card.show(fresh[card.segment.node], last=card.has_class("-last"))
 
     def place_of(self, number: int) -> Place | None:
         """Where walking into card `number` (from 1) leads."""
-        return end_of(self._shown[number - 1]) if 1 <= number <= len(self._shown) else None
+        if not 1 <= number <= len(self._shown):
+            return None
+        wanted = self._shown[number - 1]
+        now = self._session.continuations(self._place)
+        return end_of(next((s for s in now if s[:2] == wanted[:2]), wanted))
 
     def __len__(self) -> int:
         return len(self._shown)
