@@ -291,7 +291,7 @@ class Session(Record):
             return None
         self._generation.cancel([node for node in operation.added if node in self.growing()])
         place = operation.moved[0] if operation.moved else self.place
-        self._replay(UNDO, operation.backward(), self._visible_place(place))
+        self._replay(UNDO, operation.backward(), place)
         return operation.kind
 
     def redo(self) -> str | None:

@@ -229,6 +229,10 @@ async def test_hiding_moves_to_a_sibling_else_to_the_parent(session: Session) ->
     assert session.place == session.tree[nodes[1]].end
     session.hide(Segment(nodes[1], 0, session.tree[nodes[1]].length))
     assert session.place == session.tree[first].end
+    session.undo()
+    assert session.place == session.tree[nodes[1]].end
+    session.redo()
+    assert session.place == session.tree[first].end
     with pytest.raises(ValueError, match="can't be hidden"):
         session.hide(session.display.root)
 
