@@ -31,7 +31,7 @@ class Scale:
     falling: bool = False
 
     def label(self, step: int) -> str:
-        """What a step means, for a legend: `< 0.5`, `2.5 to 5`, `≥ 10` …"""
+        """What a step means, for a legend: `< 2`, `4 to 7`, `≥ 13` …"""
         limits = self.limits
         if step == 0:
             return f"{'≥' if self.falling else '<'} {limits[0]:g}{self.unit}"
@@ -43,7 +43,7 @@ class Scale:
 
 SCALES: dict[str, Scale] = {
     "probability": Scale("p", " %", (90, 50, 20, 5, 1), falling=True),
-    "surprise": Scale("s", " bits", (1, 2.5, 5, 8, 12)),
+    "surprise": Scale("s", " bits", (2, 4, 7, 10, 13)),
     "entropy": Scale("e", " bits", (0.5, 1.5, 3, 4.5, 6)),
 }
 
