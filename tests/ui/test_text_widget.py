@@ -420,7 +420,7 @@ async def test_the_cursor_is_drawn_over_lines_already_drawn() -> None:
 @pytest.mark.parametrize("layer", SCALES)
 def test_steps_follow_their_limits(layer: str) -> None:
     scale = SCALES[layer]
-    values = {"probability": [-0.01, -9.0], "surprise": [-0.01, -9.0], "entropy": [0.01, 9.0]}
+    values = {"probability": [-0.01, -10.0], "surprise": [-0.01, -10.0], "entropy": [0.01, 9.0]}
     column = np.array(values[layer], np.float32)
     zero, whole = np.zeros(2, np.float32), np.zeros(2, np.int32)
     top = np.zeros((2, 1))
