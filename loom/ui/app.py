@@ -6,13 +6,16 @@ Knows no model and no file; everything that happens goes through the Session.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
+from textual.dom import DOMNode
 from textual.screen import Screen
 
+from loom.changes import EngineChanged
 from loom.config import Config
 from loom.engine.api import EngineError
 from loom.extensions import resolve_model
@@ -20,6 +23,7 @@ from loom.session import Session
 from loom.store.errors import StoreError
 from loom.ui.bindings import COMMANDS, Command
 from loom.ui.screens.main import MainScreen
+from loom.ui.screens.page import SAID
 
 CLOSING = 5.0  # seconds the session may take to close before the program leaves anyway
 THEME = "flexoki"
@@ -58,6 +62,7 @@ class LoomApp(App[None]):
             await self.session.attach(model, self.config.engine)
         except EngineError as error:
             self.main.complain(error)
+            self.main.status.engine_changed(EngineChanged("none"))
         self.main.engine_attached()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
@@ -76,6 +81,19 @@ class LoomApp(App[None]):
             action = command.action_for(number)
             run = partial(self.run_action, action, self.main)
             yield SystemCommand(f"{title}  ({keys})", command.help, run)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """What a command can't do is said in one sentence."""
+        try:
+            return await super().run_action(action, default_namespace, namespaces)
+        except SAID as error:
+            self.main.complain(error)
+            return True
 
     async def action_quit(self) -> None:
         self.exit(message=await self.close_session())

@@ -449,7 +449,7 @@ async def test_a_session_open_elsewhere_can_be_read(make_app: MakeApp, tmp_path:
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.pause()
         assert "read only" in str(app.main.status.render())
-        for key in ("i", "e", "b", "backspace", "g", "r", "l", "q"):
+        for key in ("i", "e", "E", "b", "o", "backspace", "u", "+", "g", "r", "l", "q"):
             await pilot.press(key)
         assert "reading only" in notices(app)
     assert app.return_code == 0

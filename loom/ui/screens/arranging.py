@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from loom.core.display import Segment
 from loom.core.marks import Kind, Mark
 from loom.core.node import ROOT
-from loom.store.errors import StoreError
 from loom.ui import navigation
 from loom.ui.screens.page import Page
 from loom.ui.widgets.layers import LAYERS
@@ -46,37 +43,25 @@ class Arranging(Page):
         self._set(segment, kind, value=value)
 
     def _set(self, segment: Segment, kind: Kind, *, value: str | None) -> None:
-        try:
-            self.session.mark(Mark(segment.node, segment.start, kind), value)
-        except StoreError as error:
-            self.complain(error)
+        self.session.mark(Mark(segment.node, segment.start, kind), value)
 
     def action_hide(self) -> None:
         segment = self.segment
         if segment.node == ROOT:
             self.notify("The start of the tree can't be hidden.")
             return
-        try:
-            count = self.session.hide(segment)
-        except StoreError as error:
-            self.complain(error)
-            return
+        count = self.session.hide(segment)
         self.notify(f"Hid {count} node{'' if count == 1 else 's'}; u restores.")
 
     def action_undo(self) -> None:
-        self._report(self.session.undo, "Took back", "There is nothing to undo.")
+        kind = self.session.undo()
+        self._ride()
+        self.notify(f"Undone: {kind}." if kind else "There is nothing to undo.", timeout=2)
 
     def action_redo(self) -> None:
-        self._report(self.session.redo, "Did again", "There is nothing to redo.")
-
-    def _report(self, effect: Callable[[], str | None], done: str, nothing: str) -> None:
-        try:
-            kind = effect()
-        except StoreError as error:
-            self.complain(error)
-            return
+        kind = self.session.redo()
         self._ride()
-        self.notify(nothing if kind is None else f"{done}: {kind}.", timeout=2, markup=False)
+        self.notify(f"Redone: {kind}." if kind else "There is nothing to redo.", timeout=2)
 
     def action_layer(self) -> None:
         now = [str(layer) for layer in LAYERS].index(self.text_pane.colour_layer)

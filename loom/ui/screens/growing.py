@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from loom.core.node import Place
-from loom.engine.api import EngineError, Following
-from loom.store.errors import StoreError
+from loom.engine.api import Following
 from loom.ui import navigation
 from loom.ui.screens.alternatives import Alternatives, Choice, following_choices, token_choices
 from loom.ui.screens.page import Page
@@ -24,23 +21,20 @@ class Growing(Page):
         self.grow_at(self.cursor)
 
     def grow_at(self, place: Place) -> None:
-        """Continuations at `place`, where the writer is then; what can't be is said."""
+        """Continuations at `place`, where the writer is then. Raises EngineError, StoreError."""
         self._stopped_here = False
         if self.session.engine is None and self.engine_expected:
             self._postponed = place
             return
-        try:
-            self.stay(place)
-            self.session.grow(place)
-        except (EngineError, StoreError) as error:
-            self.complain(error)
+        self.stay(place)
+        self.session.grow(place)
 
     def engine_attached(self) -> None:
         """There is an engine now, or there won't be one."""
         self.engine_expected = False
         place, self._postponed = self._postponed, None
         if place is not None:
-            self.grow_at(place)
+            self.attempt(lambda: self.grow_at(place))
 
     def action_grow_siblings(self) -> None:
         parent = navigation.parent(self.session, self.segment)
@@ -99,7 +93,7 @@ class Growing(Page):
 
         def take(token: int | None) -> None:
             if token is not None:
-                self._attempt(lambda: self.session.take_alternative(node, index, token))
+                self.attempt(lambda: self.session.take_alternative(node, index, token))
 
         self.app.push_screen(Alternatives("Instead of this token", choices), take)
 
@@ -112,12 +106,6 @@ class Growing(Page):
 
         def take(token: int | None) -> None:
             if token is not None and answer:
-                self._attempt(lambda: self.session.take_next(answer[0], token, place))
+                self.attempt(lambda: self.session.take_next(answer[0], token, place))
 
         self.app.push_screen(Alternatives("The next token", ask), take)
-
-    def _attempt(self, effect: Callable[[], object]) -> None:
-        try:
-            effect()
-        except (ValueError, EngineError, StoreError) as error:
-            self.complain(error)

@@ -107,7 +107,7 @@ class Moving(Page):
     @on(TreePane.Chosen)
     def choose(self, event: TreePane.Chosen) -> None:
         if not self.editor.is_open:
-            self.go_to(event.segment)
+            self.attempt(lambda: self.go_to(event.segment))
 
     @on(TextPane.Clicked)
     def click_text(self) -> None:
@@ -117,4 +117,4 @@ class Moving(Page):
     @on(Cards.Taken)
     def take(self, event: Cards.Taken) -> None:
         if not self.editor.is_open:
-            self.action_walk(event.number)
+            self.attempt(lambda: self.action_walk(event.number))

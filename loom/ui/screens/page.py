@@ -27,7 +27,9 @@ from loom.changes import (
 )
 from loom.core.display import Segment
 from loom.core.node import Ending, Place
+from loom.engine.api import EngineError
 from loom.session import Session
+from loom.store.errors import StoreError
 from loom.ui.bindings import Where, bindings
 from loom.ui.navigation import end_of
 from loom.ui.widgets.banner import Banner
@@ -36,6 +38,9 @@ from loom.ui.widgets.editor import Editor
 from loom.ui.widgets.status import Status
 from loom.ui.widgets.text import TokenText
 from loom.ui.widgets.tree import TreeView
+
+SAID = (EngineError, StoreError, ValueError)
+"""What a session raises for things that can't be done; the message is a sentence for the writer."""
 
 SEVERITY = {"info": "information", "warning": "warning", "error": "error"}
 
@@ -210,6 +215,15 @@ class Page(Screen[None], inherit_bindings=False):
         """An error as one sentence and a way out."""
         hint = getattr(error, "hint", "")
         self.notify(f"{error} {hint}".strip(), severity="error", markup=False)
+
+    def attempt(self, effect: Callable[[], object]) -> bool:
+        """Whether it could be done; why not is said. For what no command's action stands around."""
+        try:
+            effect()
+        except SAID as error:
+            self.complain(error)
+            return False
+        return True
 
     # ── showing ────────────────────────────────────────────────────────────────────────────
 

@@ -6,7 +6,6 @@ from textual import events, on
 
 from loom.core.display import Segment
 from loom.core.node import Place
-from loom.store.errors import StoreError
 from loom.ui import outside
 from loom.ui.glyphs import first_words
 from loom.ui.revision import Revision, Task
@@ -73,8 +72,7 @@ class Writing(Growing):
         return Place(there.parent, there.at)
 
     def open_editor(self, task: Task, title: str) -> None:
-        if self.session.read_only:
-            self.notify("This session is open for reading only.", severity="warning")
+        if self._refuses():
             return
         empty = not self.session.tree.path_bytes(task.place)
         self.text_pane.show(task.place)
@@ -84,26 +82,26 @@ class Writing(Growing):
         self.editor.open(task, title, KEYS, FIRST_LINE if empty else "")
         self.refresh_bindings()
 
+    def _refuses(self) -> bool:
+        """Whether nothing can be written here; says so."""
+        if self.session.read_only:
+            self.notify("This session is open for reading only.", severity="warning")
+        return self.session.read_only
+
     async def action_commit(self) -> None:
         await self._commit()
 
     async def action_commit_and_grow(self) -> None:
-        if await self._commit() and self.session.tree:
-            self.grow_at(self.here)
+        await self._commit()
+        self.grow_at(self.here)
 
-    async def _commit(self) -> bool:
-        """Close the editor; its text is in the tree then. False if it couldn't be put there."""
+    async def _commit(self) -> None:
+        """Put the text into the tree, then close the editor. Raises StoreError."""
         task, text = self.editor.job, self.editor.text
-        if task is None:
-            return False
-        try:
+        if task is not None:
             self.put(task, text.encode("utf-8", "surrogateescape"))
-        except StoreError as error:
-            self.complain(error)
-            return False
-        self.session.save_draft(None, task.place)
-        await self._close_editor()
-        return True
+            self.session.save_draft(None, task.place)
+            await self._close_editor()
 
     async def _close_editor(self) -> None:
         self.editor.close()
@@ -135,6 +133,8 @@ class Writing(Growing):
     # ── other ways in ──────────────────────────────────────────────────────────────────────
 
     def action_edit_outside(self) -> None:
+        if self._refuses():
+            return
         task = self._revision() or Task(self.cursor)
         try:
             text = outside.edit(self.app, task.text)
@@ -142,21 +142,14 @@ class Writing(Growing):
             self.complain(error)
             return
         if text != task.text:
-            self._put_or_complain(task, text)
+            self.put(task, text.encode("utf-8", "surrogateescape"))
 
     def on_paste(self, event: events.Paste) -> None:
         """Outside the editor: straight into the tree, at the cursor."""
         if self.editor.is_open or not event.text:
             return
         event.stop()
-        if self._put_or_complain(Task(self.cursor), event.text):
-            words = first_words(event.text.encode(), TITLE_CELLS)
+        text = event.text.encode("utf-8", "surrogateescape")
+        if self.attempt(lambda: self.put(Task(self.cursor), text)):
+            words = first_words(text, TITLE_CELLS)
             self.notify(f"Pasted “{words}”; u takes it back.", markup=False)
-
-    def _put_or_complain(self, task: Task, text: str) -> bool:
-        try:
-            self.put(task, text.encode("utf-8", "surrogateescape"))
-        except StoreError as error:
-            self.complain(error)
-            return False
-        return True

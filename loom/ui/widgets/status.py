@@ -70,7 +70,7 @@ class Status(Widget):
     ) -> None:
         super().__init__(id=id)
         self._session = session
-        self._engine = EngineChanged("none")
+        self._engine = EngineChanged("loading", "the model")
         self._doing = ""
         self._speed = Speed(now)
 
