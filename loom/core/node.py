@@ -1,9 +1,9 @@
 """One node of the tree: a stretch of text by one author, hanging inside or after another.
 
-A child hangs on the first `at` bytes of its parent's text. Bytes, not tokens: text written before a
-model is there has no tokens yet, and another model cuts the same text elsewhere; a byte offset holds
-for all of them. So branching inside a node, editing and continuing are one operation, and nothing is
-ever split or rewritten.
+A child hangs on the first `at` bytes of its parent's text. Bytes, not tokens: text written before
+a model is there has no tokens yet, and another model cuts the same text elsewhere; a byte offset
+holds for all of them. So branching inside a node, editing and continuing are one operation, and
+nothing is ever split or rewritten.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class Place(NamedTuple):
 class Node:
     """Immutable; growing replaces the object under the same id by a longer one.
 
-    `recipe` and `model` are ids of rows in the session; `model` is the one whose token columns belong
-    to the text: it drew them, or has read what a writer wrote. The columns lie beside the tree and are
-    read when used: `token_count` says how many there are, None until a model has read the text. `hash` is b"" while the node grows. `created` is Unix time in
-    seconds.
+    `recipe` and `model` are ids of rows in the session; `model` is the one whose token columns
+    belong to the text: it drew them, or has read what a writer wrote. The columns lie beside the
+    tree and are read when used: `token_count` says how many there are, None until a model has read
+    the text. `hash` is b"" while the node grows. `created` is Unix time in seconds.
     """
 
     id: int
@@ -88,10 +88,10 @@ def place_hash(
 ) -> bytes:
     """blake2b-128 of a place in `node`: `before` is the hash of the place the node hangs at.
 
-    Taken over author, model and content of the first `at` bytes (all of them by default, which is the
-    node's own hash). Content is the token ids for a model's own text and the bytes otherwise, so that
-    two token paths to the same text stay apart. What comes after `at` plays no part, so the hash of a
-    place is known while the node still grows.
+    Taken over author, model and content of the first `at` bytes (all of them by default, which is
+    the node's own hash). Content is the token ids for a model's own text and the bytes otherwise,
+    so that two token paths to the same text stay apart. What comes after `at` plays no part, so the
+    hash of a place is known while the node still grows.
     """
     stop = node.length if at is None else at
     digest = hashlib.blake2b(before, digest_size=16)

@@ -62,8 +62,8 @@ class Sampling:
 class Recipe:
     """Everything but model, place and seed that a continuation depends on.
 
-    `tokens` is the most that are drawn; `stop` strings end it and are kept in the text; `top` is how
-    many alternatives are recorded.
+    `tokens` is the most that are drawn; `stop` strings end it and are kept in the text; `top` is
+    how many alternatives are recorded.
     """
 
     sampling: Sampling = field(default_factory=Sampling)

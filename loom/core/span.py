@@ -2,7 +2,7 @@
 
 All logarithms are natural. `logprob`, `entropy`, `varentropy`, `rank` and the alternatives are the
 model's own distribution at temperature 1, before any sampler; the `sampled_*` columns are the
-distribution the token was really drawn from and are None where nothing was drawn or nothing differs.
+distribution the token was really drawn from, None where nothing was drawn or nothing differs.
 """
 
 from __future__ import annotations
@@ -40,13 +40,14 @@ class Token:
 class Span:
     """Columns of T tokens with k alternatives each.
 
-    ids int32[T]; ends int32[T], bytes from the start of the node's text; logprob, entropy, varentropy
-    float32[T] in nats (nats² for the last); rank int32[T], 0 is the most probable; top_ids int32[T, k]
-    and top_logprobs float32[T, k], falling; sampled_logprob, sampled_entropy, sampled_varentropy
-    float32[T]; top_sampled float32[T, k], the same alternatives under the sampler (−inf: cut off);
-    mass_above float32[T], probability under the sampler of all tokens it ranks higher than the drawn
-    one; renyi float32[T, 8], log Σ q^(1/T) at TEMPERATURES. Columns about the sampler are None for
-    text that was read, not drawn; top_sampled and sampled_* are None too where q equals p.
+    ids int32[T]; ends int32[T], bytes from the start of the node's text; logprob, entropy,
+    varentropy float32[T] in nats (nats² for the last); rank int32[T], 0 is the most probable;
+    top_ids int32[T, k] and top_logprobs float32[T, k], falling; sampled_logprob, sampled_entropy,
+    sampled_varentropy float32[T]; top_sampled float32[T, k], the same alternatives under the
+    sampler (−inf: cut off); mass_above float32[T], probability under the sampler of all tokens it
+    ranks higher than the drawn one; renyi float32[T, 8], log Σ q^(1/T) at TEMPERATURES. Columns
+    about the sampler are None for text that was read, not drawn; top_sampled and sampled_* are None
+    too where q equals p.
     """
 
     ids: Ints
@@ -77,7 +78,9 @@ class Span:
             entropy=float(self.entropy[i]),
             varentropy=float(self.varentropy[i]),
             rank=int(self.rank[i]),
-            sampled_logprob=None if self.sampled_logprob is None else float(self.sampled_logprob[i]),
+            sampled_logprob=None
+            if self.sampled_logprob is None
+            else float(self.sampled_logprob[i]),
             alternatives=tuple(
                 (int(t), float(p))
                 for t, p in zip(self.top_ids[i], self.top_logprobs[i], strict=True)
@@ -100,7 +103,7 @@ class Span:
         return Span(**columns)  # type: ignore[arg-type]
 
     def alternative(self, index: int, rank: int, length: int) -> Span:
-        """One token of `length` bytes: alternative number `rank` of token `index`, read, not drawn."""
+        """One token of `length` bytes: alternative `rank` of token `index`, read, not drawn."""
         row = self.cut(index, index + 1)
         return Span(
             ids=row.top_ids[:, rank].copy(),
