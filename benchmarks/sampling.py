@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from functools import partial
 
 import numpy as np
-from loom.core.sampling import draw, sampled_logprobs
-from loom.core.statistics import span_of
 from numpy.typing import NDArray
 
 from benchmarks.measure import Benchmark, Work
 from loom.core.recipe import PRESETS, Sampling
+from loom.core.sampling import draw, sampled_logprobs
+from loom.core.statistics import span_of
 
 BRANCHES = 8
 VOCABULARY = 50_000
