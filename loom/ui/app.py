@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from textual import events
 from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.dom import DOMNode
@@ -81,6 +82,26 @@ class LoomApp(App[None]):
             action = command.action_for(number)
             run = partial(self.run_action, action, self.main)
             yield SystemCommand(f"{title}  ({keys})", command.help, run)
+
+    async def on_event(self, event: events.Event) -> None:
+        """On the main screen a key does its work before the next one is looked at.
+
+        Textual hands keys to the focused widget's queue, so that what is typed ahead of a change of
+        focus (`i` and a word, sent at once by a slow line) would go to the wrong one.
+        """
+        if isinstance(event, events.Key | events.Paste) and await self._typed(event):
+            return
+        await super().on_event(event)
+
+    async def _typed(self, event: events.Key | events.Paste) -> bool:
+        """Whether the main screen has dealt with it."""
+        if event.is_forwarded or not self.main.is_mounted or self.screen is not self.main:
+            return False
+        self.app_focus = True
+        if isinstance(event, events.Key):
+            return await self.main.press(event)
+        await self.main.paste(event)
+        return True
 
     async def run_action(
         self,

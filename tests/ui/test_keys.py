@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.binding import Binding
 from textual.widgets import Footer
 
@@ -158,3 +159,33 @@ async def test_keys_of_the_settings_replace_those_of_the_table(tmp_path: Path) -
 
 def test_bindings_carry_their_help() -> None:
     assert all(isinstance(b, Binding) and b.tooltip for where in Where for b in bindings(where))
+
+
+async def test_what_is_typed_ahead_goes_where_it_was_meant(tmp_path: Path) -> None:
+    session = Session.create(tmp_path / "ahead.loom", seed=1)
+    session.write("The sea was calm.")
+    app = LoomApp(session, Config(), "echo")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        for key in ("i", "space", "g", "q", "ctrl+g", "tab", "ctrl+left", "i", "x", "escape"):
+            character = " " if key == "space" else key if len(key) == 1 else None
+            app.post_message(events.Key(key, character))
+        await pilot.pause()
+        await pilot.pause()
+        assert session.text(2) == " gq"
+        assert session.path_text() == "The sea was calm.x"
+
+
+async def test_a_paste_and_the_keys_after_it_keep_their_order(tmp_path: Path) -> None:
+    session = Session.create(tmp_path / "paste.loom", seed=1)
+    app = LoomApp(session, Config(), "echo")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        app.post_message(events.Paste("Pasted"))
+        app.post_message(events.Key("escape", None))
+        app.post_message(events.Paste(" twice"))
+        app.post_message(events.Key("r", "r"))
+        await pilot.pause()
+        await pilot.pause()
+        assert [session.text(node) for node in (1, 2)] == ["Pasted", " twice"]
+        assert session.place.node == ROOT

@@ -54,11 +54,13 @@ class Arranging(Page):
         self.notify(f"Hid {count} node{'' if count == 1 else 's'}; u restores.")
 
     def action_undo(self) -> None:
+        self.app.clear_notifications()
         kind = self.session.undo()
         self._ride()
         self.notify(f"Undone: {kind}." if kind else "There is nothing to undo.", timeout=2)
 
     def action_redo(self) -> None:
+        self.app.clear_notifications()
         kind = self.session.redo()
         self._ride()
         self.notify(f"Redone: {kind}." if kind else "There is nothing to redo.", timeout=2)

@@ -78,26 +78,26 @@ class Growing(Page):
 
     # ── alternatives ───────────────────────────────────────────────────────────────────────
 
-    def action_alternatives(self) -> None:
+    async def action_alternatives(self) -> None:
         found = self.text_pane.token_at_cursor() if self.in_text else None
         if found is not None:
-            self._show_alternatives(*found)
+            await self._show_alternatives(*found)
         elif self.cursor == self.here:
-            self._show_following(self.here)
+            await self._show_following(self.here)
         else:
             self.notify("The model has not read this yet; it does so when nothing grows.")
             self.session.read(self.here)
 
-    def _show_alternatives(self, node: int, index: int) -> None:
+    async def _show_alternatives(self, node: int, index: int) -> None:
         choices = token_choices(self.session, node, index)
 
         def take(token: int | None) -> None:
             if token is not None:
                 self.attempt(lambda: self.session.take_alternative(node, index, token))
 
-        self.app.push_screen(Alternatives("Instead of this token", choices), take)
+        await self.app.push_screen(Alternatives("Instead of this token", choices), take)
 
-    def _show_following(self, place: Place) -> None:
+    async def _show_following(self, place: Place) -> None:
         answer: list[Following] = []
 
         async def ask() -> list[Choice]:
@@ -108,4 +108,4 @@ class Growing(Page):
             if token is not None and answer:
                 self.attempt(lambda: self.session.take_next(answer[0], token, place))
 
-        self.app.push_screen(Alternatives("The next token", ask), take)
+        await self.app.push_screen(Alternatives("The next token", ask), take)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 
 from loom.ui.bindings import COMMANDS, Where, bindings
@@ -25,6 +26,15 @@ class MainScreen(Moving, Writing, Arranging):
         Binding("ctrl+c", "screen.copy_text", "Copy what is selected", show=False),
     ]
 
+    async def press(self, key: events.Key) -> bool:
+        """Do what a key is for, now; False for a key that is for nothing here."""
+        if self.focused is self.editor and await self.editor.typed(key):
+            return True
+        active = self.active_bindings.get(key.key)
+        if active is None or not active.enabled:
+            return False
+        return await self.app.run_action(active.binding.action, active.node)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While one writes, only what belongs to writing."""
         if action not in COMMANDS_BY_METHOD or action in ALWAYS or not self.is_mounted:
@@ -36,8 +46,8 @@ class MainScreen(Moving, Writing, Arranging):
         self.app.copy_to_clipboard(text)
         self.notify(f"Copied {len(text)} characters.")
 
-    def action_help(self) -> None:
-        self.app.push_screen(Help())
+    async def action_help(self) -> None:
+        await self.app.push_screen(Help())
 
     def action_palette(self) -> None:
         self.app.action_command_palette()

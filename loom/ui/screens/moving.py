@@ -74,7 +74,7 @@ class Moving(Page):
         if self.in_text:
             self.focus_tree()
         else:
-            self.text_pane.focus()
+            self.set_focus(self.text_pane)
 
     # ── the token cursor ───────────────────────────────────────────────────────────────────
 
@@ -99,7 +99,7 @@ class Moving(Page):
     def _text(self) -> TextPane:
         """The text, with the keyboard in it (from the palette it may not have it yet)."""
         if not self.in_text:
-            self.text_pane.focus()
+            self.set_focus(self.text_pane)
         return self.text_pane
 
     # ── the mouse ──────────────────────────────────────────────────────────────────────────
@@ -112,7 +112,7 @@ class Moving(Page):
     @on(TextPane.Clicked)
     def click_text(self) -> None:
         if not self.editor.is_open:
-            self.text_pane.focus()
+            self.set_focus(self.text_pane)
 
     @on(Cards.Taken)
     def take(self, event: Cards.Taken) -> None:

@@ -146,7 +146,7 @@ class Page(Screen[None], inherit_bindings=False):
     def focus_tree(self) -> None:
         """The tree, or nothing where it isn't shown: the page's keys work from there too."""
         if self.tree_pane.display:
-            self.tree_pane.focus()
+            self.set_focus(self.tree_pane)
         else:
             self.set_focus(None)
 

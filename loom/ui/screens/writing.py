@@ -144,11 +144,13 @@ class Writing(Growing):
         if text != task.text:
             self.put(task, text.encode("utf-8", "surrogateescape"))
 
-    def on_paste(self, event: events.Paste) -> None:
-        """Outside the editor: straight into the tree, at the cursor."""
-        if self.editor.is_open or not event.text:
+    async def paste(self, event: events.Paste) -> None:
+        """Into the editor; outside it straight into the tree, at the cursor."""
+        if self.editor.is_open:
+            await self.editor.pasted(event)
             return
-        event.stop()
+        if not event.text:
+            return
         text = event.text.encode("utf-8", "surrogateescape")
         if self.attempt(lambda: self.put(Task(self.cursor), text)):
             words = first_words(text, TITLE_CELLS)

@@ -52,7 +52,7 @@ class Editor(TextArea):
         self.load_text(task.text)
         self.move_cursor(self.document.end)
         self.display = True
-        self.focus()
+        self.screen.set_focus(self)
 
     def close(self) -> None:
         self.job = None
@@ -70,10 +70,16 @@ class Editor(TextArea):
         """Model text may hold terminal codes; here they are seen, not obeyed."""
         return Text(visible(self.document.get_line(line_index)), end="", no_wrap=True)
 
-    async def _on_key(self, event: events.Key) -> None:
+    async def typed(self, event: events.Key) -> bool:
+        """Insert a character, a line end or a tab; False for keys that are no text."""
         if event.key == "tab":
-            event.stop()
-            event.prevent_default()
             self.insert("\t")
-            return
-        await super()._on_key(event)
+        elif event.is_printable or event.key == "enter":
+            await self._on_key(event)
+        else:
+            return False
+        return True
+
+    async def pasted(self, event: events.Paste) -> None:
+        """Insert what was pasted."""
+        await self._on_paste(event)
