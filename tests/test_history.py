@@ -43,7 +43,8 @@ def test_moving_is_not_undone() -> None:
 
 @given(st.lists(st.sampled_from(["grow", "hide", UNDO, REDO, "go"]), max_size=40))
 def test_reading_the_events_gives_the_stacks_back(kinds: list[str]) -> None:
-    live, events = History(), []
+    live = History()
+    events: list[tuple[str, dict[str, object]]] = []
     made = 0
     for kind in kinds:
         if kind in (UNDO, REDO):

@@ -137,7 +137,7 @@ def read_corpus(folder: Path, names: Path, tokenizer: Tokenizer, cache: Path) ->
         works=sources,
         bylines={s: tokenizer.encode(f"{n}\n\n").ids for s, n in bylines.items()},
         attributions={s: tokenizer.encode(f"\n\n— {n}\n").ids for s, n in bylines.items()},
-        end_of_text=tokenizer.token_to_id(END_OF_TEXT),
+        end_of_text=tokenizer.encode(END_OF_TEXT).ids[0],
         unspaced={
             i: tokenizer.encode(piece[1:]).ids
             for i, piece in enumerate(pieces)

@@ -32,7 +32,15 @@ PASSAGE = 256  # tokens of a passage whose source is asked for
 CUT = 24_000  # bytes of every text whose bits are counted
 BATCH = 20
 LN2 = float(np.log(2))
-SAMPLED = ("austen", "dickens", "poe", "pepys", "kjv_bible", "shakespeare", "python_peps")
+SAMPLED: tuple[str, ...] = (
+    "austen",
+    "dickens",
+    "poe",
+    "pepys",
+    "kjv_bible",
+    "shakespeare",
+    "python_peps",
+)
 SAMPLED += ("twain", "us_cookery", "nasa_transcripts")
 
 

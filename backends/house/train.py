@@ -28,7 +28,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 HERE = Path(__file__).parent
 VOCABULARY = 8192
-SHAPE = {"hidden_size": 256, "num_hidden_layers": 8, "num_attention_heads": 4}
+SHAPE: dict[str, Any] = {"hidden_size": 256, "num_hidden_layers": 8, "num_attention_heads": 4}
 INTERMEDIATE = 704
 WINDOW, LONG_WINDOW = 384, 1024
 TOKENS_PER_STEP = 6144
@@ -103,7 +103,7 @@ def orthogonalised(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
     """The nearest semi-orthogonal matrices of `matrices` [N, rows, columns], roughly."""
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = matrices.shape[1] > matrices.shape[2]
-    x = matrices.mT if tall else matrices
+    x: torch.Tensor = matrices.mT if tall else matrices
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     for _ in range(steps):
         gram = x @ x.mT
@@ -130,7 +130,7 @@ class Run:
             for group in optimiser.param_groups:
                 group["lr"] = base * rate
         loss = self.loss(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.adam.param_groups[0]["params"], 1.0)
         self.muon.step()
         self.adam.step()
@@ -141,7 +141,10 @@ class Run:
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
         hidden = self.model.model(input_ids=batch[:, :-1]).last_hidden_state
         logits = self.model.lm_head(hidden).float()
-        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+        found: torch.Tensor = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), batch[:, 1:].flatten()
+        )
+        return found
 
     def save(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ WORDS = {
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[dict[str, ModuleType]]:
+def house() -> Iterator[dict[str, Any]]:
     sys.path.insert(0, str(HOUSE))
     yield {name: importlib.import_module(name) for name in MODULES}
     sys.path.remove(str(HOUSE))
@@ -33,7 +33,7 @@ def house() -> Iterator[dict[str, ModuleType]]:
 
 def prose(source: str, size: int, seed: int) -> str:
     draw = random.Random(seed)
-    sentences = []
+    sentences: list[str] = []
     while sum(map(len, sentences)) < size:
         words = draw.choices(WORDS[source], k=draw.randint(4, 12))
         ending = draw.choice([". ", "! ", ".\n\n"])
@@ -56,9 +56,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(
-    house: dict[str, ModuleType], data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def trained(house: dict[str, Any], data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tokenizer, made with a small vocabulary and tiny shapes from here on."""
     train = house["train"]
     train.VOCABULARY = 320
@@ -70,13 +68,13 @@ def trained(
     return out
 
 
-def corpus_of(house: dict[str, ModuleType], data: Path, trained: Path) -> object:
+def corpus_of(house: dict[str, Any], data: Path, trained: Path) -> Any:
     tokenizer = house["train"].Tokenizer.from_file(str(trained / "tokenizer.json"))
     return house["corpus"].read_corpus(data, data / "names.tsv", tokenizer, trained / "ids")
 
 
 def test_the_smallest_work_is_kept_apart_where_it_is_at_most_a_third(
-    house: dict[str, ModuleType], data: Path
+    house: dict[str, Any], data: Path
 ) -> None:
     apart = house["corpus"].kept_apart(data)
     assert [p.relative_to(data).as_posix() for p in apart] == ["sea/work2.txt"]
@@ -85,12 +83,12 @@ def test_the_smallest_work_is_kept_apart_where_it_is_at_most_a_third(
 
 
 def test_windows_start_with_the_end_of_text_and_have_the_shares_of_their_kinds(
-    house: dict[str, ModuleType], data: Path, trained: Path
+    house: dict[str, Any], data: Path, trained: Path
 ) -> None:
     corpus = corpus_of(house, data, trained)
     tokenizer = house["train"].Tokenizer.from_file(str(trained / "tokenizer.json"))
     rng = np.random.default_rng(5)
-    drawn = [corpus.draw_window(rng, 160) for _ in range(600)]  # type: ignore[attr-defined]
+    drawn = [corpus.draw_window(rng, 160) for _ in range(600)]
     assert all(len(window) == 160 and window[0] == 0 for window in drawn)
     texts = [tokenizer.decode(window, skip_special_tokens=True) for window in drawn]
     bylined = sum(text.startswith(("A Sailor\n\n", "A Lawyer\n\n")) for text in texts)
@@ -100,7 +98,7 @@ def test_windows_start_with_the_end_of_text_and_have_the_shares_of_their_kinds(
 
 
 def test_training_resumes_where_it_stopped_and_exports_a_llama(
-    house: dict[str, ModuleType], data: Path, trained: Path, tmp_path: Path
+    house: dict[str, Any], data: Path, trained: Path, tmp_path: Path
 ) -> None:
     train = house["train"]
     corpus = corpus_of(house, data, trained)
@@ -128,7 +126,7 @@ def test_training_resumes_where_it_stopped_and_exports_a_llama(
 
 
 def test_orthogonalised_matrices_have_singular_values_near_one(
-    house: dict[str, ModuleType],
+    house: dict[str, Any],
 ) -> None:
     torch.manual_seed(0)
     for shape in ((3, 8, 24), (3, 24, 8)):
@@ -137,7 +135,7 @@ def test_orthogonalised_matrices_have_singular_values_near_one(
         assert values.min() > 0.5 and values.max() < 1.4
 
 
-def test_the_character_model_is_a_distribution_and_learns(house: dict[str, ModuleType]) -> None:
+def test_the_character_model_is_a_distribution_and_learns(house: dict[str, Any]) -> None:
     model = house["baselines"].CharacterModel(prose("sea", 6000, 1).encode())
     alike, foreign = prose("sea", 500, 9).encode(), prose("law", 500, 9).encode()
     assert model.bits(alike) / len(alike) < model.bits(foreign) / len(foreign)
@@ -146,15 +144,13 @@ def test_the_character_model_is_a_distribution_and_learns(house: dict[str, Modul
     assert sum(2.0**-bits for bits in each) == pytest.approx(1, abs=1e-6)
 
 
-def test_naive_bayes_tells_the_sources_apart(house: dict[str, ModuleType]) -> None:
+def test_naive_bayes_tells_the_sources_apart(house: dict[str, Any]) -> None:
     bayes = house["baselines"].NaiveBayes({s: prose(s, 4000, 1).encode() for s in WORDS})
     for place, source in enumerate(WORDS):
         assert int(bayes.scores(prose(source, 300, 7).encode()).argmax()) == place
 
 
-def test_the_reader_agrees_with_a_plain_forward_pass(
-    house: dict[str, ModuleType], trained: Path
-) -> None:
+def test_the_reader_agrees_with_a_plain_forward_pass(house: dict[str, Any], trained: Path) -> None:
     reader = house["evaluate"].Reader(trained)
     short, long = [0, 5, 9, 30, 31], [0, 7, 8, 9, 10, 11, 12]
     found = reader.logprobs([short, long], 3)
@@ -165,7 +161,7 @@ def test_the_reader_agrees_with_a_plain_forward_pass(
         np.testing.assert_allclose(row, expected[:, 0].numpy(), atol=1e-5)
 
 
-def test_the_rank_counts_better_sources(house: dict[str, ModuleType]) -> None:
+def test_the_rank_counts_better_sources(house: dict[str, Any]) -> None:
     scores = np.array([-3.0, -1.0, -2.0])
     ranks = [house["evaluate"].rank_of(s, scores, ["a", "b", "c"]) for s in "abc"]
     assert ranks == [2, 0, 1]
