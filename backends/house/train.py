@@ -4,7 +4,8 @@
     train.py run DATA/train --state STATE --tokens 48e6      (resumes; stop it whenever)
     train.py finish DATA/train --state STATE --out backends/house
 
-`run` is the constant phase at window 384. `finish` copies its state, spends a further fifth of all
+`run` is the constant phase at window 384; `--start MODEL` begins it from exported weights when there
+is no state. `finish` copies its state, spends a further fifth of all
 tokens at window 1,024 with the rate falling to 2 %, and exports; the constant phase can then go on.
 Matrices learn by Muon (Jordan 2024), embeddings and norms by AdamW. Loom imports nothing of this.
 """
@@ -167,6 +168,14 @@ class Run:
         self.curve = whole["curve"]
 
 
+def begin_from(run: Run, folder: Path) -> None:
+    """Weights and counts of an exported model; the optimisers begin anew."""
+    weights = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict()
+    run.model.load_state_dict(weights)
+    run.curve = json.loads((folder / "loss.json").read_text())
+    run.tokens = int(run.curve[-1]["tokens"]) if run.curve else 0
+
+
 def batches(corpus: Corpus, run: Run, window: int) -> Iterator[torch.Tensor]:
     """int64[B, window]; batch number n is the same in every run with the same seed."""
     while True:
@@ -242,6 +251,7 @@ def main() -> None:
     parser.add_argument("--names", type=Path, default=HERE / "names.tsv")
     parser.add_argument("--out", type=Path, default=HERE)
     parser.add_argument("--state", type=Path, default=Path("state"))
+    parser.add_argument("--start", type=Path, help="exported weights to begin from")
     parser.add_argument("--tokens", type=float, default=48e6)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int)
@@ -256,6 +266,8 @@ def main() -> None:
     if options.what == "run":
         if stable.exists():
             run.load(stable)
+        elif options.start:
+            begin_from(run, options.start)
         train(run, corpus, int(options.tokens), WINDOW, constant, stable, threads)
         return
     run.load(stable)

@@ -123,6 +123,11 @@ def test_training_resumes_where_it_stopped_and_exports_a_llama(
     ids = tokenizer("The grey tide  rolled — 雪", return_tensors="pt").input_ids
     assert tokenizer.decode(ids[0]) == "The grey tide  rolled — 雪"
     assert torch.isfinite(model(ids).logits).all()
+    again = train.Run(96, 2)
+    train.begin_from(again, trained)
+    assert again.tokens == runs["whole"].tokens or not runs["whole"].curve
+    for key, tensor in model.state_dict().items():
+        assert torch.equal(tensor, again.model.state_dict()[key]), key
 
 
 def test_orthogonalised_matrices_have_singular_values_near_one(
