@@ -285,8 +285,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs"))
     options = parser.parse_args()
     result = evaluate(options.corpus, options.model, options.passages, options.seed)
-    curve = json.loads((options.model / "loss.json").read_text())
-    result["tokens"] = curve[-1]["tokens"] if curve else 0
+    result["tokens"] = json.loads((options.model / "loss.json").read_text())["tokens"]
     (options.out / "house-model.json").write_text(json.dumps(result, indent=1) + "\n")
     (options.out / "house-model.md").write_text(markdown(result), encoding="utf-8")
 

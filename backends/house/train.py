@@ -4,9 +4,9 @@
     train.py run DATA/train --state STATE --tokens 48e6      (resumes; stop it whenever)
     train.py finish DATA/train --state STATE --out backends/house
 
-`run` is the constant phase at window 384; `--start MODEL` begins it from exported weights when there
-is no state. `finish` copies its state, spends a further fifth of all
-tokens at window 1,024 with the rate falling to 2 %, and exports; the constant phase can then go on.
+`run` is the constant phase at window 384; `--start MODEL` begins it from exported weights where
+there is no state. `finish` copies its state, spends a further fifth of all tokens at window 1,024
+with the rate falling to 2 %, and exports; the constant phase can then go on.
 Matrices learn by Muon (Jordan 2024), embeddings and norms by AdamW. Loom imports nothing of this.
 """
 
@@ -172,8 +172,8 @@ def begin_from(run: Run, folder: Path) -> None:
     """Weights and counts of an exported model; the optimisers begin anew."""
     weights = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict()
     run.model.load_state_dict(weights)
-    run.curve = json.loads((folder / "loss.json").read_text())
-    run.tokens = int(run.curve[-1]["tokens"]) if run.curve else 0
+    seen = json.loads((folder / "loss.json").read_text())
+    run.tokens, run.curve = seen["tokens"], seen["curve"]
 
 
 def batches(corpus: Corpus, run: Run, window: int) -> Iterator[torch.Tensor]:
@@ -241,7 +241,8 @@ def export(run: Run, out: Path, window: int) -> None:
     model.load_state_dict(run.model.state_dict())
     model.config.use_cache = True
     model.half().save_pretrained(out)
-    (out / "loss.json").write_text(json.dumps(run.curve) + "\n")
+    seen = {"tokens": run.tokens, "curve": run.curve}
+    (out / "loss.json").write_text(json.dumps(seen) + "\n")
 
 
 def main() -> None:
