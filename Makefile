@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: run test check bench llama clean help
+.PHONY: run test check bench evaluate-house llama clean help
 SHELL := /bin/sh
 
 VENV := .venv
@@ -31,6 +31,7 @@ help: ## list what make can do
 	@echo '                        where there is a C++ compiler: about 5 minutes; LLAMA=no leaves it out)'
 	@echo 'make check              formatting, lint, types and the rules about who imports whom'
 	@echo 'make bench [ARGS=...]   measure speed; ARGS=--list names the benchmarks'
+	@echo 'make evaluate-house CORPUS=...  measure the bundled model anew: docs/house-model.md and .json'
 	@echo 'make llama              try again to compile and install the llama.cpp engine'
 	@echo 'make clean              remove everything that make has made here, .venv too (no session)'
 	@echo 'PYTHON=/path/to/python3 chooses the Python that .venv is made with.'
@@ -50,6 +51,14 @@ endif
 
 bench: $(STAMPS)/dev-$(KEY)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+# Where the labelled corpus is unpacked (train/, heldout/, manifest.tsv).
+CORPUS := $(LOOM_CORPUS)
+evaluate-house: $(STAMPS)/run-$(KEY)
+	@test -d "$(CORPUS)/train" || { \
+	    echo 'loom: say where the corpus lies: make evaluate-house CORPUS=FOLDER (with train/, heldout/)'; \
+	    exit 1; }
+	@$(BIN)/python backends/house/evaluate.py "$(CORPUS)" $(ARGS)
 
 llama:
 	@rm -f $(STAMPS)/llama-*
@@ -89,7 +98,7 @@ ifeq ($(CXX_FOUND),)
 else
 	@CMAKE_BUILD_PARALLEL_LEVEL=$(CORES) \
 	$(STEP) 'compiling llama.cpp (once; about 5 minutes on 2 cores)' $(STAMPS)/llama.log \
-	    $(PIP) $(shell sed -n 's/^llama_cpp_python==.*/&/p' constraints.txt) || \
+	    $(PIP) --no-build-isolation --editable '.[llama]' || \
 	if [ "$$CI" = true ] || [ "$(CI)" = true ]; then exit 1; else \
 	    echo 'loom: warning: going on without the llama.cpp engine; make llama tries again'; \
 	fi
