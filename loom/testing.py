@@ -121,7 +121,9 @@ class _Checked:
     def bytes(self) -> None:
         for start in (True, False):
             ids, ends = self._engine.encode(NASTY, start=start)
-            pieces = self._engine.pieces(ids)
+            pieces = list(self._engine.pieces(ids))
+            if start and b"".join(pieces) == b" " + NASTY:  # a tokenizer that puts a space there
+                pieces[0] = pieces[0].removeprefix(b" ")
             _require(b"".join(pieces) == NASTY, "the bytes of encoded tokens add up to the text")
             _require(len(ids) == len(ends), "every token has an end")
             _require(

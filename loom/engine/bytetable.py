@@ -55,15 +55,24 @@ class Entry:
 def byte_table(entries: Sequence[Entry], size: int) -> list[bytes]:
     """The bytes of tokens 0..size-1; b"" for control tokens and ids without an entry.
 
-    A control token whose number is that of a byte no other token writes, in a vocabulary of raw
-    bytes, stands for that byte too. Raises Inexact if some byte of UTF-8 has no token.
+    Raises Inexact as `completed` does, and for a vocabulary of another kind.
     """
     spelling = spelling_of(entries)
     table = [b""] * size
     for entry in entries:
         if 0 <= entry.id < size:
             table[entry.id] = _spelled(entry, spelling)
-    _lend_to_bytes(table, entries)
+    return completed(table, {entry.id for entry in entries if entry.sort is Sort.CONTROL})
+
+
+def completed(pieces: Sequence[bytes], control: Iterable[int]) -> list[bytes]:
+    """`pieces`, b"" for `control` tokens, as a table that can write every text.
+
+    A control token whose number is that of a byte no other token writes, in a vocabulary of raw
+    bytes, stands for that byte too. Raises Inexact if some byte of UTF-8 has no token.
+    """
+    table = list(pieces)
+    _lend_to_bytes(table, control)
     missing = set(range(256)) - _IMPOSSIBLE - {piece[0] for piece in table if len(piece) == 1}
     if missing:
         raise Inexact(
@@ -107,13 +116,13 @@ def _spelled(entry: Entry, spelling: Spelling) -> bytes:
     return entry.text.encode()
 
 
-def _lend_to_bytes(table: list[bytes], entries: Iterable[Entry]) -> None:
+def _lend_to_bytes(table: list[bytes], control: Iterable[int]) -> None:
     raw = all(piece in (b"", bytes([byte])) for byte, piece in enumerate(table[:256]))
     if not raw:
         return
-    for entry in entries:
-        if entry.sort is Sort.CONTROL and entry.id < min(256, len(table)):
-            table[entry.id] = bytes([entry.id])
+    for token in control:
+        if token < min(256, len(table)):
+            table[token] = bytes([token])
 
 
 class ByteExact:

@@ -105,7 +105,7 @@ class Prefixes(Generic[T]):
         best: _Entry[T] | None = None
         length = 0
         for entry in self._entries:
-            common = _common(entry.ids, ids)
+            common = common_length(entry.ids, ids)
             if self._whole and common < len(entry.ids):
                 continue
             if common > length:
@@ -133,7 +133,7 @@ class Prefixes(Generic[T]):
             entry.parent.children -= 1
 
 
-def _common(a: NDArray[Any], b: NDArray[Any]) -> int:
+def common_length(a: NDArray[Any], b: NDArray[Any]) -> int:
     """Length of the common beginning."""
     count = min(len(a), len(b))
     if not count or a[0] != b[0]:

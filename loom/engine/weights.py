@@ -72,10 +72,10 @@ def fingerprint(folder: Path, files: Iterable[Path]) -> str:
     """
     digest = hashlib.blake2b(digest_size=16)
     for path in files:
-        digest.update(_content(path))
+        digest.update(content_digest(path))
     for name in TOKENIZERS:
         if (folder / name).is_file():
-            digest.update(name.encode() + _content(folder / name))
+            digest.update(name.encode() + content_digest(folder / name))
     config = {k: v for k, v in read_config(folder).items() if k not in _UNIMPORTANT}
     digest.update(json.dumps(config, sort_keys=True).encode())
     return digest.hexdigest()
@@ -155,7 +155,8 @@ def _size_by_header(path: Path, size: int) -> int | None:
             return None
 
 
-def _content(path: Path) -> bytes:
+def content_digest(path: Path) -> bytes:
+    """Of every byte of a file, read in leaves on a few threads; of a hub's cache, of its name."""
     name = path.resolve().name
     if path.is_symlink() and _CONTENT_ADDRESS.fullmatch(name):
         return name.encode()
