@@ -44,6 +44,8 @@ SAVE_EVERY = 0.25  # seconds between two writings of a growing node
 class Generation:
     """One engine client and the nodes that grow or are read on it."""
 
+    _numbers = itertools.count(1)  # shared: an engine outlives a session, its jobs keep their names
+
     def __init__(self, session: Session) -> None:
         self._session = session
         self.client: EngineClient | None = None
@@ -55,7 +57,6 @@ class Generation:
         self._asked: dict[str, tuple[asyncio.Future[Any], list[Span]]] = {}
         self._failures: dict[int, EngineError] = {}
         self._waiters: list[tuple[set[int], asyncio.Future[None]]] = []
-        self._numbers = itertools.count(1)
         self._spec = ""
         self._row: ModelRow | None = None
         self._pieces_known: dict[int, set[int]] = {}
@@ -80,6 +81,27 @@ class Generation:
         if self.client is None:
             raise EngineError("No model is loaded.", "Choose one with --model or in loom.toml.")
         return await self.client.ready()
+
+    def hand_over(self, other: Generation) -> bool:
+        """Let `other` go on with the engine; False where there is none that lives."""
+        client = self.client
+        if client is None or client.state not in ("loading", "ready"):
+            return False
+        self.cancel(self._growth.nodes())
+        self.client, self._row = None, None
+        for future, _ in self._asked.values():
+            if not future.done():
+                future.set_exception(EngineError("Another session has been opened."))
+        other.take_over(client, self._spec)
+        return True
+
+    def take_over(self, client: EngineClient, spec: str) -> None:
+        self.loop, self.client, self._spec = asyncio.get_running_loop(), client, spec
+        client.listen(self._hear)
+        if client.state == "ready" and client.capabilities is not None:
+            self._came_up(client.capabilities)
+        else:
+            self._session.emit(EngineChanged("loading", spec))
 
     async def close(self) -> None:
         self.cancel(self.nodes())

@@ -71,6 +71,10 @@ class Record:
     def title(self) -> str:
         return self._meta.get("title", self.path.stem)
 
+    def copy_to(self, path: Path) -> None:
+        """The session as it is now in a new file. Raises StoreError, also where there is one."""
+        self._store.copy_to(path)
+
     @property
     def seed(self) -> int:
         return int(self._meta.get("seed", 0))

@@ -271,6 +271,13 @@ class Session(Record):
         if before != value:
             self._commit(Operation("mark", marks=((mark, before, value),)))
 
+    def set_title(self, title: str) -> None:
+        """What lists and the status line call the session. Raises ValueError for none."""
+        if not title.strip():
+            raise ValueError("A title needs at least one letter.")
+        self._post(Batch(meta={"title": title}))
+        self._meta["title"] = title
+
     def set_sampling(self, *, recipe: Recipe | None = None, branches: int | None = None) -> None:
         """What `grow` does from now on. Raises ValueError for a number of branches below 1."""
         if branches is not None and branches < 1:
@@ -318,6 +325,13 @@ class Session(Record):
     async def attach(self, model: str, options: Mapping[str, Any] | None = None) -> None:
         """Start an engine in a process of its own; returns before it is ready."""
         await self._generation.attach(model, options or {})
+
+    def hand_engine_to(self, other: Session) -> bool:
+        """Let `other` go on with this session's engine, as it is; what grows here is sealed.
+
+        False where there is no engine that lives.
+        """
+        return self._generation.hand_over(other._generation)
 
     async def engine_ready(self) -> Capabilities:
         """Wait for the engine. Raises EngineError if it can't be loaded."""

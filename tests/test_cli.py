@@ -17,10 +17,10 @@ import pytest
 import loom
 from loom.cli import explain, main, with_command
 from loom.commands import parser as grammar
-from loom.commands.models import Offer, hub_cache, in_folder, in_hub_cache
 from loom.commands.opening import session_for
 from loom.config import Config, Paths
 from loom.console import Console, bar, to_json
+from loom.offers import Offer, hub_cache, in_folder, in_hub_cache
 
 OPENING = "The lighthouse keeper had not spoken to anyone since"
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 from argparse import Namespace
 from datetime import date
 from pathlib import Path
 
+from loom import shelf
 from loom.commands import access
 from loom.config import Config, Paths
 from loom.console import CommandError, Console
 from loom.session import SESSION_SUFFIX, Session
-from loom.store.errors import SessionLocked
 
 
 def open_screen(args: Namespace, console: Console) -> int:
@@ -46,44 +45,17 @@ def session_for(name: str | None, config: Config, paths: Paths, today: date) -> 
     """
     if name is None:
         last = paths.last_session()
-        return (
-            _opened(last)
-            if last is not None
-            else _made(_unused(paths.sessions, f"{today}"), config)
-        )
+        if last is None:
+            return shelf.begun_today(paths.sessions, config, today)
+        return shelf.opened(last)
     path = Path(name)
     if path.suffix == SESSION_SUFFIX or _is_session(path):
-        return _opened(path) if path.exists() else _made(path, config)
+        return shelf.opened(path) if path.exists() else shelf.begun(path, config)
     if not path.exists():
         raise CommandError(
             f"There is no file {name}.", f"`loom {name}{SESSION_SUFFIX}` begins a session."
         )
-    text = access.file_bytes(path)
-    session = _made(_unused(path.parent, path.stem), config)
-    if text:
-        session.write(text)
-    return session
-
-
-def _opened(path: Path) -> Session:
-    """To look at only, where another Loom has it open."""
-    try:
-        return Session.open(path)
-    except SessionLocked:
-        return Session.open(path, read_only=True)
-
-
-def _made(path: Path, config: Config) -> Session:
-    session = Session.create(path)
-    session.set_sampling(recipe=config.recipe, branches=config.branches)
-    return session
-
-
-def _unused(folder: Path, stem: str) -> Path:
-    """`stem`.loom in `folder`, with a number if that is taken."""
-    folder.mkdir(parents=True, exist_ok=True)
-    names = (stem if n == 1 else f"{stem}-{n}" for n in itertools.count(1))
-    return next(path for name in names if not (path := folder / (name + SESSION_SUFFIX)).exists())
+    return shelf.begun_with(path, path.parent, config)
 
 
 def _is_session(path: Path) -> bool:

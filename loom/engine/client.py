@@ -101,6 +101,10 @@ class EngineClient:
         """Of the child process, while there is one."""
         return None if self._child is None else self._child.pid
 
+    def listen(self, on_event: Callable[[Event | Signal], None]) -> None:
+        """From now on events go to `on_event` only."""
+        self._on_event = on_event
+
     async def start(self) -> None:
         """Starts the process and returns; `ready` waits for the model."""
         async with self._changing:

@@ -1,0 +1,218 @@
+"""The sessions in a folder: listed, begun, renamed, duplicated, put into the trash.
+
+Looks at files from outside; what happens inside a session is the Session's. Nothing is ever
+deleted: the trash is a folder beside the sessions.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from loom.config import Config
+from loom.core.text import decode, visible
+from loom.session import SESSION_SUFFIX, Session
+from loom.store.atomic import sync_folder, write_atomically
+from loom.store.batch import Batch
+from loom.store.errors import SessionLocked, StoreError
+from loom.store.glance import glance
+from loom.store.lock import Lock
+from loom.store.store import Store
+
+TRASH = "trash"
+BESIDE = ("-wal", "-shm", "-journal")  # what SQLite leaves beside a file that was not closed
+SQLITE_HEADER = b"SQLite format 3\0"
+MARKDOWN = {".md", ".markdown"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """A session as a list shows it. `size` in bytes, `changed` in Unix time; `problem` is a
+    sentence where the file can't be read."""
+
+    path: Path
+    title: str
+    size: int
+    changed: float
+    nodes: int = 0
+    words: str = ""
+    problem: str = ""
+
+
+def listed(folder: Path, also: Iterable[Path] = ()) -> list[Shelved]:
+    """The sessions in `folder` and those of `also` that are there, the newest first."""
+    try:
+        inside = [path for path in folder.iterdir() if path.suffix == SESSION_SUFFIX]
+    except OSError:
+        inside = []
+    paths = dict.fromkeys(path.absolute() for path in (*also, *inside))
+    found = [shelved for path in paths if (shelved := look_at(path)) is not None]
+    return sorted(found, key=lambda shelved: (-shelved.changed, shelved.title))
+
+
+def look_at(path: Path) -> Shelved | None:
+    """None where there is no file; a file that can't be read is shown with its problem."""
+    try:
+        sizes = [path.stat(), *(s for s in map(_stat, _beside(path)) if s is not None)]
+    except OSError:
+        return None
+    size, changed = sum(s.st_size for s in sizes), max(s.st_mtime for s in sizes)
+    try:
+        seen = glance(path)
+    except StoreError as error:
+        return Shelved(path, path.stem, size, changed, problem=f"{error} {error.hint}".strip())
+    words = " ".join(visible(decode(seen.opening)).split())
+    return Shelved(path, seen.title or path.stem, size, changed, seen.nodes, words)
+
+
+def opened(path: Path) -> Session:
+    """To look at only, where another Loom has it open. Raises StoreError."""
+    try:
+        return Session.open(path)
+    except SessionLocked:
+        return Session.open(path, read_only=True)
+
+
+def begun(path: Path, config: Config) -> Session:
+    """A new session with the sampling of the settings. Raises StoreError."""
+    session = Session.create(path)
+    session.set_sampling(recipe=config.recipe, branches=config.branches)
+    return session
+
+
+def begun_today(folder: Path, config: Config, today: date) -> Session:
+    """A new, empty session named after the day. Raises StoreError."""
+    return begun(unused(folder, f"{today}"), config)
+
+
+def begun_with(text: Path, folder: Path, config: Config) -> Session:
+    """A new session in `folder` that begins with what is in a text file. Raises StoreError."""
+    content = text_in(text)
+    session = begun(unused(folder, text.stem), config)
+    if content:
+        session.write(content)
+    return session
+
+
+def text_in(path: Path) -> bytes:
+    """Raises StoreError where there is no text to be read."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StoreError(
+            f"{path} can't be read: {error.strerror}.", "Check the name and the rights of the file."
+        ) from error
+    if content.startswith(SQLITE_HEADER):
+        raise StoreError(
+            f"{path.name} is a session or another database, not a text.", "Open it as a session."
+        )
+    return content
+
+
+def unused(folder: Path, stem: str) -> Path:
+    """`stem`.loom in `folder`, with a number if that is taken. Raises StoreError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The folder {folder} can't be made: {error.strerror}.", "Allow writing there."
+        ) from error
+    names = (stem if n == 1 else f"{stem}-{n}" for n in itertools.count(1))
+    paths = (folder / (name + SESSION_SUFFIX) for name in names)
+    return next(path for path in paths if not os.path.lexists(path))
+
+
+def renamed(path: Path, title: str) -> None:
+    """Give a session that nobody has open another title; its file keeps its name.
+
+    Raises StoreError, or ValueError for no title.
+    """
+    store = Store.open(path)
+    try:
+        store.post(Batch(meta={"title": checked_title(title)}))
+    finally:
+        store.close()
+
+
+def checked_title(title: str) -> str:
+    """On one line, without what a terminal would take for orders. Raises ValueError for none."""
+    flat = " ".join(visible(title).split())
+    if not flat:
+        raise ValueError("A title needs at least one letter.")
+    return flat
+
+
+def duplicated(path: Path) -> Path:
+    """A copy beside the session, also while someone has it open; its path. Raises StoreError."""
+    target = unused(path.parent, path.stem)
+    store = Store.open(path, read_only=True)
+    try:
+        store.copy_to(target)
+    finally:
+        store.close()
+    title = glance(target).title
+    if title is not None:
+        renamed(target, f"{title} (copy)")
+    return target
+
+
+def trashed(path: Path) -> Path:
+    """Move a session into the folder `trash` beside it; where it is now.
+
+    Raises SessionLocked where someone has it open, StoreError where it can't be moved.
+    """
+    path = path.absolute()
+    lock = Lock(path)
+    try:
+        target = unused(path.parent / TRASH, path.stem)
+        path.rename(target)
+        for left, suffix in zip(_beside(path), BESIDE, strict=True):
+            if left.exists():
+                left.rename(target.with_name(target.name + suffix))
+        sync_folder(target.parent)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(
+            f"{path.name} can't be moved to the trash: {error.strerror}.",
+            "Allow writing in its folder.",
+        ) from error
+    finally:
+        lock.release()
+    return target
+
+
+def save_text(text: bytes, title: str, path: Path) -> None:
+    """Write a path's text: as Markdown where the name says so, else byte for byte.
+
+    Raises StoreError.
+    """
+    content = as_markdown(decode(text), title) if path.suffix.lower() in MARKDOWN else text
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise StoreError(
+            f"{path} can't be written: {error.strerror}.", "Choose a folder that is there."
+        ) from error
+
+
+def as_markdown(text: str, title: str) -> bytes:
+    """The title as a heading; line ends within a paragraph stay line ends."""
+    lines = text.strip("\n").split("\n")
+    followed = zip(lines, [*lines[1:], ""], strict=True)
+    hard = [f"{line}  " if line.strip() and on.strip() else line for line, on in followed]
+    return f"# {title}\n\n{chr(10).join(hard)}\n".encode("utf-8", "replace")
+
+
+def _beside(path: Path) -> list[Path]:
+    return [path.with_name(path.name + suffix) for suffix in BESIDE]
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
