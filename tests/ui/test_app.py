@@ -123,6 +123,25 @@ async def test_one_can_write_and_grow_before_the_model_is_there(
         assert [session.tree[i].ended for i in (2, 3, 4, 5)] == [Ending.LENGTH] * 4
 
 
+async def test_the_next_token_can_be_asked_for_before_the_model_is_there(
+    make_app: MakeApp, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(OPENING)
+    gate = asyncio.Event()
+    attach = app.session.attach
+
+    async def slow_attach(model: str, options: Any) -> None:
+        await gate.wait()
+        await attach(model, options)
+
+    monkeypatch.setattr(app.session, "attach", slow_attach)
+    async with app.run_test() as pilot:
+        await pilot.press("a")
+        assert isinstance(app.screen, Alternatives)
+        gate.set()
+        await wait_for(pilot, lambda: isinstance(app.screen, Alternatives) and app.screen.choices)
+
+
 async def test_walking_into_a_branch_that_streams_goes_along_with_it(
     make_app: MakeApp, wait_for: WaitFor
 ) -> None:
@@ -287,6 +306,7 @@ async def test_hiding_says_how_many_and_undo_restores(make_app: MakeApp, settle:
         await pilot.press("u")
         await pilot.pause()
         assert not session.is_hidden(3)
+        assert session.place.node == 3
         await pilot.press("r", "delete")
         assert "can't be hidden" in notices(app)
 

@@ -23,7 +23,7 @@ class Growing(Page):
     def grow_at(self, place: Place) -> None:
         """Continuations at `place`, where the writer is then. Raises EngineError, StoreError."""
         self._stopped_here = False
-        if self.session.engine is None and self.engine_expected:
+        if not self.engine_settled.is_set():
             self._postponed = place
             return
         self.stay(place)
@@ -31,7 +31,7 @@ class Growing(Page):
 
     def engine_attached(self) -> None:
         """There is an engine now, or there won't be one."""
-        self.engine_expected = False
+        self.engine_settled.set()
         place, self._postponed = self._postponed, None
         if place is not None:
             self.attempt(lambda: self.grow_at(place))
@@ -101,6 +101,7 @@ class Growing(Page):
         answer: list[Following] = []
 
         async def ask() -> list[Choice]:
+            await self.engine_settled.wait()
             answer.append(await self.session.next_tokens(place))
             return following_choices(answer[0])
 

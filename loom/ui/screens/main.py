@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from loom.ui.bindings import COMMANDS, Where, bindings
 from loom.ui.screens.arranging import Arranging
 from loom.ui.screens.help import Help
+from loom.ui.screens.looking import Looking
 from loom.ui.screens.moving import Moving
 from loom.ui.screens.writing import Writing
 
@@ -18,7 +19,7 @@ ALWAYS = {"palette", "quit", "copy_text"}
 COMMANDS_BY_METHOD = {c.action.partition("(")[0] for c in COMMANDS}
 
 
-class MainScreen(Moving, Writing, Arranging):
+class MainScreen(Moving, Writing, Arranging, Looking):
     """The commands of the table of keys, by their methods."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 from textual import on
 
 from loom.core.node import ROOT
-from loom.ui import navigation
+from loom.session import Session
+from loom.ui import glyphs, navigation
 from loom.ui.screens.page import Page, TextPane, TreePane
 from loom.ui.widgets.cards import Cards
+
+
+def token_line(session: Session, node: int, index: int) -> str:
+    """A token, its probability, rank and surprise; "" where no model has read it."""
+    span = session.span(node)
+    if span is None or index >= len(span):
+        return ""
+    token = span[index]
+    text = glyphs.token_text(session.tree[node].text[token.start : token.end])
+    share, bits = glyphs.percent(math.exp(token.logprob)), -token.logprob * glyphs.BITS
+    return f"{text} {share} · rank {token.rank + 1} · {bits:.1f} bits"
 
 
 class Moving(Page):
@@ -101,6 +114,18 @@ class Moving(Page):
         if not self.in_text:
             self.set_focus(self.text_pane)
         return self.text_pane
+
+    @on(TextPane.CursorMoved)
+    def tell_token(self) -> None:
+        """What the model held of the token under the cursor, in the status line."""
+        found = self.text_pane.token_at_cursor() if self.in_text else None
+        self.status.token = "" if found is None else token_line(self.session, *found)
+
+    def on_descendant_focus(self) -> None:
+        self.tell_token()
+
+    def on_descendant_blur(self) -> None:
+        self.tell_token()
 
     # ── the mouse ──────────────────────────────────────────────────────────────────────────
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -35,6 +36,7 @@ from loom.ui.navigation import end_of
 from loom.ui.widgets.banner import Banner
 from loom.ui.widgets.cards import Cards
 from loom.ui.widgets.editor import Editor
+from loom.ui.widgets.lens import Lens
 from loom.ui.widgets.status import Status
 from loom.ui.widgets.text import TokenText
 from loom.ui.widgets.tree import TreeView
@@ -69,7 +71,7 @@ class Page(Screen[None], inherit_bindings=False):
         self.session = session
         self._unsubscribe: Callable[[], None] = lambda: None
         self._riding: int | None = None
-        self.engine_expected = True
+        self.engine_settled = asyncio.Event()  # there is an engine, or there won't be one
 
     def compose(self) -> ComposeResult:
         yield Status(self.session, id="status")
@@ -80,12 +82,14 @@ class Page(Screen[None], inherit_bindings=False):
                 yield TextPane(self.session, id="text")
                 yield Editor(id="editor")
                 yield Cards(self.session, id="cards")
+            yield Lens(self.session, id="lens")
         yield Footer(show_command_palette=False)
 
     async def on_mount(self) -> None:
         self.status, self.banner = self.query_one(Status), self.query_one(Banner)
         self.tree_pane, self.text_pane = self.query_one(TreePane), self.query_one(TextPane)
         self.editor, self.cards = self.query_one(Editor), self.query_one(Cards)
+        self.lens = self.query_one(Lens)
         self._unsubscribe = self.session.subscribe(self._tell)
         self._ride()
         await self.show_place()

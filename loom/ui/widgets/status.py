@@ -56,10 +56,12 @@ class Status(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "status--title",
         "status--fact",
+        "status--token",
         "status--busy",
         "status--trouble",
     }
     colours: reactive[str] = reactive("plain")
+    token: reactive[str] = reactive("")
 
     def __init__(
         self,
@@ -144,6 +146,8 @@ class Status(Widget):
             facts.append((5, 2, f"◧ {self.colours}", "fact"))
         if self._doing:
             facts.append((7, 1, self._doing, "busy"))
+        if self.token:
+            facts.append((8, 0, self.token, "token"))
         growing = len(session.growing())
         if growing:
             speed = self._speed.value()

@@ -1,0 +1,73 @@
+"""The lens on the main screen: where it looks, when it looks again, and what a click in it does."""
+
+from __future__ import annotations
+
+from textual import events, on
+
+from loom.changes import EngineChanged, Grew
+from loom.ui.screens.page import Page, TextPane
+from loom.ui.widgets.lens import Lens, Sight
+
+
+class Looking(Page):
+    """Keeps the lens on the token under the cursor, or on what comes next where the writer is."""
+
+    _looks_soon = False
+    _engine_state = ""
+
+    def action_lens(self) -> None:
+        """Beside the text where there is room, over it where there isn't."""
+        shown = self.lens.display
+        self.lens.set_class(shown, "-away")
+        self.lens.set_class(not shown, "-called")
+
+    @on(Page.Told)
+    def follow_with_lens(self, told: Page.Told) -> None:
+        change = told.change
+        if isinstance(change, Grew) and not self.lens.waits:
+            return
+        if isinstance(change, EngineChanged):
+            if change.state == self._engine_state:
+                return
+            self._engine_state = change.state
+            self.lens.engine_changed()
+        self.look_again()
+
+    @on(TextPane.CursorMoved)
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
+    @on(Lens.Opened)
+    def look_again(self) -> None:
+        """Once everything else knows of what has happened."""
+        if not self._looks_soon and self.is_mounted:
+            self._looks_soon = True
+            self.call_next(self._look)
+
+    def _look(self) -> None:
+        self._looks_soon = False
+        if self.lens.display:
+            self.lens.look(self._sight())
+
+    def _sight(self) -> Sight:
+        text = self.text_pane
+        if not self.in_text or text.at_end:
+            return Sight(self.here.node, ahead=self.here)
+        found = text.token_at_cursor()
+        if found is None:
+            return Sight(text.cursor.node)
+        node, index = found
+        span = self.session.span(node)
+        is_read = span is not None and index < len(span)
+        return Sight(node, index if is_read else None)
+
+    @on(Lens.Picked)
+    def branch(self, event: Lens.Picked) -> None:
+        """The same as `a` and Enter."""
+        sight, prospect = event.sight, event.prospect
+        if self.editor.is_open:
+            return
+        if sight.index is not None:
+            index = sight.index
+            self.attempt(lambda: self.session.take_alternative(sight.node, index, event.token))
+        elif prospect is not None:
+            self.attempt(lambda: self.lens.outlook.take(prospect, event.token))

@@ -1,0 +1,89 @@
+"""Cards and the status line: what they say of nodes, by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from loom.ui.app import LoomApp
+from loom.ui.widgets.cards import Card, one_line
+from loom.ui.widgets.status import Speed, Status
+
+MakeApp = Callable[..., LoomApp]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (" a word", "a word"),
+        ("One.\n\nTwo.", "One. ¶ Two."),
+        ("a \n b\n", "a ⏎ b"),
+        ("\n\n\n", ""),
+        ("tab\there", "tab here"),
+        ("red \x1b[31m", "red ␛[31m"),
+    ],
+)
+def test_a_card_is_one_run_of_safe_text(text: str, line: str) -> None:
+    assert one_line(text) == line
+
+
+def test_speed_is_over_the_last_moments() -> None:
+    now = [0.0]
+    speed = Speed(lambda: now[0])
+    assert speed.value() == 0
+    speed.count(1, 10)
+    speed.count(2, 10)
+    now[0] = 1.0
+    speed.count(1, 30)
+    assert speed.value() == pytest.approx(40)
+    now[0] = 2.5
+    assert speed.value() == pytest.approx(20 / 1.5)
+    now[0] = 9.0
+    assert speed.value() == 0
+
+
+async def test_written_continuations_are_cards_too(make_app: MakeApp) -> None:
+    app = make_app("Once upon a time.")
+    session = app.session
+    place = session.place
+    session.write(" There was.", place)
+    session.write(" Nobody was.\n\nAnd more " + "of it " * 200, place)
+    second_end = session.place
+    for there in (place, second_end, place):
+        session.go(there)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.pause()
+        first, second = (str(card.render()) for card in app.main.query(Card))
+        assert "There was." in first
+        assert "yours" in first
+        assert "Nobody was. ¶ And more" in second
+        assert second.count("\n") == app.main.query(Card).first().size.height - 1
+        assert "…" in second
+        assert "›" in second, "the one visited last"
+
+
+async def test_a_long_title_gives_way_to_what_is_in_force(make_app: MakeApp) -> None:
+    app = make_app("Once.")
+    app.session._meta["title"] = "A very long title " * 10
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        line = str(app.main.query_one(Status).render())
+        assert len(line) == 80
+        assert "…" in line
+
+
+async def test_the_status_line_tells_the_token_under_the_cursor(
+    make_app: MakeApp, wait_for: Callable[..., object]
+) -> None:
+    app = make_app("Once upon a time.")
+    async with app.run_test(size=(140, 30)) as pilot:
+        await wait_for(pilot, lambda: app.session.tree[1].token_count)  # type: ignore[misc]
+        assert app.main.status.token == ""
+        await pilot.press("tab", "left")
+        await pilot.pause()
+        assert app.main.status.token.startswith(". ")
+        assert "rank" in str(app.main.status.render())
+        await pilot.press("tab")
+        await pilot.pause()
+        assert app.main.status.token == ""
