@@ -35,7 +35,7 @@ class LoomApp(App[None]):
 
     CSS_PATH = "loom.tcss"
     TITLE = "Loom"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (160, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (118, "-roomy"), (160, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-middling"), (50, "-tall")]
 
     def __init__(self, session: Session, config: Config, model: str | None = None) -> None:

@@ -219,6 +219,10 @@ COMMANDS: tuple[Command, ...] = (
             footer="quit"),
 )  # fmt: skip
 
+    Command(
+        "lens", ("L",), "Show or hide the lens",
+        "Show or hide what the model held likely: at the cursor, or next.", Group.SEE,
+    ),
 
 def bindings(where: Where) -> list[Binding]:
     """Textual's bindings for one part of the screen."""
