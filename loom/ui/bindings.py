@@ -211,6 +211,10 @@ COMMANDS: tuple[Command, ...] = (
         "Plain, probability, surprise, entropy, author, one after the other.", Group.SEE,
     ),
     Command("tree", ("T",), "Show or hide the tree", "Show or hide the tree.", Group.SEE),
+    Command(
+        "lens", ("L",), "Show or hide the lens",
+        "Show or hide what the model held likely: at the cursor, or next.", Group.SEE,
+    ),
     Command("copy", ("y",), "Copy the text", "Copy the text up to here.", Group.PROGRAM),
     Command("palette", ("ctrl+p",), "Everything by name", "Find a command by its name.",
             Group.PROGRAM),
@@ -219,10 +223,6 @@ COMMANDS: tuple[Command, ...] = (
             footer="quit"),
 )  # fmt: skip
 
-    Command(
-        "lens", ("L",), "Show or hide the lens",
-        "Show or hide what the model held likely: at the cursor, or next.", Group.SEE,
-    ),
 
 def bindings(where: Where) -> list[Binding]:
     """Textual's bindings for one part of the screen."""
