@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 MOST_BRANCHES = 64
 MOST = 2**31 - 1
+KEYMAPS = ("default", "pyloom", "loomsidian", "basemode")
 ENGINE_OPTIONS = ("backend", "cache_mb", "context", "device", "download", "dtype", "threads")
 
 Key = tuple[str, ...]
@@ -45,7 +46,7 @@ class Config:
 
     `model` None leaves the choice to Loom. `recipe` is the default one, `preset` the name of its
     sampling. `presets` are the user's own, which come before built-in ones of the same name.
-    `engine` goes to the engine as it is; `keys` is action → keys.
+    `engine` goes to the engine as it is; `keys` is action → keys, over those of `keymap`.
     """
 
     model: str | None = None
@@ -56,7 +57,18 @@ class Config:
     )
     presets: Mapping[str, Sampling] = field(default_factory=dict)
     engine: Mapping[str, Any] = field(default_factory=dict)
+    keymap: str = "default"
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    theme: str = "loom-dark"
+    file: Path | None = field(default=None, compare=False)
+    source: str = field(default="", compare=False, repr=False)
+
+    def where(self, *key: str) -> str:
+        """File, line and name of a setting, for what only its user can find wrong with it."""
+        name = ".".join(key)
+        if self.file is None:
+            return name
+        return f"{self.file}, line {line_of(self.source, key)}: {name}"
 
     def recipe_with(self, preset: str) -> Recipe:
         """The default recipe with the sampling of `preset`; raises ConfigError if there is none."""
@@ -116,7 +128,11 @@ class _Reader:
             branches=given.pop("branches", Config().branches),
             presets=presets,
             engine={name: self._option(name) for name in self._table("engine")},
+            keymap=given.pop("keymap", Config().keymap),
             keys={name: self._keys(name) for name in self._table("keys")},
+            theme=given.pop("theme", Config().theme),
+            file=self._file,
+            source=self._text,
         )
         return self._with_recipe(config, given)
 
@@ -261,6 +277,12 @@ def _end(value: Any) -> End:
     return End(value)
 
 
+def _keymap(value: Any) -> str:
+    if value not in KEYMAPS:
+        raise ValueError(f"one of {', '.join(KEYMAPS)}, not {_shown(value)}")
+    return str(value)
+
+
 def _branches(value: Any) -> int:
     if not 1 <= _whole(value) <= MOST_BRANCHES:
         raise ValueError(f"between 1 and {MOST_BRANCHES}, not {value}")
@@ -287,6 +309,8 @@ _TOP: dict[str, Callable[[Any], Any]] = {
     "end": _end,
     "stop": _texts,
     "top": _whole,
+    "keymap": _keymap,
+    "theme": _text,
 }
 _KINDS: dict[str, Callable[[Any], Any]] = {"int": _whole, "float": _number}
 _SAMPLING = {f.name: _KINDS.get(str(f.type), _bias) for f in fields(Sampling)}

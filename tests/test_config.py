@@ -305,3 +305,27 @@ def test_the_line_of_a_key_is_the_one_it_stands_on(before: int, between: int) ->
     text = "\n" * before + "[a]\n" + "# b = 1\n" * between + "b = [\n1,\n2\n]\nc = 3"
     assert line_of(text, ("a", "b")) == before + between + 2
     assert line_of(text, ("a", "c")) == before + between + 6
+
+
+def test_keymap_and_theme() -> None:
+    config = parsed('keymap = "pyloom"\ntheme = "nord"\n[keys]\nroot = ["f5", "r"]\n')
+    assert (config.keymap, config.theme) == ("pyloom", "nord")
+    assert config.keys == {"root": ("f5", "r")}
+    assert (Config().keymap, Config().theme) == ("default", "loom-dark")
+
+
+@pytest.mark.parametrize("value", ['"emacs"', "3", '["pyloom"]'])
+def test_an_unknown_keymap_names_line_and_choices(value: str) -> None:
+    error = refused(f"branches = 2\nkeymap = {value}\n")
+    assert str(error).startswith("loom.toml, line 2: keymap must be one of default, pyloom")
+
+
+def test_a_theme_is_a_text() -> None:
+    assert str(refused("theme = 1")).startswith("loom.toml, line 1: theme must be a text")
+
+
+def test_where_names_the_line_of_a_setting() -> None:
+    config = parsed('theme = "nord"\n\n[keys]\nroot = "f5"\n')
+    assert config.where("theme") == "loom.toml, line 1: theme"
+    assert config.where("keys", "root") == "loom.toml, line 4: keys.root"
+    assert Config().where("keys", "root") == "keys.root"

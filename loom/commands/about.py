@@ -58,8 +58,10 @@ def _settings(args: Namespace, values: Config, path: Path) -> Iterator[Facts]:
         yield setting(f"presets.{name}", asdict(sampling))
     for name, option in values.engine.items():
         yield setting(f"engine.{name}", option)
+    yield setting("keymap", values.keymap)
     for action, keys in values.keys.items():
         yield setting(f"keys.{action}", list(keys))
+    yield setting("theme", values.theme)
 
 
 def _written(path: Path) -> set[str]:
