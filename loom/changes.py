@@ -52,11 +52,13 @@ class SamplingChanged:
 
 @dataclass(frozen=True, slots=True)
 class EngineChanged:
-    """`detail` is for the status line; `fraction` of the loading done, if known."""
+    """`detail` is for the status line; `fraction` of the loading done, if known; `lines` are the
+    last of the log of an engine that died."""
 
     state: EngineState
     detail: str = ""
     fraction: float | None = None
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

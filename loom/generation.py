@@ -406,7 +406,7 @@ class Generation:
         if buffers:
             self._session.emit(Notice(event.error, event.hint, "error"))
 
-    def _went_down(self, error: EngineError) -> None:
+    def _went_down(self, error: EngineError, lines: Sequence[str] = ()) -> None:
         """Nothing more will come: seal what grows, answer who waits."""
         for node in self._growth.nodes():
             buffer = self._growth.of(node)
@@ -418,17 +418,16 @@ class Generation:
             if not future.done():
                 future.set_exception(error)
         self._waiting.clear()
-        self._session.emit(EngineChanged("dead", str(error)))
+        self._session.emit(EngineChanged("dead", str(error), lines=tuple(lines)))
         self._session.emit(Notice(str(error), error.hint, "error"))
 
     def _died(self, code: int | None, lines: Sequence[str]) -> None:
         last = lines[-1].strip() if lines else "it left no message"
-        self._went_down(
-            EngineError(
-                f"The engine stopped unexpectedly (exit {code}): {last}.".replace("..", "."),
-                "What had grown is kept; it starts again by itself, or with the next g.",
-            )
+        error = EngineError(
+            f"The engine stopped unexpectedly (exit {code}): {last.rstrip('.')}.",
+            "What had grown is kept; it starts again by itself, or with the next g.",
         )
+        self._went_down(error, lines)
         if self.client is not None and not self._restarted:
             self._restarted = True
             self._spawn(self.client.restart())

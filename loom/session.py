@@ -267,9 +267,17 @@ class Session(Record):
 
     def mark(self, mark: Mark, value: str | None) -> None:
         """Set or (None) remove a bookmark, fold, tag or note."""
-        before = self.marks.get(mark)
-        if before != value:
-            self._commit(Operation("mark", marks=((mark, before, value),)))
+        self.mark_all({mark: value})
+
+    def mark_all(self, changes: Mapping[Mark, str | None]) -> None:
+        """Several marks as one operation."""
+        marks = tuple(
+            (mark, self.marks.get(mark), value)
+            for mark, value in changes.items()
+            if self.marks.get(mark) != value
+        )
+        if marks:
+            self._commit(Operation("mark", marks=marks))
 
     def set_title(self, title: str) -> None:
         """What lists and the status line call the session. Raises ValueError for none."""

@@ -32,11 +32,13 @@ class Arranging(Page):
         """Fold every branch that leads away from this path, and open the path."""
         display = self.session.display
         path = display.path(self.here)
+        folds: dict[Mark, str | None] = {}
         for there, on in zip(path, [*path[1:], None], strict=True):
-            self._set(there, Kind.FOLDED, value=None)
+            folds[Mark(there.node, there.start, Kind.FOLDED)] = None
             for child in display.children(there):
                 if child != on and display.children(child):
-                    self._set(child, Kind.FOLDED, value="1")
+                    folds[Mark(child.node, child.start, Kind.FOLDED)] = "1"
+        self.session.mark_all(folds)
 
     def _toggle(self, segment: Segment, kind: Kind) -> None:
         value = None if navigation.is_marked(self.session, segment, kind) else "1"

@@ -204,7 +204,7 @@ class Page(Screen[None], inherit_bindings=False):
     async def _engine_changed(self, change: EngineChanged) -> None:
         self.status.engine_changed(change)
         if change.state == "dead":
-            self.banner.say(change.detail or "The engine stopped.")
+            self.banner.say("\n".join((change.detail or "The engine stopped.", *change.lines[-3:])))
         elif change.state == "ready":
             self.banner.hush()
         await self.show_cards()
