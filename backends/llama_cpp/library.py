@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import re
 from collections import deque
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 
 from loom.engine.api import ModelUnsupported
 
-_DEBUG, _ERROR, _CONTINUED = 4, 3, 5
+_DEBUG, _ERROR, _CONTINUED = 1, 4, 5
+_SPEAKERS = re.compile(r"^(?:\w+: |error loading model(?: \w+)*: )*")
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -37,10 +39,9 @@ class Log:
     def reason(self) -> str:
         """The first error since `forget`, without the name of the function that it comes from."""
         for line in self._errors:
-            text = line.removeprefix("llama_model_load: ").partition("error loading model: ")
-            reason = text[2] or text[0].rpartition(": ")[2]
+            reason = _SPEAKERS.sub("", line).rstrip(".")
             if reason:
-                return reason.rstrip(".")
+                return reason
         return ""
 
 
@@ -50,6 +51,7 @@ log = Log()
 @cache
 def library() -> Any:
     """The bindings. Raises ModelUnsupported where they aren't installed or don't load."""
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # it would start a debugger
     try:
         bindings = importlib.import_module("llama_cpp.llama_cpp")
     except ImportError as error:
