@@ -212,6 +212,21 @@ async def test_undo_and_redo_reach_over_every_operation_and_a_restart(session: S
 
 
 @pytest.mark.asyncio
+async def test_several_marks_are_one_operation(session: Session) -> None:
+    node = session.write(OPENING)
+    marks: dict[Mark, str | None] = {
+        Mark(node, 0, Kind.FOLDED): "1",
+        Mark(node, 4, Kind.BOOKMARK): "1",
+        Mark(node, 8, Kind.TAG): None,
+    }
+    session.mark_all(marks)
+    assert session.marks.get(Mark(node, 4, Kind.BOOKMARK)) == "1"
+    assert session.undo() == "mark"
+    assert [session.marks.get(mark) for mark in marks] == [None, None, None]
+    assert session.undo() == "write"
+
+
+@pytest.mark.asyncio
 async def test_a_new_operation_forgets_what_was_undone(session: Session) -> None:
     session.write(OPENING)
     session.undo()
