@@ -143,3 +143,11 @@ def surroundings(tree: Tree, match: Match, before: int, after: int) -> tuple[byt
         head, node = above + head, tree[node.parent]
     cut = len(head) - (match.stop - match.start)
     return head[max(0, cut - before) : cut], head[cut:], text[match.stop : match.stop + after]
+
+
+def beginning(tree: Tree, match: Match) -> Place:
+    """Where a match begins, in the node above if need be."""
+    node, at = tree[match.node], match.start
+    while at < 0 and node.parent is not None:
+        at, node = at + node.at, tree[node.parent]
+    return Place(node.id, max(0, at))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -13,7 +14,7 @@ from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from loom.ui.bindings import Command, Group, in_groups
+from loom.ui.bindings import COMMANDS, Command, Group, in_groups
 
 LEFT = (Group.GROW, Group.TAKE, Group.GO, Group.WRITE, Group.EDITOR)
 
@@ -59,14 +60,18 @@ class Help(ModalScreen[None]):
         ("pageup", "scroll(-20)", "Page up"),
     ]
 
+    def __init__(self, commands: Sequence[Command] = COMMANDS) -> None:
+        super().__init__()
+        self._commands = commands
+
     def compose(self) -> ComposeResult:
-        groups = in_groups()
+        groups = {group: found for group, found in in_groups(self._commands).items() if found}
         with Vertical(id="help") as box:
             box.border_title = "Keys"
             box.border_subtitle = "Esc closes · ↑ ↓ scroll · Ctrl+P finds a command by name"
             with VerticalScroll(can_focus=False), Horizontal():
                 with Vertical():
-                    yield from (Section(group, groups[group]) for group in LEFT)
+                    yield from (Section(group, groups[group]) for group in LEFT if group in groups)
                 with Vertical():
                     yield from (Section(g, c) for g, c in groups.items() if g not in LEFT)
 

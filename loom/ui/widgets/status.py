@@ -61,6 +61,7 @@ class Status(Widget):
         "status--trouble",
     }
     colours: reactive[str] = reactive("plain")
+    found: reactive[str] = reactive("")
     token: reactive[str] = reactive("")
 
     def __init__(
@@ -144,6 +145,8 @@ class Status(Widget):
         ]
         if self.colours != "plain":
             facts.append((5, 2, f"◧ {self.colours}", "fact"))
+        if self.found:
+            facts.append((8, 0, self.found, "fact"))
         if self._doing:
             facts.append((7, 1, self._doing, "busy"))
         if self.token:
