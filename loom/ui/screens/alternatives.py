@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -18,54 +16,12 @@ from textual.style import Style
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from loom.engine.api import EngineError, Following
-from loom.session import Session
+from loom.engine.api import EngineError
 from loom.ui import glyphs
+from loom.ui.choices import Choice
 
 BAR = 16
 TOKEN = 18  # cells for a token's text
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One token; `rank` counts from 1; `chosen` is the one that stands in the text."""
-
-    token: int
-    text: str
-    probability: float
-    rank: int
-    chosen: bool = False
-
-
-def token_choices(session: Session, node: int, index: int) -> list[Choice]:
-    """The alternatives of token `index` of `node`; the token itself too, however improbable."""
-    span = session.span(node)
-    if span is None:
-        return []
-    token = span[index]
-    choices = [
-        Choice(
-            id_,
-            glyphs.token_text(session.piece(node, id_)),
-            math.exp(logprob),
-            rank,
-            chosen=id_ == token.id,
-        )
-        for rank, (id_, logprob) in enumerate(token.alternatives, start=1)
-    ]
-    if not any(choice.chosen for choice in choices):
-        text = glyphs.token_text(session.tree[node].text[token.start : token.end])
-        choices.append(Choice(token.id, text, math.exp(token.logprob), token.rank + 1, chosen=True))
-    return choices
-
-
-def following_choices(following: Following) -> list[Choice]:
-    """The next token's distribution."""
-    rows = zip(following.ids, following.logprobs, following.pieces, strict=True)
-    return [
-        Choice(id_, glyphs.token_text(piece), math.exp(logprob), rank)
-        for rank, (id_, logprob, piece) in enumerate(rows, start=1)
-    ]
 
 
 class Alternatives(ModalScreen[int | None]):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from loom.core.node import Place
 from loom.engine.api import Following
 from loom.ui import navigation
-from loom.ui.screens.alternatives import Alternatives, Choice, following_choices, token_choices
+from loom.ui.choices import Choice, following_choices, token_choices
+from loom.ui.screens.alternatives import Alternatives
 from loom.ui.screens.page import Page
 
 MOST_BRANCHES = 32

@@ -21,6 +21,13 @@ class Looking(Page):
         self.lens.set_class(shown, "-away")
         self.lens.set_class(not shown, "-called")
 
+    def close_overlay(self) -> bool:
+        """Put the lens away if it lies over the text; whether it did."""
+        over = self.lens.display and self.lens.layer == "over"
+        if over:
+            self.action_lens()
+        return over
+
     @on(Page.Told)
     def follow_with_lens(self, told: Page.Told) -> None:
         change = told.change

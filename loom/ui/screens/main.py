@@ -42,6 +42,11 @@ class MainScreen(Moving, Writing, Arranging, Looking):
             return True
         return self.editor.is_open == (action in IN_EDITOR)
 
+    def action_stop(self) -> None:
+        """What lies over the page goes first."""
+        if not self.close_overlay():
+            super().action_stop()
+
     def action_copy(self) -> None:
         text = self.session.path_text(self.cursor)
         self.app.copy_to_clipboard(text)

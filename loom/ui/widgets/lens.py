@@ -7,26 +7,24 @@ a message which alternative is wanted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 from textual.worker import Worker
 
 from loom.core.node import Place
 from loom.engine.api import EngineError
 from loom.session import Session
 from loom.ui import glyphs
+from loom.ui.choices import following_choices, token_choices
 from loom.ui.outlook import Outlook, Prospect
-from loom.ui.screens.alternatives import following_choices, token_choices
 from loom.ui.widgets import lens_facts, lens_lines
-from loom.ui.widgets.lens_lines import BLANK, Fact, Line, Odd
+from loom.ui.widgets.lens_lines import BLANK, Fact, Line
+from loom.ui.widgets.lens_panels import Odds, Panel
 from loom.ui.widgets.wrapping import clip
 
 PAUSE = 0.15  # seconds the writer stays at a place before the engine is asked about it
@@ -34,11 +32,6 @@ PATIENCE = 0.5  # seconds after which it is said that the engine has been asked
 SUBJECT = 9  # lines of a token, above its odds
 BELOW = 19  # lines of node and recipe, below
 FEWEST, MOST = 8, 21  # lines of a token's odds
-
-LOOKS = (
-    "heading", "aside", "label", "value", "note", "subject", "bar",
-    "rank", "token", "chosen", "share", "mark", "rest", "hover",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,93 +44,8 @@ class Sight:
     ahead: Place | None = None
 
 
-class Panel(Static):
-    """A part of the lens."""
-
-    lines: Sequence[Line] = ()
-
-    def show(self, lines: Sequence[Line]) -> None:
-        """Lays out again only if the number of lines changes."""
-        if lines == self.lines:
-            return
-        before, self.lines = len(self.lines), lines
-        self.redraw(layout=len(lines) != before)
-
-    def redraw(self, *, layout: bool = False) -> None:
-        self.update(Content("\n").join(self._drawn(line) for line in self.lines), layout=layout)
-
-    def _drawn(self, line: Line) -> Content:
-        lens = self.query_ancestor(Lens)
-        return Content.assemble(
-            *((text, lens.get_visual_style(f"lens--{look}", partial=True)) for text, look in line)
-        )
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        if self.is_mounted and self.lines:
-            self.redraw()
-
-
-class Odds(Panel):
-    """Alternatives, one a line; a click on one picks it."""
-
-    _tokens: Sequence[int | None] = ()
-    _hovered: int | None = None
-
-    @dataclass
-    class Clicked(Message):
-        """An alternative was clicked."""
-
-        token: int
-
-    def offer(self, odds: Sequence[Odd], height: int) -> None:
-        """`height`: lines that are taken even if there are fewer."""
-        self._tokens = [odd.token for odd in odds]
-        empty = [BLANK] * max(0, height - len(odds))
-        self.show([*(odd.line for odd in odds), *empty])
-
-    def say(self, lines: Sequence[Line], height: int) -> None:
-        self._tokens = ()
-        self.show([*lines, *[BLANK] * max(0, height - len(lines))])
-
-    def _drawn(self, line: Line) -> Content:
-        drawn = super()._drawn(line)
-        hovered = self._hovered is not None and line is self.lines[self._hovered]
-        if not hovered:
-            return drawn
-        style = self.query_ancestor(Lens).get_visual_style("lens--hover", partial=True)
-        return drawn.stylize(style)
-
-    def _token_at(self, event: events.MouseEvent) -> int | None:
-        """The line of an alternative under the mouse."""
-        offset = event.get_content_offset(self)
-        if offset is None or offset.y >= len(self._tokens) or self._tokens[offset.y] is None:
-            return None
-        return offset.y
-
-    def on_click(self, event: events.Click) -> None:
-        line = self._token_at(event)
-        token = None if line is None else self._tokens[line]
-        if token is not None:
-            event.stop()
-            self.post_message(self.Clicked(token))
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        self._hover(self._token_at(event))
-
-    def on_leave(self) -> None:
-        self._hover(None)
-
-    def _hover(self, line: int | None) -> None:
-        if line != self._hovered:
-            self._hovered = line if line is None or line < len(self.lines) else None
-            self.redraw()
-
-
 class Lens(VerticalScroll, can_focus=False):
     """See the module's docstring. `look` is to be called when what is looked at has changed."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lens--{look}" for look in LOOKS}
 
     class Opened(Message):
         """The lens is in sight now and wants to be told where to look."""
@@ -185,8 +93,6 @@ class Lens(VerticalScroll, can_focus=False):
 
     def look(self, sight: Sight) -> None:
         """Show it; the next token's distribution as soon as it is known."""
-        if sight != self.sight:
-            self.scroll_home(animate=False)
         self.sight = sight
         self._prospect = None if sight.ahead is None else self.outlook.known(sight.ahead)
         if sight.ahead is None or self._prospect is not None:

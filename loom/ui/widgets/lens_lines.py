@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from loom.ui import glyphs
-from loom.ui.screens.alternatives import Choice
+from loom.ui.choices import Choice
 from loom.ui.widgets.wrapping import clip
 
 LABEL = 13  # columns of a fact's name
@@ -139,7 +139,8 @@ def _rest(probability: float, width: int) -> Line:
 
 
 def cards(numbers: Collection[int]) -> str:
-    """The numbers of the continuations that begin with a token, in as few columns as there are."""
-    shown = "".join(str(number) for number in sorted(numbers))
-    room = MARKS - 1
-    return shown if len(shown) <= room and max(numbers, default=0) < 10 else f"{min(numbers)}+"
+    """The keys of the continuations that begin with a token; ● where those have none."""
+    keys = [str(number) for number in sorted(numbers) if number < 10]
+    if not keys:
+        return "●"
+    return "".join(keys) if len(keys) == len(numbers) < MARKS else f"{keys[0]}+"

@@ -1,0 +1,109 @@
+"""The parts of the lens: lines with looks, and among them odds that can be clicked.
+
+Knows lines; knows nothing of what they say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.widget import Widget
+
+from loom.ui.widgets.lens_lines import BLANK, Line, Odd
+
+LOOKS = (
+    "heading", "aside", "label", "value", "note", "subject", "bar",
+    "rank", "token", "chosen", "share", "mark", "rest", "hover",
+)  # fmt: skip
+
+
+class Panel(Widget):
+    """Lines, drawn as they are: they have to fit."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lens--{look}" for look in LOOKS}
+
+    lines: Sequence[Line] = ()
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Lays out again only if the number of lines changes."""
+        if lines != self.lines:
+            grown = len(lines) != len(self.lines)
+            self.lines = lines
+            self.refresh(layout=grown)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self.lines)
+
+    def render(self) -> Content:
+        return Content("\n").join(self._drawn(index) for index in range(len(self.lines)))
+
+    def _drawn(self, index: int) -> Content:
+        return Content.assemble(
+            *(
+                (text, self.get_visual_style(f"lens--{look}", partial=True))
+                for text, look in self.lines[index]
+            )
+        )
+
+
+class Odds(Panel):
+    """Alternatives, one a line; a click on one picks it."""
+
+    _tokens: Sequence[int | None] = ()
+    _hovered: int | None = None
+
+    @dataclass
+    class Clicked(Message):
+        """An alternative was clicked."""
+
+        token: int
+
+    def offer(self, odds: Sequence[Odd], height: int) -> None:
+        """`height`: lines that are taken even if there are fewer."""
+        self._tokens = [odd.token for odd in odds]
+        self._fill([odd.line for odd in odds], height)
+
+    def say(self, lines: Sequence[Line], height: int) -> None:
+        """Words where there are no odds."""
+        self._tokens = ()
+        self._fill(lines, height)
+
+    def _fill(self, lines: Sequence[Line], height: int) -> None:
+        self.show([*lines, *[BLANK] * (height - len(lines))])
+
+    def _drawn(self, index: int) -> Content:
+        drawn = super()._drawn(index)
+        if index != self._hovered or index >= len(self._tokens):
+            return drawn
+        return drawn.stylize(self.get_visual_style("lens--hover", partial=True))
+
+    def _line_at(self, event: events.MouseEvent) -> int | None:
+        """The line of an alternative under the mouse."""
+        offset = event.get_content_offset(self)
+        if offset is None or offset.y >= len(self._tokens) or self._tokens[offset.y] is None:
+            return None
+        return offset.y
+
+    def on_click(self, event: events.Click) -> None:
+        line = self._line_at(event)
+        token = None if line is None else self._tokens[line]
+        if token is not None:
+            event.stop()
+            self.post_message(self.Clicked(token))
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self._hover(self._line_at(event))
+
+    def on_leave(self) -> None:
+        self._hover(None)
+
+    def _hover(self, line: int | None) -> None:
+        if line != self._hovered:
+            self._hovered = line
+            self.refresh()
