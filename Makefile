@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: run test check bench evaluate-house llama clean help
+.PHONY: run test check bench evaluate-house artifacts llama clean help
 SHELL := /bin/sh
 
 VENV := .venv
@@ -32,6 +32,7 @@ help: ## list what make can do
 	@echo 'make check              formatting, lint, types and the rules about who imports whom'
 	@echo 'make bench [ARGS=...]   measure speed; ARGS=--list names the benchmarks'
 	@echo 'make evaluate-house CORPUS=...  measure the bundled model anew: docs/house-model.md and .json'
+	@echo 'make artifacts CORPUS=...       regenerate everything that depends on its weights'
 	@echo 'make llama              try again to compile and install the llama.cpp engine'
 	@echo 'make clean              remove everything that make has made here, .venv too (no session)'
 	@echo 'PYTHON=/path/to/python3 chooses the Python that .venv is made with.'
@@ -59,6 +60,8 @@ evaluate-house: $(STAMPS)/run-$(KEY)
 	    echo 'loom: say where the corpus lies: make evaluate-house CORPUS=FOLDER (with train/, heldout/)'; \
 	    exit 1; }
 	@$(BIN)/python backends/house/evaluate.py "$(CORPUS)" $(ARGS)
+
+artifacts: evaluate-house
 
 llama:
 	@rm -f $(STAMPS)/llama-*

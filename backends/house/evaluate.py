@@ -27,8 +27,11 @@ from report import markdown
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
+from loom.engine.weights import fingerprint, weight_files
+
 HERE = Path(__file__).parent
 PASSAGE = 256  # tokens of a passage whose source is asked for
+LONGEST = 4000  # characters that hold a passage
 CUT = 24_000  # bytes of every text whose bits are counted
 BATCH = 20
 LN2 = float(np.log(2))
@@ -80,6 +83,20 @@ class Reader:
             picked = torch.log_softmax(logits.float(), -1)
             found.append(picked.gather(1, torch.tensor(row[-keep:])[:, None])[:, 0].numpy())
         return np.stack(found)
+
+    @torch.inference_mode()
+    def tails(self, prefix: Sequence[int], tails: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """log p of each tail after one shared prefix, which is read once. float64[N], nats."""
+        read = self.model(torch.tensor([prefix]), use_cache=True)
+        cache = read.past_key_values
+        cache.batch_repeat_interleave(len(tails))
+        longest = max(map(len, tails))
+        padded = torch.tensor([[*tail, *[self.start] * (longest - len(tail))] for tail in tails])
+        after = self.model(padded, past_key_values=cache).logits
+        first = read.logits[:, -1:].expand(len(tails), 1, -1)
+        logs = torch.log_softmax(torch.cat([first, after[:, :-1]], 1).float(), -1)
+        each = logs.gather(2, padded[:, :, None])[:, :, 0].double()
+        return np.array([each[i, : len(tail)].sum().item() for i, tail in enumerate(tails)])
 
 
 def read_texts(corpus: Path) -> list[Text]:
@@ -145,17 +162,20 @@ def grouped(means: NDArray[np.float64], counts: NDArray[np.float64]) -> list[dic
 def passages(
     reader: Reader, found: Iterable[Text], split: str, each: int, rng: np.random.Generator
 ) -> list[tuple[str, list[int]]]:
-    """(source, 256 token ids), `each` of every text of the split, from sentence-like starts."""
-    drawn = []
+    """(source, 256 token ids), `each` of every source of the split, from where sentences begin."""
+    by_source: dict[str, list[Text]] = defaultdict(list)
     for text in found:
-        if text.split != split:
-            continue
+        if text.split == split and len(text.content) > LONGEST:
+            by_source[text.source].append(text)
+    drawn = []
+    for source, texts_there in by_source.items():
         for _ in range(each):
-            start = int(rng.integers(max(1, len(text.content) - 2500)))
-            start = text.content.find(". ", start) + 2
-            ids = reader.encode(text.content[start : start + 4000])[:PASSAGE]
+            content = texts_there[int(rng.integers(len(texts_there)))].content
+            start = int(rng.integers(len(content) - LONGEST))
+            start = content.find(". ", start) + 2
+            ids = reader.encode(content[start : start + LONGEST])[:PASSAGE]
             if len(ids) == PASSAGE:
-                drawn.append((text.source, ids))
+                drawn.append((source, ids))
     return drawn
 
 
@@ -181,20 +201,12 @@ def ranks_by_suffix(
     reader: Reader, drawn: list[tuple[str, list[int]]], names: dict[str, str]
 ) -> list[int]:
     """The same by the attribution after the passage: log p(NAME and the line's end | … — )."""
-    dash = reader.encode("\n\n— x\n")
-    mark = reader.tokenizer.encode("\n\n—").ids
-    assert dash[: len(mark)] == mark
-    ranks = []
-    for source, ids in drawn:
-        tails = [reader.encode(f"\n\n— {name}\n")[len(mark) :] for name in names.values()]
-        rows = [[reader.start, *ids, *mark, *tail] for tail in tails]
-        scores = []
-        for i in range(0, len(rows), BATCH):
-            keep = max(map(len, tails[i : i + BATCH]))
-            found = reader.logprobs(rows[i : i + BATCH], keep)
-            scores += [row[keep - len(t) :].sum() for row, t in zip(found, tails[i:], strict=False)]
-        ranks.append(rank_of(source, np.array(scores), list(names)))
-    return ranks
+    mark = reader.encode("\n\n—")
+    tails = [reader.encode(f"\n\n— {name}\n")[len(mark) :] for name in names.values()]
+    return [
+        rank_of(source, reader.tails([reader.start, *ids, *mark], tails), list(names))
+        for source, ids in drawn
+    ]
 
 
 def rank_of(source: str, scores: NDArray[Any], sources: list[str]) -> int:
@@ -280,11 +292,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--model", type=Path, default=HERE)
-    parser.add_argument("--passages", type=int, default=2, help="per held-out text")
+    parser.add_argument("--passages", type=int, default=2, help="of every source")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("docs"))
     options = parser.parse_args()
     result = evaluate(options.corpus, options.model, options.passages, options.seed)
+    result["fingerprint"] = fingerprint(options.model, weight_files(options.model))
     result["tokens"] = json.loads((options.model / "loss.json").read_text())["tokens"]
     (options.out / "house-model.json").write_text(json.dumps(result, indent=1) + "\n")
     (options.out / "house-model.md").write_text(markdown(result), encoding="utf-8")

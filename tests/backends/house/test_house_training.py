@@ -166,6 +166,17 @@ def test_the_reader_agrees_with_a_plain_forward_pass(house: dict[str, Any], trai
         np.testing.assert_allclose(row, expected[:, 0].numpy(), atol=1e-5)
 
 
+def test_tails_after_a_shared_prefix_are_scored_as_if_read_whole(
+    house: dict[str, Any], trained: Path
+) -> None:
+    reader = house["evaluate"].Reader(trained)
+    prefix, tails = [0, 5, 9, 30], [[31, 7], [8], [9, 10, 11]]
+    found = reader.tails(prefix, tails)
+    for value, tail in zip(found, tails, strict=True):
+        whole = reader.logprobs([[*prefix, *tail]], len(tail)).sum()
+        assert value == pytest.approx(float(whole), abs=1e-4)
+
+
 def test_the_rank_counts_better_sources(house: dict[str, Any]) -> None:
     scores = np.array([-3.0, -1.0, -2.0])
     ranks = [house["evaluate"].rank_of(s, scores, ["a", "b", "c"]) for s in "abc"]
