@@ -24,8 +24,7 @@ def language_of(model: Model, context: int, options: Mapping[str, Any]) -> Langu
     tokenizer can't be made byte-exact."""
     bindings, vocabulary = model.bindings, model.vocabulary
     size = int(bindings.llama_vocab_n_tokens(vocabulary))
-    attributes = [bindings.llama_vocab_get_attr(vocabulary, i) for i in range(size)]
-    control = {i for i, sort in enumerate(attributes) if sort & (_CONTROL | _UNKNOWN | _UNUSED)}
+    control = control_tokens(model)
     text = spelling_of(model, control)
     first = _first(model, text.table, options)
     ends = {i for i in range(size) if bindings.llama_vocab_is_eog(vocabulary, i)}
@@ -35,6 +34,13 @@ def language_of(model: Model, context: int, options: Mapping[str, Any]) -> Langu
     end = bindings.llama_vocab_eos(vocabulary)
     opening = end if end in ends else min(ends, default=None)
     return Language(text, context, first, opening, frozenset(ends), banned)
+
+
+def control_tokens(model: Model) -> set[int]:
+    """Those that stand for no text."""
+    size = model.bindings.llama_vocab_n_tokens(model.vocabulary)
+    sorts = (model.bindings.llama_vocab_get_attr(model.vocabulary, i) for i in range(size))
+    return {i for i, sort in enumerate(sorts) if sort & (_CONTROL | _UNKNOWN | _UNUSED)}
 
 
 def spelling_of(model: Model, control: set[int]) -> ByteExact:

@@ -22,6 +22,8 @@ _ESCAPED = re.compile("([\udc80-\udcff]+)")
 _ESCAPED_OR_SPACE = re.compile(f"([\udc80-\udcff{_SPACE}]+)")
 _LINE_END = re.compile(r"(?<=\S)\n(?=\S)")
 _IMPOSSIBLE = frozenset((0xC0, 0xC1, *range(0xF5, 0x100)))  # in no UTF-8 text
+_UNUSED = frozenset((*range(0x20), 0x7F, 0xF1, 0xF2, 0xF4)) - frozenset(b"\t\n\r")  # in hardly any
+_NEEDED = frozenset(range(256)) - _IMPOSSIBLE - _UNUSED
 
 
 class Spelling(StrEnum):
@@ -69,14 +71,14 @@ def completed(pieces: Sequence[bytes], control: Iterable[int]) -> list[bytes]:
     """`pieces`, b"" for `control` tokens, as a table that can write every text.
 
     A control token whose number is that of a byte no other token writes, in a vocabulary of raw
-    bytes, stands for that byte too. Raises Inexact if some byte of UTF-8 has no token.
+    bytes, stands for that byte too. Raises Inexact if a byte of ordinary UTF-8 has no token.
     """
     table = list(pieces)
     _lend_to_bytes(table, control)
-    missing = set(range(256)) - _IMPOSSIBLE - {piece[0] for piece in table if len(piece) == 1}
+    missing = _NEEDED - {piece[0] for piece in table if len(piece) == 1}
     if missing:
         raise Inexact(
-            f"it has no tokens for {len(missing)} of the 243 bytes that text is made of"
+            f"it has no tokens for {len(missing)} of the {len(_NEEDED)} bytes that text is made of"
             f" (0x{min(missing):02X}, for example)"
         )
     return table
@@ -88,7 +90,7 @@ def spelling_of(entries: Iterable[Entry]) -> Spelling:
     if all(f"<0x{byte:02X}>" in texts for byte in range(256)):
         return Spelling.SENTENCEPIECE
     letters = sum(letter in texts for letter in byte_alphabet())
-    if letters >= 256 - len(_IMPOSSIBLE) - 1:
+    if letters >= len(_NEEDED) - 1:
         return Spelling.BYTE_LEVEL
     raise Inexact("its vocabulary writes neither single bytes nor GPT-2's alphabet of bytes")
 
