@@ -68,7 +68,7 @@ class Generation:
 
     async def attach(self, model: str, options: Mapping[str, Any]) -> None:
         if self.client is not None:
-            self.cancel(self._growth.nodes())
+            self._abandon("Another model has been chosen.")
             await self.client.close()
         self.loop, self._spec = asyncio.get_running_loop(), model
         self._row, self._restarted = None, False
@@ -87,13 +87,18 @@ class Generation:
         client = self.client
         if client is None or client.state not in ("loading", "ready"):
             return False
-        self.cancel(self._growth.nodes())
+        self._abandon("Another session has been opened.")
         self.client, self._row = None, None
-        for future, _ in self._asked.values():
-            if not future.done():
-                future.set_exception(EngineError("Another session has been opened."))
         other.take_over(client, self._spec)
         return True
+
+    def _abandon(self, why: str) -> None:
+        """Seal what grows, tell who waits, and let the next model try what this one couldn't."""
+        self.cancel(self._growth.nodes())
+        for future, _ in self._asked.values():
+            if not future.done():
+                future.set_exception(EngineError(why))
+        self._unreadable.clear()
 
     def take_over(self, client: EngineClient, spec: str) -> None:
         self.loop, self.client, self._spec = asyncio.get_running_loop(), client, spec

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -49,7 +49,7 @@ def listed(folder: Path, also: Iterable[Path] = ()) -> list[Shelved]:
         inside = [path for path in folder.iterdir() if path.suffix == SESSION_SUFFIX]
     except OSError:
         inside = []
-    paths = dict.fromkeys(path.absolute() for path in (*also, *inside))
+    paths = dict.fromkeys(path.resolve() for path in (*also, *inside))
     found = [shelved for path in paths if (shelved := look_at(path)) is not None]
     return sorted(found, key=lambda shelved: (-shelved.changed, shelved.title))
 
@@ -146,18 +146,28 @@ def checked_title(title: str) -> str:
     return flat
 
 
-def duplicated(path: Path) -> Path:
-    """A copy beside the session, also while someone has it open; its path. Raises StoreError."""
+def duplicated(path: Path, copy: Callable[[Path], None] | None = None) -> Path:
+    """A copy beside the session, also while someone has it open; its path. Raises StoreError.
+
+    `copy` makes it where this process has the session open and knows more than the file.
+    """
     target = unused(path.parent, path.stem)
+    if copy is not None:
+        copy(target)
+    else:
+        _copy(path, target)
+    title = glance(target).title
+    if title is not None:
+        renamed(target, f"{title} (copy)")
+    return target
+
+
+def _copy(path: Path, target: Path) -> None:
     store = Store.open(path, read_only=True)
     try:
         store.copy_to(target)
     finally:
         store.close()
-    title = glance(target).title
-    if title is not None:
-        renamed(target, f"{title} (copy)")
-    return target
 
 
 def trashed(path: Path) -> Path:

@@ -5,32 +5,27 @@ Knows no model and no file; everything that happens goes through the Session.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from textual import events
 from textual.actions import ActionParseResult
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-from loom.changes import EngineChanged
 from loom.config import Config
-from loom.engine.api import EngineError
-from loom.extensions import resolve_model
 from loom.session import Session
-from loom.store.errors import StoreError
 from loom.ui.bindings import COMMANDS, Command
 from loom.ui.screens.main import MainScreen
 from loom.ui.screens.page import SAID
+from loom.ui.switching import Switching, closed
 
-CLOSING = 5.0  # seconds the session may take to close before the program leaves anyway
 THEME = "flexoki"
 
 
-class LoomApp(App[None]):
+class LoomApp(Switching):
     """`model` is a name or folder as on the command line; None leaves it to the settings."""
 
     CSS_PATH = "loom.tcss"
@@ -39,11 +34,8 @@ class LoomApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-middling"), (50, "-tall")]
 
     def __init__(self, session: Session, config: Config, model: str | None = None) -> None:
-        super().__init__()
-        self.session, self.config = session, config
-        self._model = model
+        super().__init__(session, config, model)
         self._closed = False
-        self.main = MainScreen(session)
 
     def get_default_screen(self) -> Screen[None]:
         return self.main
@@ -55,16 +47,10 @@ class LoomApp(App[None]):
         self.main.call_after_refresh(self._after_first_frame)
 
     def _after_first_frame(self) -> None:
-        self.run_worker(self._start_engine(), name="engine", exit_on_error=False)
+        self.run_worker(self.start_engine(), name="engine", exit_on_error=False)
 
-    async def _start_engine(self) -> None:
-        try:
-            model = resolve_model(self._model or self.config.model)
-            await self.session.attach(model, self.config.engine)
-        except EngineError as error:
-            self.main.complain(error)
-            self.main.status.engine_changed(EngineChanged("none"))
-        self.main.engine_attached()
+    def screen_for(self, session: Session) -> MainScreen:
+        return MainScreen(session)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every command of the table of keys that is possible now, and the choice of theme."""
@@ -127,16 +113,5 @@ class LoomApp(App[None]):
         if self._closed:
             return None
         self._closed = True
-        self._keep_draft()
-        try:
-            await asyncio.wait_for(self.session.close(), CLOSING)
-        except TimeoutError:
-            return f"{self.session.path.name} took too long to close; nothing written is lost."
-        except StoreError as error:
-            return f"{error} {error.hint}".strip()
-        return None
-
-    def _keep_draft(self) -> None:
-        editor = self.main.editor if self.main.is_mounted else None
-        if editor is not None and editor.job is not None and not self.session.read_only:
-            self.session.save_draft(editor.text or None, editor.job.place)
+        self.keep_draft()
+        return await closed(self.session)

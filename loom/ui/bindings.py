@@ -31,6 +31,7 @@ class Group(StrEnum):
     EDITOR = "in the editor"
     ARRANGE = "arrange"
     SEE = "see"
+    SET = "set"
     PROGRAM = "program"
 
 
@@ -214,6 +215,15 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "lens", ("L",), "Show or hide the lens",
         "Show or hide what the model held likely: at the cursor, or next.", Group.SEE,
+    ),
+    Command(
+        "settings", ("P",), "Sampling",
+        "Temperature and the rest, length, presets: in force at once.", Group.SET,
+    ),
+    Command("models", ("m",), "Model", "Load another model; the tree stays.", Group.SET),
+    Command(
+        "sessions", ("s", "ctrl+o"), "Sessions",
+        "Open, begin, rename, copy, throw away; save the text to a file.", Group.SET,
     ),
     Command("copy", ("y",), "Copy the text", "Copy the text up to here.", Group.PROGRAM),
     Command("palette", ("ctrl+p",), "Everything by name", "Find a command by its name.",

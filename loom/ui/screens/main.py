@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from loom.ui.bindings import COMMANDS, Where, bindings
 from loom.ui.screens.arranging import Arranging
+from loom.ui.screens.choosing import Choosing
 from loom.ui.screens.help import Help
 from loom.ui.screens.looking import Looking
 from loom.ui.screens.moving import Moving
@@ -19,7 +20,7 @@ ALWAYS = {"palette", "quit", "copy_text"}
 COMMANDS_BY_METHOD = {c.action.partition("(")[0] for c in COMMANDS}
 
 
-class MainScreen(Moving, Writing, Arranging, Looking):
+class MainScreen(Moving, Writing, Arranging, Looking, Choosing):
     """The commands of the table of keys, by their methods."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -27,6 +27,8 @@ SAID = (ConfigError, EngineError, StoreError, ValueError)
 
 T = TypeVar("T")
 
+WIDEST, EDGES = 96, 4  # cells: of the box, and of its border, padding and scroll bar
+
 
 class Picker(ModalScreen[T | None], Generic[T]):
     """`ask` opens the line and calls back with what was typed; `say` fills the other one."""
@@ -55,13 +57,17 @@ class Picker(ModalScreen[T | None], Generic[T]):
         with Vertical(id="picker") as box:
             box.border_title, box.border_subtitle = self.HEADING, self.KEYS
             yield OptionList(id="picked")
-            yield Input(id="asked", compact=True)
+            yield Input(id="asked", compact=True, select_on_focus=False)
             yield Static(id="said")
 
     def on_mount(self) -> None:
         self.options, self.line = self.query_one(OptionList), self.query_one(Input)
         self.line.display = False
         self.set_focus(self.options)
+        self.begin()
+
+    def begin(self) -> None:
+        """Fill the list."""
 
     @property
     def asking(self) -> bool:
@@ -79,7 +85,13 @@ class Picker(ModalScreen[T | None], Generic[T]):
     @property
     def room(self) -> int:
         """Cells for a row's text."""
-        return max(20, self.options.scrollable_content_region.width - 2)
+        return max(20, min(WIDEST, self.app.size.width * 49 // 50) - EDGES)
+
+    def on_resize(self) -> None:
+        self.refill()
+
+    def refill(self) -> None:
+        """Rows of another width."""
 
     # ── the two lines ──────────────────────────────────────────────────────────────────────
 
@@ -109,7 +121,8 @@ class Picker(ModalScreen[T | None], Generic[T]):
     async def submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if self._answer is not None:
-            await self.attempt(lambda answer=self._answer: answer(event.value))
+            answer = self._answer
+            await self.attempt(lambda: answer(event.value))
 
     async def attempt(self, effect: Callable[[], Awaitable[None] | None]) -> None:
         """Do it; why it can't be done is said under the list."""

@@ -61,21 +61,25 @@ class Sessions(Picker[Opening]):
         self.shelved: list[Shelved] = []
         self._overwrite: Path | None = None
 
-    async def on_mount(self) -> None:
+    def begin(self) -> None:
         self.options.loading = True
         self.run_worker(self.list_again(), exit_on_error=False)
 
     async def list_again(self, select: Path | None = None) -> None:
         """Look at the files again, in a thread; the highlight stays, or goes to `select`."""
-        before = self.options.highlighted or 0
         also = [self._session.path]
         self.shelved = await asyncio.to_thread(shelf.listed, self._paths.sessions, also)
         paths = [shelved.path for shelved in self.shelved]
-        at = paths.index(select) if select in paths else before
         self.options.loading = False
-        self.fill((self._row(shelved) for shelved in self.shelved), at)
+        self.refill()
+        if select in paths:
+            self.options.highlighted = paths.index(select)
         if not self.asking:
             self.set_focus(self.options)
+
+    def refill(self) -> None:
+        at = self.options.highlighted or 0
+        self.fill((self._row(shelved) for shelved in self.shelved), at)
 
     def _row(self, shelved: Shelved) -> Content:
         mine = self._is_open(shelved)
@@ -94,7 +98,7 @@ class Sessions(Picker[Opening]):
         )  # fmt: skip
 
     def _is_open(self, shelved: Shelved) -> bool:
-        return shelved.path == self._session.path.absolute()
+        return shelved.path == self._session.path.resolve()
 
     @property
     def chosen(self) -> Shelved | None:

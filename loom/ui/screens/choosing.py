@@ -1,0 +1,44 @@
+"""What one works on and with: another session, another sampling, another model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from loom.paths import Paths
+from loom.ui.screens.models import Models
+from loom.ui.screens.page import Page
+from loom.ui.screens.sessions import Opening, Sessions
+from loom.ui.screens.settings import Settings
+
+if TYPE_CHECKING:
+    from loom.ui.app import LoomApp
+
+
+class Choosing(Page):
+    """Commands that open a list over the page; what is chosen there is the program's to do."""
+
+    @property
+    def program(self) -> LoomApp:
+        return cast("LoomApp", self.app)
+
+    async def action_sessions(self) -> None:
+        def chosen(opening: Opening | None) -> None:
+            self.status.refresh()  # the title may have changed
+            if opening is not None:
+                self.program.choose_session(opening)
+
+        await self.app.push_screen(Sessions(self.session, self.cursor, Paths.default()), chosen)
+
+    async def action_settings(self) -> None:
+        if self.session.read_only:
+            self.notify("This session is open for reading only.", severity="warning")
+            return
+        await self.app.push_screen(Settings(self.session, self.program, Paths.default().config))
+
+    async def action_models(self) -> None:
+        def chosen(model: str | None) -> None:
+            if model is not None:
+                self.program.choose_model(model)
+
+        attached = self.session.engine.model if self.session.engine is not None else None
+        await self.app.push_screen(Models(attached, Paths.default()), chosen)

@@ -1,0 +1,127 @@
+"""Going on with another session or another model while the program runs.
+
+The engine's process goes along from session to session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from typing import Any
+
+from textual.app import App
+
+from loom import offers, shelf
+from loom.changes import EngineChanged
+from loom.config import Config
+from loom.engine.api import EngineError
+from loom.extensions import resolve_model
+from loom.paths import Paths
+from loom.session import Session
+from loom.store.errors import StoreError
+from loom.ui.screens.main import MainScreen
+from loom.ui.screens.sessions import Opening
+
+CLOSING = 5.0  # seconds a session may take to close before the program goes on anyway
+
+
+class Switching(App[None]):
+    """`model` is a name or folder as on the command line; None leaves it to the settings."""
+
+    def __init__(self, session: Session, config: Config, model: str | None, **more: Any) -> None:
+        super().__init__(**more)
+        self.session, self.config = session, config
+        self.main = self.screen_for(session)
+        self._model = model
+        self._attaching, self._switching = asyncio.Lock(), asyncio.Lock()
+
+    def screen_for(self, session: Session) -> MainScreen:
+        return MainScreen(session)
+
+    # ── models ─────────────────────────────────────────────────────────────────────────────
+
+    def choose_model(self, model: str) -> None:
+        self._model = model
+        self.run_worker(self.start_engine(), name="engine", exit_on_error=False)
+
+    async def start_engine(self) -> None:
+        """Load the model that was asked for last into the session; the tree stays as it is."""
+        async with self._attaching:
+            try:
+                model = resolve_model(self._model or self.config.model)
+                await self.session.attach(model, self.config.engine)
+            except EngineError as error:
+                self.main.complain(error)
+                self.main.status.engine_changed(EngineChanged("none"))
+            else:
+                self.run_worker(self._remember(model), name="recent", exit_on_error=False)
+            self.main.engine_attached()
+
+    async def _remember(self, model: str) -> None:
+        """Among the recent models, once it has proved to be one."""
+        try:
+            await self.session.engine_ready()
+            offers.remember(Paths.default(), model)
+        except (EngineError, OSError):
+            return  # why it could not be loaded is said where the session's changes are heard
+
+    # ── sessions ───────────────────────────────────────────────────────────────────────────
+
+    def choose_session(self, opening: Opening) -> None:
+        self.run_worker(self._go_on_with(opening), name="session", exit_on_error=False)
+
+    async def _go_on_with(self, opening: Opening) -> None:
+        async with self._switching:
+            try:
+                session = await asyncio.to_thread(self._opened, opening)
+            except StoreError as error:
+                self.main.complain(error)
+                return
+            self.keep_draft()
+            before, self.session = self.session, session
+            await self._show(session)
+            if before.hand_engine_to(session):
+                self.main.engine_attached()
+            else:
+                await self.start_engine()
+            await self._leave(before)
+
+    async def _show(self, session: Session) -> None:
+        """A main screen of its own in place of the one before and of what lies over it."""
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        self.main = self.screen_for(session)
+        await self.switch_screen(self.main)
+
+    def _opened(self, opening: Opening) -> Session:
+        folder = Paths.default().sessions
+        if opening.path is None:
+            return shelf.begun_today(folder, self.config, date.today())
+        if opening.text:
+            return shelf.begun_with(opening.path, folder, self.config)
+        return shelf.opened(opening.path)
+
+    async def _leave(self, session: Session) -> None:
+        trouble = await closed(session)
+        if trouble:
+            self.main.notify(trouble, severity="error", markup=False)
+        try:
+            Paths.default().remember_session(self.session.path)
+        except OSError:
+            return  # only the start without a name would have used it
+
+    def keep_draft(self) -> None:
+        editor = self.main.editor if self.main.is_mounted else None
+        if editor is not None and editor.job is not None and not self.session.read_only:
+            self.session.save_draft(editor.text or None, editor.job.place)
+
+
+async def closed(session: Session) -> str | None:
+    """Close it; what went wrong. Never waits for long."""
+    try:
+        await asyncio.wait_for(session.close(), CLOSING)
+    except TimeoutError:
+        return f"{session.path.name} took too long to close; nothing written is lost."
+    except StoreError as error:
+        return f"{error} {error.hint}".strip()
+    return None
