@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.segment import Segment as Piece
 from textual import events
-from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
+from textual.strip import Strip
 from textual.widget import Widget
 
 from loom.ui.widgets.lens_lines import BLANK, Line, Odd
+from loom.ui.widgets.looks import Looks
 
 LOOKS = (
     "heading", "aside", "label", "value", "note", "subject", "bar",
@@ -28,7 +30,10 @@ class Panel(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"lens--{look}" for look in LOOKS}
 
-    lines: Sequence[Line] = ()
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.lines: Sequence[Line] = ()
+        self._looks = Looks(self)
 
     def show(self, lines: Sequence[Line]) -> None:
         """Lays out again only if the number of lines changes."""
@@ -40,16 +45,23 @@ class Panel(Widget):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self.lines)
 
-    def render(self) -> Content:
-        return Content("\n").join(self._drawn(index) for index in range(len(self.lines)))
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._looks.clear()
 
-    def _drawn(self, index: int) -> Content:
-        return Content.assemble(
-            *(
-                (text, self.get_visual_style(f"lens--{look}", partial=True))
-                for text, look in self.lines[index]
-            )
-        )
+    @property
+    def allow_select(self) -> bool:
+        return False
+
+    def render_line(self, y: int) -> Strip:
+        line = self.lines[y] if y < len(self.lines) else BLANK
+        over = self._over(y)
+        pieces = [Piece(text, self._looks(f"lens--{look}", *over)) for text, look in line]
+        return Strip(pieces).adjust_cell_length(self.size.width, self._looks(*over))
+
+    def _over(self, y: int) -> tuple[str, ...]:
+        """Looks that are laid over those of a whole line."""
+        return ()
 
 
 class Odds(Panel):
@@ -77,11 +89,8 @@ class Odds(Panel):
     def _fill(self, lines: Sequence[Line], height: int) -> None:
         self.show([*lines, *[BLANK] * (height - len(lines))])
 
-    def _drawn(self, index: int) -> Content:
-        drawn = super()._drawn(index)
-        if index != self._hovered or index >= len(self._tokens):
-            return drawn
-        return drawn.stylize(self.get_visual_style("lens--hover", partial=True))
+    def _over(self, y: int) -> tuple[str, ...]:
+        return ("lens--hover",) if y == self._hovered and y < len(self._tokens) else ()
 
     def _line_at(self, event: events.MouseEvent) -> int | None:
         """The line of an alternative under the mouse."""
