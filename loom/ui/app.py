@@ -6,7 +6,7 @@ Knows no model and no file; everything that happens goes through the Session.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from textual import events
@@ -17,12 +17,14 @@ from textual.screen import Screen
 
 from loom.config import Config
 from loom.session import Session
-from loom.ui.bindings import COMMANDS, Command
+from loom.ui import themes
+from loom.ui.bindings import Command
+from loom.ui.keymaps import Problem, in_force
 from loom.ui.screens.main import MainScreen
 from loom.ui.screens.page import SAID
 from loom.ui.switching import Switching, closed
 
-THEME = "flexoki"
+PROBLEM = 12.0  # seconds that a mistake in the settings can be read
 
 
 class LoomApp(Switching):
@@ -41,33 +43,53 @@ class LoomApp(Switching):
         return self.main
 
     def on_mount(self) -> None:
-        self.theme = THEME
-        if self.config.keys:
-            self.set_keymap({name: ",".join(keys) for name, keys in self.config.keys.items()})
+        self._use_theme(self.config.theme)
+        for problem in self._keys_in_force[1]:
+            self._warn(f"{self.config.where('keys', problem.name)}: {problem.text} {problem.hint}")
         self.main.call_after_refresh(self._after_first_frame)
+
+    def screen_for(self, session: Session) -> MainScreen:
+        return MainScreen(session, self._keys_in_force[0])
+
+    @cached_property
+    def _keys_in_force(self) -> tuple[tuple[Command, ...], list[Problem]]:
+        return in_force(self.config.keymap, self.config.keys)
+
+    def _use_theme(self, name: str) -> None:
+        themes.register(self)
+        wrong = themes.complaint(self, name)
+        if wrong:
+            self._warn(f"{self.config.where('theme')}: {wrong}")
+        self.theme = themes.DARK.name if wrong else name
+
+    def _warn(self, sentence: str) -> None:
+        self.notify(sentence.strip(), severity="warning", timeout=PROBLEM, markup=False)
 
     def _after_first_frame(self) -> None:
         self.run_worker(self.start_engine(), name="engine", exit_on_error=False)
 
-    def screen_for(self, session: Session) -> MainScreen:
-        return MainScreen(session)
-
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every command of the table of keys that is possible now, and the choice of theme."""
-        for command in COMMANDS:
+        for command in self.main.commands:
             yield from self._palette_entries(command)
+        yield SystemCommand(
+            "Begin under a byline…",
+            "A name and an empty line: the model goes on as that author would.",
+            self.main.begin_under_byline,
+        )
         yield SystemCommand("Theme", "Choose other colours.", self.action_change_theme)
 
     def _palette_entries(self, command: Command) -> Iterable[SystemCommand]:
         method = command.action.partition("(")[0]
         if command.action == "palette" or not self.main.check_action(method, ()):
             return
-        for number, key in enumerate(command.keys if command.each else command.keys[:1], start=1):
+        keyed = command.keys if command.each else command.keys[:1] or ("",)
+        for number, key in enumerate(keyed, start=1):
             title = f"{command.title} {number}" if command.each else command.title
             keys = key if command.each else command.shown
             action = command.action_for(number)
             run = partial(self.run_action, action, self.main)
-            yield SystemCommand(f"{title}  ({keys})", command.help, run)
+            yield SystemCommand(f"{title}  ({keys})" if keys else title, command.help, run)
 
     async def on_event(self, event: events.Event) -> None:
         """On the main screen a key does its work before the next one is looked at.

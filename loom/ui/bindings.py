@@ -5,7 +5,7 @@ Knows names of actions, not what they do; the main screen has a method for each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,6 +31,7 @@ class Group(StrEnum):
     EDITOR = "in the editor"
     ARRANGE = "arrange"
     SEE = "see"
+    FIND = "find"
     SET = "set"
     PROGRAM = "program"
 
@@ -62,10 +63,12 @@ class Command:
     @property
     def shown(self) -> str:
         """The keys as a reader writes them."""
-        return self.written or "  ".join(key_name(key) for key in self.keys)
+        return self.written or "  ".join(key_name(key) for key in self.keys if key)
 
     def bindings(self) -> Iterator[Binding]:
         for number, key in enumerate(self.keys, start=1):
+            if not key:  # taken away by a keymap
+                continue
             yield Binding(
                 key,
                 f"screen.{self.action_for(number)}",
@@ -94,6 +97,12 @@ NAMES = {
     "pagedown": "PgDn",
     "ctrl+left": "Ctrl+←",
     "ctrl+right": "Ctrl+→",
+    "alt+left": "Alt+←",
+    "alt+right": "Alt+→",
+    "alt+up": "Alt+↑",
+    "alt+down": "Alt+↓",
+    "–": "Alt+-",
+    "≠": "Alt+=",
 }
 
 
@@ -201,6 +210,11 @@ COMMANDS: tuple[Command, ...] = (
         Group.ARRANGE,
     ),
     Command(
+        "hoist", ("z",), "Hoist", "Show this node and what hangs below it as the whole tree.",
+        Group.ARRANGE,
+    ),
+    Command("unhoist", ("Z",), "Unhoist", "Show what is around it again.", Group.ARRANGE),
+    Command(
         "hide", ("backspace", "delete"), "Hide",
         "Hide this node and what hangs after it; u restores.", Group.ARRANGE,
     ),
@@ -225,6 +239,12 @@ COMMANDS: tuple[Command, ...] = (
         "sessions", ("s", "ctrl+o"), "Sessions",
         "Open, begin, rename, copy, throw away; save the text to a file.", Group.SET,
     ),
+    Command(
+        "search", ("/",), "Search", "Find words in the text; the list shows them while you type.",
+        Group.FIND,
+    ),
+    Command("match(1)", ("n",), "Next match", "To the next place where they are.", Group.FIND),
+    Command("match(-1)", ("N",), "Previous match", "To the one before.", Group.FIND),
     Command("copy", ("y",), "Copy the text", "Copy the text up to here.", Group.PROGRAM),
     Command("palette", ("ctrl+p",), "Everything by name", "Find a command by its name.",
             Group.PROGRAM),
@@ -234,11 +254,12 @@ COMMANDS: tuple[Command, ...] = (
 )  # fmt: skip
 
 
-def bindings(where: Where) -> list[Binding]:
+def bindings(where: Where, commands: Iterable[Command] = COMMANDS) -> list[Binding]:
     """Textual's bindings for one part of the screen."""
-    return [made for command in COMMANDS if command.where is where for made in command.bindings()]
+    return [made for command in commands if command.where is where for made in command.bindings()]
 
 
-def in_groups() -> dict[Group, list[Command]]:
+def in_groups(commands: Iterable[Command] = COMMANDS) -> dict[Group, list[Command]]:
     """The table under its headings, in order."""
-    return {group: [c for c in COMMANDS if c.group is group] for group in Group}
+    table = list(commands)
+    return {group: [c for c in table if c.group is group] for group in Group}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from loom.bylines import bylines, heading
 from loom.core.node import ROOT, Author, Place
 from loom.ui.screens.byline import BylineScreen
+from loom.ui.screens.keyed import Keyed
 from loom.ui.screens.writing import Writing
 
 
-class Beginning(Writing):
+class Beginning(Keyed, Writing):
     """What the palette offers beside the table of keys."""
 
     async def begin_under_byline(self) -> None:
@@ -21,8 +22,9 @@ class Beginning(Writing):
 
     def _begin_under(self, name: str | None) -> None:
         if name is not None and self.attempt(lambda: self.write_byline(name)):
-            many = self.session.branches
-            self.notify(f"g grows {many} text{'' if many == 1 else 's'} by {name}.", markup=False)
+            many, key = self.session.branches, self.key_of("grow")
+            texts = f"{many} text{'' if many == 1 else 's'}"
+            self.notify(f"{key} grows {texts} by {name}.", markup=False)
 
     def write_byline(self, name: str) -> None:
         """Go to the byline at the root; written if it isn't there. Raises StoreError."""

@@ -11,14 +11,15 @@ from loom.core.node import ROOT, Place
 from loom.ui.glyphs import first_words
 from loom.ui.navigation import end_of, is_marked, reading_order
 from loom.ui.screens.arranging import Arranging
+from loom.ui.screens.keyed import Keyed
 from loom.ui.screens.moving import Moving
 from loom.ui.screens.page import Page
 
-CRUMB = 18  # cells of a node's first words
+CRUMB = 8  # cells of a node's first words, at least
 APART = " › "
 
 
-class Hoisting(Moving, Arranging):
+class Hoisting(Keyed, Moving, Arranging):
     """While hoisted, moving stays inside; going elsewhere by other ways shows all again."""
 
     _tops: tuple[tuple[int, int], ...] = ()  # (node, start) of what is hoisted, the innermost last
@@ -40,7 +41,7 @@ class Hoisting(Moving, Arranging):
 
     def action_unhoist(self) -> None:
         if not self._tops:
-            self.notify("Nothing is hoisted; z hoists this node.")
+            self.notify(f"Nothing is hoisted; {self.key_of('hoist')} hoists this node.")
         self._hoist(self._tops[:-1])
 
     def _hoist(self, tops: tuple[tuple[int, int], ...]) -> None:
@@ -61,11 +62,12 @@ class Hoisting(Moving, Arranging):
 
     def _crumbs(self, top: Segment) -> str:
         """The first words of what is above, as far as they fit; the nearest are kept."""
-        room = max(CRUMB, self.tree_pane.size.width - 4)
+        room = self.tree_pane.size.width - 4
+        cells = max(CRUMB, room // 3 - len(APART))
         crumbs, above = "", self.session.display.parent(top)
         while above is not None:
             text = self.session.tree[above.node].text[above.start : above.stop]
-            words = first_words(text, CRUMB) or ("⌂" if above.node == ROOT else "…")
+            words = first_words(text, cells) or ("⌂" if above.node == ROOT else "…")
             longer = f"{words}{APART}{crumbs}" if crumbs else words
             if len(longer) > room:
                 return f"…{APART}{crumbs}" if crumbs else words
@@ -82,7 +84,8 @@ class Hoisting(Moving, Arranging):
     def go_to(self, segment: Segment | None) -> None:
         if segment is not None and not self._is_inside(end_of(segment)):
             self._stepping_aside = False
-            self.notify("That is outside what is hoisted; Z unhoists.", timeout=2)
+            key = self.key_of("unhoist")
+            self.notify(f"That is outside what is hoisted; {key} unhoists.", timeout=2)
             return
         super().go_to(segment)
 

@@ -57,7 +57,7 @@ class Lookup(ModalScreen[T | None], Generic[T]):
             max-height: 10;
             background: transparent;
             border: none;
-            padding: 0;
+            padding: 0 1;
         }
     }
     """

@@ -8,19 +8,19 @@ from textual import events
 from textual.binding import Binding, BindingType
 
 from loom.ui.bindings import COMMANDS, Where, bindings
-from loom.ui.screens.arranging import Arranging
+from loom.ui.screens.beginning import Beginning
 from loom.ui.screens.choosing import Choosing
 from loom.ui.screens.help import Help
+from loom.ui.screens.hoisting import Hoisting
 from loom.ui.screens.looking import Looking
-from loom.ui.screens.moving import Moving
-from loom.ui.screens.writing import Writing
+from loom.ui.screens.searching import Searching
 
 IN_EDITOR = {c.action.partition("(")[0] for c in COMMANDS if c.where is Where.EDITOR}
 ALWAYS = {"palette", "quit", "copy_text"}
 COMMANDS_BY_METHOD = {c.action.partition("(")[0] for c in COMMANDS}
 
 
-class MainScreen(Moving, Writing, Arranging, Looking, Choosing):
+class MainScreen(Hoisting, Searching, Beginning, Looking, Choosing):
     """The commands of the table of keys, by their methods."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,7 +54,7 @@ class MainScreen(Moving, Writing, Arranging, Looking, Choosing):
         self.notify(f"Copied {len(text)} characters.")
 
     async def action_help(self) -> None:
-        await self.app.push_screen(Help())
+        await self.app.push_screen(Help(self.commands))
 
     def action_palette(self) -> None:
         self.app.action_command_palette()

@@ -8,13 +8,13 @@ from loom.core.display import Segment
 from loom.core.node import Place
 from loom.core.search import Match, Search, beginning
 from loom.core.text import visible
-from loom.ui.screens.page import Page
+from loom.ui.screens.keyed import Keyed
 from loom.ui.screens.search import EFFORT, SearchScreen, count_of
 
 QUERY_CELLS = 16
 
 
-class Searching(Page):
+class Searching(Keyed):
     """`/` opens the list; `n` and `N` go on after it is closed."""
 
     _search: Search | None = None
@@ -54,7 +54,7 @@ class Searching(Page):
 
     async def action_match(self, step: int) -> None:
         if self._search is None:
-            self.notify("Nothing has been searched yet; / does.")
+            self.notify(f"Nothing has been searched yet; {self.key_of('search')} does.")
         elif self._seen != self._extent() or not self._search.done:
             self.run_worker(self._search_again(step), group="search", exclusive=True)
         elif self._search.found:
