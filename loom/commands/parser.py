@@ -100,6 +100,7 @@ def _opening(commands: _Commands) -> None:
 
 def _writing(commands: _Commands) -> None:
     parser = commands.add_for_session("new", "writing:new", "begin a session")
+    parser.add_argument("--byline", metavar="NAME", help="begin under this name, then the text")
     _text_option(parser)
     parser = commands.add_for_session("write", "writing:write", "write text as a new node")
     _place_options(parser, "write after this node (default: where the session is)")

@@ -7,8 +7,9 @@ from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
 
+from loom import bylines
 from loom.commands import access
-from loom.console import CommandError, Console
+from loom.console import CommandError, Console, UsageError
 from loom.core.display import Segment
 from loom.core.marks import Kind, Mark
 from loom.core.node import ROOT, Place
@@ -20,11 +21,26 @@ async def new(args: Namespace, console: Console) -> None:
     """An empty session at a terminal, else one whose first node is the text."""
     asked = args.text is not None or args.file is not None or not sys.stdin.isatty()
     text = access.text_of(args) if asked else b""
+    byline = _byline(args.byline, console) if args.byline is not None else ""
     config = access.config_of(args)
     async with Session.create(args.session) as session:
         session.set_sampling(recipe=config.recipe, branches=config.branches)
-        node = session.write(text) if text else ROOT
+        node = session.write(bylines.heading(byline)) if byline else ROOT
+        node = session.write(text) if text else node
     console.answer(lambda: written(session.path, node), lambda: [_said(session.path, node)])
+
+
+def _byline(name: str, console: Console) -> str:
+    """The name as the house model knows it; what is like it is said where it knows none such."""
+    known = bylines.bylines()
+    try:
+        found = bylines.canonical(name, known)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    close = bylines.completions(found, known)
+    if found not in known and close:
+        console.note(f"The house model knows {', '.join(close[:5])}; kept {found} as given.")
+    return found
 
 
 async def write(args: Namespace, console: Console) -> None:
