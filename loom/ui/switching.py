@@ -90,6 +90,8 @@ class Switching(App[None]):
         """A main screen of its own in place of the one before and of what lies over it."""
         while len(self.screen_stack) > 1:
             await self.pop_screen()
+        if not self.screen._result_callbacks:  # the default screen; switch_screen takes one away
+            self.screen._push_result_callback(self, None)
         self.main = self.screen_for(session)
         await self.switch_screen(self.main)
 

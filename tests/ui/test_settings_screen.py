@@ -116,7 +116,7 @@ async def test_what_is_typed_is_in_force_at_once_and_after_opening_again(
         assert (app.session.branches, app.session.recipe.tokens) == (7, 9)
         await pilot.press("escape")
         await pilot.pause()
-        assert app.screen is app.main
+        assert len(app.screen_stack) == 1
         assert "own ×7" in str(app.main.status.render())
     async with Session.open(tmp_path / "story.loom") as session:
         assert (session.recipe.sampling.temperature, session.branches) == (1.5, 7)
