@@ -28,6 +28,13 @@ def accepts(model: str) -> bool:
         return False
 
 
+def convert(folder: Path, target: Path, precision: str, report: Callable[[int, int], None]) -> None:
+    """Writes a folder's model as the GGUF file `target`; precision is f32, f16 or q8_0."""
+    from . import conversion
+
+    conversion.convert(folder, target, precision, report)
+
+
 def load(
     model: str, options: Mapping[str, Any], progress: Callable[[int, int], None]
 ) -> LlamaEngine:

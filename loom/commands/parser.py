@@ -196,8 +196,26 @@ def _reading(commands: _Commands) -> None:
 
 
 def _about(commands: _Commands) -> None:
-    commands.add("models", "models:models", "the models that are here")
+    _models(commands.add("models", "models:models", "the models that are here, or convert one"))
     parser = commands.add("config", "about:config", "the settings, and where each comes from")
     parser.add_argument("--path", action="store_true", help="only where loom.toml is")
     parser = commands.add("doctor", "about:doctor", "what is installed, what works, what doesn't")
     parser.add_argument("--no-engine", action="store_true", help="don't try to load a model")
+
+
+def _models(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    text = "write a model as a GGUF file, for the llama.cpp engine"
+    parser = actions.add_parser("convert", help=text, description=text, allow_abbrev=False)
+    parser.set_defaults(run="converting:convert")
+    parser.add_argument("name", metavar="MODEL", help="house, or a folder with a Llama model")
+    parser.add_argument("--to", required=True, metavar="FILE", help="the new file, NAME.gguf")
+    parser.add_argument(
+        "--precision",
+        choices=("f32", "f16", "q8_0"),
+        default="f16",
+        help="of the weights (default: f16)",
+    )
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print the facts as JSON"
+    )
