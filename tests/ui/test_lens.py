@@ -550,3 +550,34 @@ async def test_control_characters_are_never_raw(
                 break
         assert "␛" in shown(app)
         assert "bytes" in shown(app)
+
+
+async def test_without_a_model_the_lens_says_so_and_tells_the_rest(
+    make_app: MakeApp, wait_for: WaitFor
+) -> None:
+    app = make_app(OPENING, model="no-such-model-anywhere")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for(pilot, lambda: "No model is loaded." in shown(app))
+        assert "not read by a model" in shown(app)
+        assert "4 × 48 tokens" in shown(app)
+        await pilot.press("tab", "left")
+        await wait_for(pilot, lambda: "No model has read this yet." in shown(app))
+        app.session.set_sampling(branches=7)
+        await wait_for(pilot, lambda: "7 × 48 tokens" in shown(app))
+
+
+async def test_a_model_that_is_ready_late_is_asked_then(
+    make_app: MakeApp, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(OPENING)
+    session, attach, gate = app.session, app.session.attach, asyncio.Event()
+
+    async def late(model: str, options: Any) -> None:
+        await gate.wait()
+        await attach(model, options)
+
+    monkeypatch.setattr(session, "attach", late)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_for(pilot, lambda: "No model is loaded" in shown(app))
+        gate.set()
+        await wait_for(pilot, lambda: "as open as" in shown(app))

@@ -201,7 +201,7 @@ class Lens(VerticalScroll, can_focus=False):
             return self._refused[1]
         engine = self._session.engine
         if engine is None or engine.state in ("dead", "closed"):
-            return "No model is loaded that could tell."
+            return "No model is loaded."
         if engine.state == "loading":
             return "The model is loading."
         return "Growing here." if self.outlook.grows_at(place) else ""
