@@ -103,7 +103,7 @@ async def test_another_session_is_opened_on_the_same_engine(
         again = Session.open(tmp_path / "story.loom")
         assert not again.read_only, "the one before was closed"
         await again.close()
-    assert glance(folder / "old.loom").opening == b"old words"
+    assert glance(folder / "old.loom").opening.startswith(b"old words")
 
 
 async def test_what_was_being_written_is_there_when_one_comes_back(

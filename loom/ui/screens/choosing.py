@@ -33,7 +33,8 @@ class Choosing(Page):
         if self.session.read_only:
             self.notify("This session is open for reading only.", severity="warning")
             return
-        await self.app.push_screen(Settings(self.session, self.program, Paths.default().config))
+        file = self.program.config.file or Paths.default().config
+        await self.app.push_screen(Settings(self.session, self.program, file))
 
     async def action_models(self) -> None:
         def chosen(model: str | None) -> None:

@@ -39,7 +39,7 @@ class Sessions(Picker[Opening]):
     """`here` is where the writer is in `session`, the one that is open. Nothing is deleted."""
 
     HEADING = "Sessions"
-    KEYS = "Enter opens · n new · f text file · r rename · d copy · Del trash · s save text · Esc"
+    KEYS = "Enter opens · n new · f file · r rename · d copy · Del trash · s save · Esc"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New"),
         Binding("f", "text_file", "Open a text file"),

@@ -171,7 +171,9 @@ class Settings(ModalScreen[None]):
             self.explain(f"{error} {error.hint}".strip(), trouble=True)
             return
         presets = {**self._owner.config.presets, name: config.presets[name]}
-        self._owner.config = replace(self._owner.config, presets=presets)
+        self._owner.config = replace(
+            self._owner.config, presets=presets, file=config.file, source=config.source
+        )
         if self._apply(replace(self.outcome, recipe=replace(self.outcome.recipe, preset=name))):
             event.input.value = ""
             self.explain(f"Saved as {name} in {self._file}.")
