@@ -19,6 +19,7 @@ from loom.session import SESSION_SUFFIX, Session
 from loom.store.atomic import sync_folder, write_atomically
 from loom.store.batch import Batch
 from loom.store.errors import SessionLocked, StoreError
+from loom.store.file import identify
 from loom.store.glance import glance
 from loom.store.lock import Lock
 from loom.store.store import Store
@@ -173,9 +174,12 @@ def _copy(path: Path, target: Path) -> None:
 def trashed(path: Path) -> Path:
     """Move a session into the folder `trash` beside it; where it is now.
 
-    Raises SessionLocked where someone has it open, StoreError where it can't be moved.
+    A damaged one, too, but nothing else: raises StoreError for what is no session or can't be
+    moved, SessionLocked where someone has it open.
     """
     path = path.absolute()
+    if path.suffix != SESSION_SUFFIX or not path.is_file():
+        identify(path)
     lock = Lock(path)
     try:
         target = unused(path.parent / TRASH, path.stem)

@@ -138,6 +138,15 @@ async def test_a_damaged_session_can_be_put_into_the_trash(tmp_path: Path) -> No
     assert shelf.trashed(path).read_bytes() == b"nothing of use"
 
 
+def test_only_sessions_are_thrown_away(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(StoreError, match="not a Loom session"):
+        shelf.trashed(tmp_path / "thesis.txt")
+    with pytest.raises(StoreError, match="There is no session"):
+        shelf.trashed(tmp_path / "gone.loom")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
 async def test_a_text_begins_a_session_with_the_sampling_of_the_settings(tmp_path: Path) -> None:
     text = tmp_path / "draft.txt"
     text.write_bytes("Ünfinished \xff".encode("latin-1"))

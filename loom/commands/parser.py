@@ -32,6 +32,7 @@ def build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
     _global_options(parser, default=None)
     commands = _Commands(parser)
     _opening(commands)
+    _shelving(commands)
     _writing(commands)
     _moving(commands)
     _growing(commands)
@@ -96,6 +97,14 @@ def _opening(commands: _Commands) -> None:
         "open", "opening:open_screen", "open a session on the screen (the default)", json=False
     )
     parser.add_argument("file", nargs="?", metavar="SESSION|TEXT FILE")
+
+
+def _shelving(commands: _Commands) -> None:
+    parser = commands.add("sessions", "shelving:sessions", "list the sessions, or arrange one")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--rename", nargs=2, metavar=("SESSION", "TITLE"), help="give it a title")
+    what.add_argument("--copy", type=Path, metavar="SESSION", help="copy it, beside itself")
+    what.add_argument("--trash", type=Path, metavar="SESSION", help="move it into the trash folder")
 
 
 def _writing(commands: _Commands) -> None:
