@@ -27,7 +27,7 @@ SEQUENCES, STATES = 256, 32  # texts at once; fewer where each takes a state of 
 _DUMMY = b"tokenizer.ggml.add_space_prefix"
 _KV_TYPES = {"float32": 0, "f32": 0, "float16": 1, "f16": 1, "bfloat16": 30, "bf16": 30, "q8_0": 8}
 _FLASH = {"auto": -1, "off": 0, "on": 1}
-_UNQUANTISED = (0, 1, 32)  # llama.cpp's numbers for files in float32, float16, bfloat16
+_ALL_FLOAT32 = 0  # llama.cpp's number for such a file
 _BOOL = 2  # of an override
 
 
@@ -213,10 +213,13 @@ def _keeps_states(model: Model) -> bool:
 
 def _attention(model: Model, settings: Settings) -> tuple[int, int]:
     """(type of keys and values, flash attention): as asked for, or as exact as the weights are.
-    Flash attention on a CPU computes in float16, whatever the type."""
+
+    Flash attention computes in float16, whatever the type, and passes over what other texts hold;
+    without it every text that is remembered makes every step slower.
+    """
     kv_type, flash_attention = settings.kv_type, settings.flash_attention
-    unquantised = model.bindings.llama_model_ftype(model.handle) in _UNQUANTISED
-    exact = unquantised and placed(model, settings) == "cpu"
+    float32 = model.bindings.llama_model_ftype(model.handle) == _ALL_FLOAT32
+    exact = float32 and placed(model, settings) == "cpu"
     if kv_type < 0:
         kv_type = _KV_TYPES["float32" if exact else "float16"]
     if flash_attention < 0 and exact and kv_type == _KV_TYPES["float32"]:
