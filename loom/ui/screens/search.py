@@ -15,7 +15,7 @@ from loom.core.text import decode, visible
 from loom.core.tree import Tree
 from loom.ui.screens.lookup import Lookup
 
-EFFORT = 100_000  # bytes of text looked at between two looks at the keyboard: a few milliseconds
+EFFORT = 50_000  # bytes of text looked at between two looks at the keyboard: a few milliseconds
 LISTED = 100
 BEFORE, AFTER = 24, 200  # bytes of text around a match in the list
 
