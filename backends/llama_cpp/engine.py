@@ -30,6 +30,11 @@ class LlamaEngine:
     def cancel(self, job: str, branch: int | None = None) -> None:
         self._turns.cancel(job, branch)
 
+    def interrupt(self) -> None:
+        """Breaks off the forward pass under way, if any; what it was for is tried again later. The
+        only method that another thread may call."""
+        self._network.brake.pull()
+
     def step(self) -> Sequence[Event]:
         return self._turns.step()
 

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loom.engine.api import JobFailed, ModelUnsupported
+from loom.engine.network import Interrupted
 
 from .batch import Batch
+from .brake import Brake
 from .library import log
 from .loading import BATCH, Model, Settings, open_context, outputs_at_once
 from .memory import Memory
@@ -35,6 +37,7 @@ class LlamaNetwork:
         self.language = language_of(model, sight, options)
         self.memory = Memory(model.bindings, self.context)
         self.batch = Batch(model.bindings, BATCH)
+        self.brake = Brake(model.bindings, self.context)
         self._outputs = outputs_at_once(model)
         self._test_memory()
 
@@ -47,7 +50,7 @@ class LlamaNetwork:
         self, sequences: Sequence[int], start: int, tokens: Sequence[Sequence[int]], keep: int
     ) -> NDArray[np.float32]:
         """float32[rows, keep, V]: natural log-probabilities after the last `keep` of the tokens
-        that each sequence reads on from its `start`th. Raises JobFailed, with nothing kept."""
+        that each sequence reads on from its `start`th. Raises JobFailed or Interrupted."""
         count = len(tokens[0])
         flat = np.array(tokens, np.int32).reshape(-1)
         positions = np.tile(np.arange(start, start + count, dtype=np.int32), len(tokens))
@@ -83,12 +86,15 @@ class LlamaNetwork:
 
     def _decode(self, batch: Any) -> None:
         """One forward pass; texts that are only remembered make room for it."""
+        self.brake.release()
         while (answer := self.model.bindings.llama_decode(self.context, batch)) == _FULL:
             if not self.memory.forget():
                 raise JobFailed(
                     "The model's memory is full of texts that are being written.",
                     "Grow fewer continuations at once, or set the engine option cache_mb higher.",
                 )
+        if answer == _ABORTED:
+            raise Interrupted
         if answer:
             raise JobFailed(
                 f"llama.cpp failed in this job: {log.reason() or f'it answers {answer}'}.",
@@ -149,7 +155,7 @@ class LlamaRows:
     def read(self, tokens: Sequence[Sequence[int]], keep: int) -> NDArray[np.float32]:
         try:
             read = self._network.decode(self._sequences, self.length, tokens, keep)
-        except JobFailed:
+        except (JobFailed, Interrupted):
             self._take_back()
             raise
         self.length += len(tokens[0])

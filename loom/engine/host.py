@@ -38,10 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands_in, events_out = _private_pipes()
     send = _sender(events_out)
     commands: Commands = SimpleQueue()
-    threading.Thread(target=_read_commands, args=(commands_in, commands), daemon=True).start()
+    brake = _Brake()
+    reader = threading.Thread(target=_read_commands, args=(commands_in, commands, brake))
+    reader.daemon = True
+    reader.start()
     engine = _load(options.model, json.loads(options.options), options.backends, send)
     if engine is None:
         return 1
+    brake.engine = engine
     try:
         _Host(engine, commands, send).run()
     except Exception:
@@ -86,11 +90,25 @@ def _sender(fd: int) -> Send:
     return send
 
 
-def _read_commands(fd: int, commands: Commands) -> None:
+class _Brake:
+    """Breaks off the forward pass under way when a job is cancelled, where the engine has an
+    `interrupt` that another thread may call; the pass is made again for whoever still wants it."""
+
+    def __init__(self) -> None:
+        self.engine: Engine | None = None
+
+    def heed(self, command: wire.Record) -> None:
+        interrupt = getattr(self.engine, "interrupt", None)
+        if interrupt is not None and command.get("do") == "cancel":
+            interrupt()
+
+
+def _read_commands(fd: int, commands: Commands, brake: _Brake) -> None:
     lines = wire.Lines()
     while chunk := os.read(fd, 1 << 16):
         for record in lines.feed(chunk):
             commands.put(record)
+            brake.heed(record)
     os._exit(0)
 
 

@@ -17,6 +17,10 @@ from loom.engine.bytetable import ByteExact
 Floats = NDArray[np.floating[Any]]
 
 
+class Interrupted(Exception):
+    """A forward pass was broken off from outside; its rows are as they were before, or empty."""
+
+
 class Rows(Protocol):
     """Texts of equal length that the model has read, one a row."""
 

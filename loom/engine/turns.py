@@ -31,7 +31,7 @@ from loom.engine.api import (
     Progress,
     Score,
 )
-from loom.engine.network import Language, Network, sight
+from loom.engine.network import Interrupted, Language, Network, sight
 from loom.engine.sequences import CHUNK, Sequences
 
 PAUSE = 1024  # tokens from one bit of text after which encoding goes on in the next step
@@ -83,6 +83,8 @@ class Turns:
         del self._works[job]
         try:
             events = work.step()
+        except Interrupted:
+            events = []  # it is tried again when its turn comes
         except (EngineError, RuntimeError, ValueError, MemoryError) as error:
             return [_failure(job, error)]
         if not work.over:

@@ -402,3 +402,45 @@ def test_options_are_used(load: Any) -> None:
     assert int(engine.can().runtime["threads"]) <= (os.cpu_count() or 1)
     assert load(bos=False)._network.language.first is None
     check_engine(engine, tolerance=0.5)
+
+
+# breaking off
+
+
+@needs_library
+def test_a_pass_that_is_broken_off_is_done_again(
+    load: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = grown(load(), (TEXT,), branches=3)
+    engine = load()
+    brake = engine._network.brake
+    release = brake.release
+    pulled: list[bool] = []
+
+    def jammed() -> None:
+        """Pulled as soon as it is released, at every second pass."""
+        release()
+        pulled.append(len(pulled) % 2 == 0)
+        if pulled[-1]:
+            engine.interrupt()
+
+    monkeypatch.setattr(brake, "release", jammed)
+    events = grown(engine, (TEXT,), branches=3)
+    assert sum(pulled) > 3
+    for branch in range(3):
+        mine, other = (span_in(found, "a", branch) for found in (events, expected))
+        assert mine.ids.tolist() == other.ids.tolist()
+        assert np.abs(mine.logprob - other.logprob).max() < NEAR
+
+
+@needs_library
+def test_a_job_can_be_cancelled_while_its_passes_are_broken_off(
+    load: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = load()
+    brake = engine._network.brake
+    monkeypatch.setattr(brake, "release", brake.pull)
+    engine.submit(Generate("a", (TEXT,), Recipe(tokens=9), (1,)))
+    assert [list(engine.step()) for _ in range(5)] == [[]] * 5
+    engine.cancel("a")
+    assert list(engine.step()) == [Ended("a", 0, Ending.CANCEL)]

@@ -70,6 +70,7 @@ def load(model, options, progress):
 class Odd:
     def __init__(self, model):
         self.model, self.jobs, self.steps = model, [], 0
+        self.interrupted = threading.Event()
 
     def submit(self, job):
         if job.id.startswith("unwelcome"):
@@ -85,6 +86,9 @@ class Odd:
         os.write(1, b"no json\\n")
         if self.model == "odd-always" or any(j.startswith("bad") for j in self.jobs):
             raise ZeroDivisionError("in the kernel")
+        if self.model == "odd-deep" and not self.interrupted.is_set():
+            self.interrupted.wait()
+            return []
         if self.model == "odd-waits" and self.steps < 20:
             return []
         ids = np.zeros(1, np.int32)
@@ -97,6 +101,9 @@ class Odd:
             events += [Grown(job, 0, b"after the end", span), Ended(job, 0, Ending.LENGTH)]
         self.jobs = []
         return events
+
+    def interrupt(self):
+        self.interrupted.set()
 
     def encode(self, text, *, start):
         if text == b"sentence":
@@ -179,6 +186,15 @@ async def test_stray_output_and_input_disturb_nothing(odd: Odd, model: str) -> N
     assert "stray line at import" in logged
     assert "stray step" in logged
     assert "no json" in logged
+
+
+async def test_a_cancelled_job_has_the_step_under_way_broken_off(odd: Odd) -> None:
+    client = await odd.start("odd-deep")
+    await client.ready()
+    client.submit(job("j"))
+    client.cancel("j")
+    client.submit(job("k"))
+    assert await odd.over("k") == ["Grown", "Ended"]
 
 
 async def test_progress_is_told_by_the_percent(odd: Odd) -> None:
