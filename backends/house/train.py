@@ -240,6 +240,7 @@ def export(run: Run, out: Path, window: int) -> None:
     model = make_model(window)
     model.load_state_dict(run.model.state_dict())
     model.config.use_cache = True
+    model.generation_config.use_cache = True
     model.half().save_pretrained(out)
     seen = {"tokens": run.tokens, "curve": run.curve}
     (out / "loss.json").write_text(json.dumps(seen) + "\n")
