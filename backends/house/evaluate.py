@@ -32,7 +32,6 @@ from loom.engine.weights import fingerprint, weight_files
 HERE = Path(__file__).parent
 PASSAGE = 256  # tokens of a passage whose source is asked for
 LONGEST = 4000  # characters that hold a passage
-CUT = 24_000  # bytes of every text whose bits are counted
 BATCH = 20
 LN2 = float(np.log(2))
 SAMPLED: tuple[str, ...] = (
@@ -123,18 +122,20 @@ def middle(text: str, size: int) -> str:
     return text[start : start + size]
 
 
-def compression(reader: Reader, found: list[Text], names: dict[str, str]) -> dict[str, Any]:
+def compression(
+    reader: Reader, found: list[Text], names: dict[str, str], size: int
+) -> dict[str, Any]:
     """Bits, bytes and tokens per split and genre, without and with the byline; loss by position."""
     rows: dict[tuple[str, str], NDArray[np.float64]] = defaultdict(lambda: np.zeros(4))
     by_position = [np.zeros(reader.window), np.zeros(reader.window)]
     for text in found:
-        cut = middle(text.content, CUT)
+        cut = middle(text.content, size)
         for window in windows(reader.encode(cut), reader.window - 24):
             bare = -reader.logprobs([[reader.start, *window]], len(window))[0] / LN2
             head = [reader.start, *reader.encode(f"{names[text.source]}\n\n")]
             lined = -reader.logprobs([[*head, *window]], len(window))[0] / LN2
-            size = len(reader.tokenizer.decode(window).encode())
-            rows[text.split, text.genre] += (bare.sum(), lined.sum(), size, len(window))
+            length = len(reader.tokenizer.decode(window).encode())
+            rows[text.split, text.genre] += (bare.sum(), lined.sum(), length, len(window))
             by_position[0][: len(bare)] += bare
             by_position[1][: len(bare)] += 1
     means = by_position[0] / np.maximum(by_position[1], 1)
@@ -236,7 +237,7 @@ def sample(reader: Reader, name: str, seed: int, tokens: int = 120) -> str:
     return str(reader.tokenizer.decode(made[0, ids.shape[1] :].tolist()))
 
 
-def evaluate(corpus: Path, model: Path, each: int, seed: int) -> dict[str, Any]:
+def evaluate(corpus: Path, model: Path, each: int, cut: int, seed: int) -> dict[str, Any]:
     began = time.monotonic()
     names, reader = read_names(HERE / "names.tsv"), Reader(model)
     found = read_texts(corpus)
@@ -247,14 +248,19 @@ def evaluate(corpus: Path, model: Path, each: int, seed: int) -> dict[str, Any]:
     print("character models …", flush=True)
     characters, bayes = CharacterModel(b"\n".join(training.values())), NaiveBayes(training)
     print("bits a byte …", flush=True)
-    squeezed = compression(reader, found, names)
-    result: dict[str, Any] = {"seed": seed, "positions": squeezed["positions"], "splits": {}}
+    squeezed = compression(reader, found, names, cut)
+    result: dict[str, Any] = {
+        "seed": seed,
+        "cut": cut,
+        "positions": squeezed["positions"],
+        "splits": {},
+    }
     for split in ("held-out cuts", "unseen works"):
-        cuts = [middle(t.content, CUT).encode() for t in found if t.split == split]
+        cuts = [middle(t.content, cut).encode() for t in found if t.split == split]
         rows = {genre: row for (s, genre), row in squeezed["rows"].items() if s == split}
         total = np.sum(list(rows.values()), axis=0)
         rng = np.random.default_rng(seed)
-        count = each if split == "held-out cuts" else 4 * each
+        count = each if split == "held-out cuts" else 2 * each
         drawn = passages(reader, found, split, count, rng)
         print(f"{split}: {len(drawn)} passages …", flush=True)
         as_bytes = [(s, reader.tokenizer.decode(ids).encode()) for s, ids in drawn]
@@ -292,11 +298,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--model", type=Path, default=HERE)
-    parser.add_argument("--passages", type=int, default=2, help="of every source")
+    parser.add_argument(
+        "--passages", type=int, default=3, help="of every source; twice as many of unseen ones"
+    )
+    parser.add_argument("--cut", type=int, default=24_000, help="bytes read of every text")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("docs"))
     options = parser.parse_args()
-    result = evaluate(options.corpus, options.model, options.passages, options.seed)
+    result = evaluate(options.corpus, options.model, options.passages, options.cut, options.seed)
     result["fingerprint"] = fingerprint(options.model, weight_files(options.model))
     result["tokens"] = json.loads((options.model / "loss.json").read_text())["tokens"]
     (options.out / "house-model.json").write_text(json.dumps(result, indent=1) + "\n")
