@@ -149,9 +149,9 @@ async def test_written_text_is_read_by_itself(session: Session) -> None:
 @pytest.mark.asyncio
 async def test_walking_into_a_streaming_continuation_and_growing_there(tmp_path: Path) -> None:
     session = Session.create(tmp_path / "slow.loom")
-    await session.attach("echo", {"delay": 0.02})
+    await session.attach("echo", {"delay": 0.03})
     session.write(OPENING)
-    nodes = session.grow(count=2, recipe=short(40))
+    nodes = session.grow(count=2, recipe=short(80))
     await wait_for(lambda: session.tree[nodes[1]].length > 8)
     inside = Place(nodes[1], session.tree[nodes[1]].length)
     assert nodes[1] in session.growing()
@@ -162,21 +162,21 @@ async def test_walking_into_a_streaming_continuation_and_growing_there(tmp_path:
     await session.finished(nodes)
     assert session.tree[nodes[1]].ended is Ending.LENGTH
     assert session.hash_at(inside) == early
-    assert session.tree[nodes[1]].token_count == 40
+    assert session.tree[nodes[1]].token_count == 80
     await session.close()
 
 
 @pytest.mark.asyncio
 async def test_cancel_keeps_what_came_and_lets_the_others_go_on(tmp_path: Path) -> None:
     session = Session.create(tmp_path / "slow.loom")
-    await session.attach("echo", {"delay": 0.01})
+    await session.attach("echo", {"delay": 0.03})
     session.write(OPENING)
-    nodes = session.grow(count=3, recipe=short(30), seed=5)
+    nodes = session.grow(count=3, recipe=short(60), seed=5)
     await wait_for(lambda: session.tree[nodes[0]].length > 4)
     session.cancel([nodes[0]])
     assert session.tree[nodes[0]].ended is Ending.CANCEL
     await session.finished(nodes)
-    whole = await session.generate(Place(1, len(OPENING)), count=3, recipe=short(30), seed=5)
+    whole = await session.generate(Place(1, len(OPENING)), count=3, recipe=short(60), seed=5)
     assert session.text(whole[0]).startswith(session.text(nodes[0]))
     assert texts(session, whole[1:]) == texts(session, nodes[1:])
     await session.close()
@@ -296,7 +296,7 @@ async def test_a_dying_engine_leaves_partial_branches_and_comes_back(tmp_path: P
     session.subscribe(heard.append)
     await session.attach("echo", {"delay": 0.01})
     session.write(OPENING)
-    nodes = session.grow(count=2, recipe=short(200))
+    nodes = session.grow(count=2, recipe=short(5000))
     await wait_for(lambda: session.tree[nodes[0]].length > 4)
     assert session.engine is not None and session.engine.pid is not None
     import os

@@ -130,7 +130,7 @@ async def test_an_ended_branch_is_the_last_that_is_said_of_it(start: Start) -> N
 
 
 async def test_one_branch_of_several_is_cancelled(start: Start) -> None:
-    heard = await start(delay=0.002)
+    heard = await start(delay=0.02)
     heard.client.submit(generate(seeds=(1, 2, 3), tokens=40))
     await heard.heard(Grown)
     heard.client.cancel("g", 1)
@@ -142,7 +142,7 @@ async def test_one_branch_of_several_is_cancelled(start: Start) -> None:
 
 
 async def test_cancelling_one_changes_nothing_for_the_others(start: Start) -> None:
-    heard = await start(delay=0.001)
+    heard = await start(delay=0.02)
     heard.client.submit(generate("a", seeds=(1, 2), tokens=30))
     await heard.heard(Grown)
     heard.client.cancel("a", 0)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,7 @@ async def test_walking_into_a_branch_that_streams_goes_along_with_it(
 ) -> None:
     app = make_app(OPENING, delay=0.1)
     session = app.session
+    session.set_sampling(recipe=replace(session.recipe, tokens=2000))
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("g")
         await wait_for(pilot, lambda: 2 in session.tree and session.tree[2].length > 10)
@@ -167,6 +169,7 @@ async def test_walking_into_a_branch_that_streams_goes_along_with_it(
 async def test_escape_stops_here_and_twice_everywhere(make_app: MakeApp, wait_for: WaitFor) -> None:
     app = make_app(OPENING, delay=0.1)
     session = app.session
+    session.set_sampling(recipe=replace(session.recipe, tokens=2000))
     async with app.run_test() as pilot:
         await pilot.press("g")
         await wait_for(pilot, lambda: 2 in session.tree and session.tree[2].length > 0)

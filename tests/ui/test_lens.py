@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -504,6 +505,7 @@ async def test_nothing_is_asked_where_something_grows(
 ) -> None:
     app = make_app(OPENING, delay=0.05)
     session = app.session
+    session.set_sampling(recipe=replace(session.recipe, tokens=100_000))
     asked = Asked(session, monkeypatch)
     monkeypatch.setattr(lens, "PAUSE", 0.0)
     async with app.run_test(size=(120, 40)) as pilot:
