@@ -148,7 +148,7 @@ async def test_written_text_is_read_by_itself(session: Session) -> None:
 
 @pytest.mark.asyncio
 async def test_walking_into_a_streaming_continuation_and_growing_there(tmp_path: Path) -> None:
-    session = Session.create(tmp_path / "slow.loom")
+    session = Session.create(tmp_path / "slow.loom", seed=11)
     await session.attach("echo", {"delay": 0.03})
     session.write(OPENING)
     nodes = session.grow(count=2, recipe=short(80))
@@ -168,7 +168,7 @@ async def test_walking_into_a_streaming_continuation_and_growing_there(tmp_path:
 
 @pytest.mark.asyncio
 async def test_cancel_keeps_what_came_and_lets_the_others_go_on(tmp_path: Path) -> None:
-    session = Session.create(tmp_path / "slow.loom")
+    session = Session.create(tmp_path / "slow.loom", seed=11)
     await session.attach("echo", {"delay": 0.03})
     session.write(OPENING)
     nodes = session.grow(count=3, recipe=short(60), seed=5)
@@ -291,7 +291,7 @@ async def test_the_next_token_can_be_seen_and_taken(session: Session) -> None:
 
 @pytest.mark.asyncio
 async def test_a_dying_engine_leaves_partial_branches_and_comes_back(tmp_path: Path) -> None:
-    session = Session.create(tmp_path / "dies.loom")
+    session = Session.create(tmp_path / "dies.loom", seed=11)
     heard: list[Change] = []
     session.subscribe(heard.append)
     await session.attach("echo", {"delay": 0.01})
@@ -317,7 +317,7 @@ async def test_a_dying_engine_leaves_partial_branches_and_comes_back(tmp_path: P
 
 @pytest.mark.asyncio
 async def test_what_grew_when_loom_was_killed_is_sealed_at_the_next_opening(tmp_path: Path) -> None:
-    session = Session.create(tmp_path / "killed.loom")
+    session = Session.create(tmp_path / "killed.loom", seed=11)
     await session.attach("echo", {"delay": 0.02})
     session.write(OPENING)
     nodes = session.grow(count=2, recipe=short(500))
@@ -388,7 +388,7 @@ async def test_greedy_grows_one_and_end_of_job_is_told(session: Session) -> None
 
 @pytest.mark.asyncio
 async def test_without_an_engine_growing_says_what_to_do(tmp_path: Path) -> None:
-    session = Session.create(tmp_path / "bare.loom")
+    session = Session.create(tmp_path / "bare.loom", seed=11)
     session.write(OPENING)
     with pytest.raises(EngineError, match="No model") as caught:
         session.grow()
@@ -414,7 +414,7 @@ async def test_the_prefix_is_the_models_own_ids_and_bytes_for_the_rest(session: 
 
 @pytest.mark.asyncio
 async def test_a_batch_after_close_is_refused(tmp_path: Path) -> None:
-    session = Session.create(tmp_path / "closed.loom")
+    session = Session.create(tmp_path / "closed.loom", seed=11)
     await session.close()
     with pytest.raises(StoreError):
         session._store.post(Batch(meta={"a": "b"}))

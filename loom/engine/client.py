@@ -156,6 +156,8 @@ class EngineClient:
             self._send(record)
         elif branch is not None and job_id in self._waiting:
             self._waiting[job_id].append(record)
+            cancelled = Ended(job_id, branch, Ending.CANCEL)
+            asyncio.get_running_loop().call_soon(self._emit, cancelled)
         elif self._waiting.pop(job_id, None):
             asyncio.get_running_loop().call_soon(self._cancelled_waiting, job_id)
 

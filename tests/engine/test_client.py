@@ -169,8 +169,8 @@ async def test_jobs_cancelled_before_the_engine_is_ready_never_run(start: Start)
     heard.client.submit(generate("b", seeds=(1, 2)))
     heard.client.cancel("a")
     heard.client.cancel("b", 0)
-    assert await heard.ended("a", 0) is Ending.CANCEL
     assert heard.client.state == "loading"
+    assert await heard.ended("a", 0) is Ending.CANCEL
     assert await heard.ended("a", 1) is Ending.CANCEL
     assert await heard.ended("b", 0) is Ending.CANCEL
     assert await heard.ended("b", 1) is Ending.LENGTH
