@@ -12,7 +12,7 @@ def markdown(result: dict[str, Any]) -> str:
         f"{result['parameters'] / 1e6:.1f} M parameters, "
         f"{result['tokens'] / 1e6:.1f} M tokens seen. "
         "Held-out cuts are unseen text of works that were trained on; unseen works were kept apart "
-        "whole.\n",
+        f"whole. Bits a byte are of {result['cut']:,} bytes from the middle of every text.\n",
         _compression(result["splits"]),
         _genres(result["splits"]),
         _positions(result["positions"]),
