@@ -14,6 +14,8 @@ KEY := $(firstword $(shell cat pyproject.toml constraints.txt | cksum))
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 CXX_FOUND := $(shell command -v c++ || command -v g++ || command -v clang++)
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+# The tests run side by side, each worker with its own models; more than eight only cost memory.
+WORKERS := $(shell n=$(CORES); echo $$((n < 8 ? n : 8)))
 # mypy refuses a folder without Python, which plugins may be.
 CODE := loom backends $(if $(wildcard plugins/*.py plugins/*/*.py),plugins) tests benchmarks
 SOURCES = $(shell find $(CODE) -name __pycache__ -prune -o \( -name '*.py' -o -type d \) -print)
@@ -48,7 +50,7 @@ else
 test: check $(STAMPS)/llama-$(KEY)
 endif
 	@echo 'loom: running the tests'
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(PYTEST)
 
 bench: $(STAMPS)/dev-$(KEY)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -5,6 +5,7 @@ They are in the source archive of llama-cpp-python, which the package client fet
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import importlib.util
 import subprocess
@@ -64,9 +65,11 @@ def fetched(folder: Path) -> None:
 def vocabularies(pytestconfig: pytest.Config) -> Path:
     assert pytestconfig.cache is not None
     folder = pytestconfig.cache.mkdir(f"gguf-vocabularies-{version('llama-cpp-python')}")
-    if not (folder / "complete").exists():
-        fetched(folder)
-        (folder / "complete").touch()
+    with (folder / "lock").open("w") as lock:  # tests run side by side
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            fetched(folder)
+            (folder / "complete").touch()
     return folder
 
 
