@@ -21,7 +21,7 @@ from loom.core.tree import Tree
 from loom.engine.api import Piece
 from loom.history import History
 from loom.store.batch import ModelRow
-from loom.store.store import Store
+from loom.store.store import SessionDamaged, Store
 
 SPANS_KEPT = 2048  # token columns held in memory, in nodes
 
@@ -62,6 +62,7 @@ class Record:
         self.branches = int(self._meta.get("branches", 4))
         self.recipe = Recipe.from_json(json.loads(self._meta.get("recipe", "{}")))
         self._spans: OrderedDict[int, Span] = OrderedDict()
+        self._lost: set[int] = set()  # nodes whose columns can't be read
 
     @property
     def read_only(self) -> bool:
@@ -101,15 +102,37 @@ class Record:
         if node in self._spans:
             self._spans.move_to_end(node)
             return self._spans[node]
-        span = self._store.span(node)
+        span = self._stored_span(node)
         if span is not None:
             self._keep_span(node, span)
         return span
 
+    def _stored_span(self, node: int) -> Span | None:
+        """None too where what is in the file is damaged: the text goes on without its columns."""
+        if node in self._lost:
+            return None
+        try:
+            span = self._store.span(node)
+            if span is not None and len(span) == self.tree[node].token_count:
+                return span
+        except SessionDamaged as error:
+            self._damage_found(error)
+        self._lost.add(node)
+        return None
+
+    def _damage_found(self, error: SessionDamaged) -> None:
+        """What was read turned out to be damaged, long after the session was opened."""
+
     def piece(self, node: int, token_id: int) -> bytes:
         """The bytes of a token of the model that read `node`; b"" if they were never recorded."""
         row = self.model_of(node)
-        return b"" if row is None else self._store.pieces(row.id, [token_id]).get(token_id, b"")
+        if row is None:
+            return b""
+        try:
+            return self._store.pieces(row.id, [token_id]).get(token_id, b"")
+        except SessionDamaged as error:
+            self._damage_found(error)
+            return b""
 
     def edges(self, node: int) -> Sequence[int]:
         """Where tokens end, in bytes; words while no model has read the node."""

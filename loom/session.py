@@ -28,7 +28,7 @@ from loom.generation import Generation
 from loom.history import REDO, UNDO, Operation
 from loom.record import Record
 from loom.store.batch import Batch, EventRow, ModelRow
-from loom.store.store import Store, StoreError
+from loom.store.store import SessionDamaged, Store, StoreError
 
 SESSION_SUFFIX = ".loom"
 
@@ -43,6 +43,7 @@ class Session(Record):
         self._generation = Generation(self)
         self._back: list[Place] = []
         self._forward: list[Place] = []
+        self._told_of_damage = False
         store.on_error = self._store_failed
 
     # ── opening and closing ────────────────────────────────────────────────────────────────
@@ -554,6 +555,12 @@ class Session(Record):
     def _post(self, batch: Batch) -> None:
         self._check_writable()
         self._store.post(batch)
+
+    def _damage_found(self, error: SessionDamaged) -> None:
+        if self._told_of_damage:
+            return
+        self._told_of_damage = True
+        self._emit(Notice(str(error), error.hint, "error"))
 
     def _store_failed(self, error: StoreError) -> None:
         """Called in the writer's thread."""

@@ -70,8 +70,9 @@ _DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_MISMATCH"}
 def damaged(path: Path, detail: object) -> SessionDamaged:
     """The error for a session of which `detail` says what can't be read."""
     return SessionDamaged(
-        f"{path.name} is damaged: {detail}.",
-        "Keep the file as it is; `loom doctor` saves what can be read into a new one.",
+        f"{path.name} is damaged: {str(detail).rstrip('.')}.",
+        f"Nothing in it was changed; `loom doctor {path} --repair` saves what can be read "
+        "into a new file.",
     )
 
 
@@ -81,5 +82,5 @@ def explained(error: sqlite3.Error, path: Path, doing: str) -> StoreError:
     family = "_".join(name.split("_")[:2])
     if family in _DAMAGE or "decode to UTF-8" in str(error):
         return damaged(path, error)
-    why, hint = _SAID.get(family, (str(error), "`loom doctor` checks the file."))
+    why, hint = _SAID.get(family, (str(error), f"`loom doctor {path}` checks the file."))
     return StoreError(f"{path.name} could not be {doing}: {why}.", hint)

@@ -104,7 +104,8 @@ def _head_of(connection: sqlite3.Connection) -> tuple[int, int, int]:
 def _foreign(path: Path) -> SessionForeign:
     return SessionForeign(
         f"{path.name} is not a Loom session.",
-        "Open a text with `loom new --file`, or choose another.",
+        f"Open a text with `loom new --file`, or choose another. If it was a session once, `loom "
+        f"doctor {path}` looks for what is left of it.",
     )
 
 

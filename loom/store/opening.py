@@ -10,8 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 from loom.store import schema
+from loom.store.batch import Loaded
 from loom.store.errors import SessionNewer
 from loom.store.file import connect, copy, place_new, prepare, readable
+from loom.store.loading import read_all
 from loom.store.schema import Migration, migrate, version_of
 
 
@@ -56,6 +58,19 @@ def for_writing(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def seen_whole(path: Path) -> Loaded | None:
+    """What is in the file, read before anything is written: a damaged one stays what it is.
+
+    None for one of another version, and for one that can only be read by somebody who may write: a
+    journal has to be rolled back first. Raises ValueError, sqlite3.Error.
+    """
+    if path.with_name(f"{path.name}-journal").exists():
+        return None
+    with closing(readable(path)) as connection:
+        current = version_of(connection) == len(schema.MIGRATIONS)
+        return read_all(connection) if current else None
 
 
 def _migrated(

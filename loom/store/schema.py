@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
+from loom.store.sums import COLUMNS, KEYS, sum_of
+
 APPLICATION_ID = 0x4C4F4F4D  # "LOOM"
 
 # References are declared for those who read the file, not enforced: a node whose recipe got lost is
@@ -98,7 +100,24 @@ def _create(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create,)
+def _add_sums(connection: sqlite3.Connection) -> None:
+    """A checksum for every row of the tables that had none. Raises ValueError for what can't be
+    summed, so that a damaged file stays what it was."""
+    if any(row[1] == "sum" for row in connection.execute("PRAGMA table_info (node)")):
+        raise ValueError("its version is not what was written")
+    for table, columns in COLUMNS.items():
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN sum INTEGER NOT NULL DEFAULT 0")
+        rows = connection.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
+        keys = KEYS[table]
+        where = " AND ".join(f"{key} = ?" for key in keys)
+        places = [columns.index(key) for key in keys]
+        sums = [(sum_of(table, row), *(row[i] for i in places)) for row in rows]
+        if any(found < 0 for found, *_ in sums):
+            raise ValueError(f"the table {table} holds what it can't hold")
+        connection.executemany(f"UPDATE {table} SET sum = ? WHERE {where}", sums)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create, _add_sums)
 VERSION = len(MIGRATIONS)
 
 

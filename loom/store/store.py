@@ -28,9 +28,10 @@ from loom.store.errors import (
     explained,
 )
 from loom.store.file import copy, has_log, identify, settle
+from loom.store.loading import read_all
 from loom.store.lock import Lock
-from loom.store.opening import for_reading, for_writing, make, unwritable
-from loom.store.rows import read_all, read_pieces, read_span, statements, write
+from loom.store.opening import for_reading, for_writing, make, seen_whole, unwritable
+from loom.store.rows import read_pieces, read_span, statements, write
 from loom.store.schema import VERSION
 from loom.store.writer import Posted, Writer
 
@@ -79,6 +80,7 @@ class Store:
         # Opened now, so that everything can still be read if the file is moved away.
         self._reader = for_reading(path)
         self._closed = False
+        self._loaded: Loaded | None = None  # as it was looked through before it was opened
         self._inode = path.stat().st_ino
         if writing is not None:
             self._writer = Writer(
@@ -131,6 +133,8 @@ class Store:
             raise explained(error, path, "opened") from error
         except UnicodeDecodeError as error:  # SQLite quoting what it found in place of a table
             raise damaged(path, "its tables can't be read") from error
+        except (TypeError, ValueError) as error:
+            raise damaged(path, error) from error
         except OSError as error:
             why = f"{path.name} can't be brought up to date: {_reason(error)}."
             raise StoreError(why, "Make room and allow writing in its folder.") from error
@@ -139,6 +143,7 @@ class Store:
     def _locked(cls, path: Path) -> Store:
         lock = Lock(path)
         try:
+            loaded = seen_whole(path)
             connection = for_writing(path)
         except SessionNewer:
             lock.release()
@@ -147,7 +152,9 @@ class Store:
             lock.release()
             raise
         try:
-            return cls(path, VERSION, (lock, connection))
+            store = cls(path, VERSION, (lock, connection))
+            store._loaded = loaded
+            return store
         except BaseException:
             settle(connection)
             lock.release()
@@ -166,7 +173,8 @@ class Store:
         """Everything but spans and pieces, after what is posted was written."""
         if self._writer is not None:
             self._writer.flush()
-        return self._read(read_all)
+        loaded, self._loaded = self._loaded, None
+        return self._read(read_all) if loaded is None else loaded
 
     def span(self, node: int) -> Span | None:
         """Of the node as posted last; None where no model has read it."""
@@ -193,6 +201,7 @@ class Store:
         Raises ValueError or TypeError for values no file can hold and StoreError where writing is
         over (closed, read-only).
         """
+        self._loaded = None
         if self._writer is None:
             raise StoreError(
                 f"{self.path.name} can't be changed. {self.read_only_because}",

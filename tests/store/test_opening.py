@@ -23,6 +23,7 @@ from loom.store.store import (
     Store,
     StoreError,
 )
+from loom.store.sums import COLUMNS, KEYS, sum_of
 
 
 def names(folder: Path) -> list[str]:
@@ -235,6 +236,21 @@ def test_a_version_known_only_to_the_log_counts(closed: Path, tmp_path: Path) ->
     store.close()
 
 
+def change_and_sum(path: Path, statement: str) -> None:
+    """As a program would write it that knows the sums."""
+    change(path, statement)
+    with sqlite3.connect(path) as connection:
+        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        for table, columns in COLUMNS.items():
+            for rowid, *row in connection.execute(
+                f"SELECT {KEYS[table][-1]}, {', '.join(columns)} FROM {table}"
+            ).fetchall():
+                where = f"{KEYS[table][-1]} = ?"
+                update = f"UPDATE {table} SET sum = ? WHERE {where}"
+                connection.execute(update, (sum_of(table, row), rowid))
+    connection.close()
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -243,22 +259,47 @@ def test_a_version_known_only_to_the_log_counts(closed: Path, tmp_path: Path) ->
         "UPDATE node SET parent = 77 WHERE id = 2",
         "UPDATE node SET at = 4 WHERE id = 2",
         "UPDATE node SET at = -1 WHERE id = 2",
-        "INSERT INTO event VALUES (1, 0.0, 'x', '{')",
-        "INSERT INTO event VALUES (1, 0.0, 'x', '1,2')",
-        "INSERT INTO recipe VALUES (1, 'nothing')",
-        "INSERT INTO mark VALUES (1, 0, 'unheard of', '')",
-        "INSERT INTO meta VALUES (CAST(x'ff' AS TEXT), '')",
-        "DROP TABLE mark",
+        "INSERT INTO event VALUES (1, 0.0, 'x', '{', 0)",
+        "INSERT INTO event VALUES (1, 0.0, 'x', '1,2', 0)",
+        "INSERT INTO recipe VALUES (1, 'nothing', 0)",
+        "INSERT INTO mark VALUES (1, 0, 'unheard of', '', 0)",
     ],
 )
 def test_values_that_make_no_sense_are_damage(closed: Path, statement: str) -> None:
+    change_and_sum(closed, statement)
+    refuses_damage(closed)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE node SET text = x'6f6e66' WHERE id = 1",
+        "UPDATE node SET created = created + 1e-6 WHERE id = 2",
+        "UPDATE node SET hash = x'00' WHERE id = 2",
+        "UPDATE node SET id = 3 WHERE id = 2",
+        "INSERT INTO meta VALUES ('title', 'mine', 0)",
+        "INSERT INTO meta VALUES (CAST(x'ff' AS TEXT), '', 0)",
+        "DROP TABLE mark",
+    ],
+)
+def test_what_loom_did_not_write_is_damage_and_stays_as_it_is(closed: Path, statement: str) -> None:
     change(closed, statement)
-    store = Store.open(closed)
-    with pytest.raises(StoreError) as refused:
-        store.load()
-    assert isinstance(refused.value, SessionDamaged) or "no such table" in str(refused.value)
-    assert one_sentence(refused.value) and "doctor" in refused.value.hint
-    store.close()
+    refuses_damage(closed)
+
+
+def refuses_damage(closed: Path) -> None:
+    before = closed.read_bytes()
+    for read_only in (False, True):
+        with pytest.raises(StoreError) as refused:
+            store = Store.open(closed, read_only=read_only)
+            try:
+                store.load()
+            finally:
+                store.close()
+        assert isinstance(refused.value, SessionDamaged) or "no such table" in str(refused.value)
+        assert one_sentence(refused.value) and "doctor" in refused.value.hint
+    assert closed.read_bytes() == before
+    assert names(closed.parent) == [closed.name]
 
 
 def test_a_span_that_makes_no_sense_is_damage(closed: Path) -> None:
