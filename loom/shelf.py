@@ -109,7 +109,8 @@ def text_in(path: Path) -> bytes:
         ) from error
     if content.startswith(SQLITE_HEADER):
         raise StoreError(
-            f"{path.name} is a session or another database, not a text.", "Open it as a session."
+            f"{path.name} is a session or another database, not a text.",
+            "`loom show` prints what is in a session.",
         )
     return content
 

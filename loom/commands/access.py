@@ -17,8 +17,8 @@ from loom.core.node import ROOT, Place
 from loom.engine.api import Capabilities
 from loom.extensions import resolve_model
 from loom.session import Session
+from loom.shelf import text_in
 
-SQLITE_HEADER = b"SQLite format 3\0"
 POLL = 0.02  # seconds between looks at whether the engine has come to a node
 
 
@@ -166,24 +166,8 @@ def visible_place(session: Session, args: Namespace) -> Place:
 def text_of(args: Namespace) -> bytes:
     """The bytes of --text, --file or standard input; exactly as given."""
     if args.file is not None:
-        return file_bytes(args.file)
+        return text_in(args.file)
     if args.text is None or args.text == "-":
         return sys.stdin.buffer.read()
     text: str = args.text
     return text.encode("utf-8", "surrogateescape")
-
-
-def file_bytes(path: Path) -> bytes:
-    """What is in a text file. Raises CommandError, for a session too."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CommandError(
-            f"{path} can't be read: {error.strerror}.", "Check the name and the rights of the file."
-        ) from error
-    if content.startswith(SQLITE_HEADER):
-        raise CommandError(
-            f"{path} is a session or another database, not a text.",
-            f"`loom show {path}` prints what is in a session.",
-        )
-    return content

@@ -62,4 +62,4 @@ def _is_session(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return file.read(len(access.SQLITE_HEADER)) == access.SQLITE_HEADER
+        return file.read(len(shelf.SQLITE_HEADER)) == shelf.SQLITE_HEADER

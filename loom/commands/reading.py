@@ -16,6 +16,7 @@ from loom.core.node import ROOT, Author, Place
 from loom.core.text import visible
 from loom.facts import Facts, below, bits_of, bookmarks, node_facts, score_facts, span_facts
 from loom.session import Session
+from loom.shelf import text_in
 from loom.store.errors import SessionLocked
 
 PREVIEW = 200  # characters of a node's text in `tree`, before it is cut to the terminal
@@ -141,7 +142,7 @@ def _score_line(facts: Facts) -> str:
 
 
 def _text_to_score(file: str) -> bytes:
-    text = sys.stdin.buffer.read() if file == "-" else access.file_bytes(Path(file))
+    text = sys.stdin.buffer.read() if file == "-" else text_in(Path(file))
     if not text:
         raise CommandError("There is no text to score.", "Name a file with text in it.")
     return text
