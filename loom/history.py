@@ -84,6 +84,16 @@ class History:
         self._done.append(operation)
         self._undone.clear()
 
+    @property
+    def last(self) -> Operation | None:
+        """What undo would take back."""
+        return self._done[-1] if self._done else None
+
+    @property
+    def last_undone(self) -> Operation | None:
+        """What redo would do again."""
+        return self._undone[-1] if self._undone else None
+
     def undo(self) -> Operation | None:
         if not self._done:
             return None

@@ -1,4 +1,4 @@
-"""The one table of keys: footer, help, palette and keymaps are all made from it.
+"""The one table of keys: strip, help, palette and keymaps are all made from it.
 
 Knows names of actions, not what they do; the main screen has a method for each.
 """
@@ -41,8 +41,7 @@ class Command:
     """What can be done, and by which keys (Textual's names).
 
     `action` is the main screen's method without `action_`, with its arguments. `each` appends the
-    key's ordinal, so nine keys can be one command. `footer` is the label there, "" keeps it out;
-    `written` replaces the list of keys in the help.
+    key's ordinal, so nine keys can be one command. `written` replaces the list of keys in the help.
     """
 
     action: str
@@ -51,7 +50,6 @@ class Command:
     help: str
     group: Group
     where: Where = Where.PAGE
-    footer: str = ""
     written: str = ""
     each: bool = False
 
@@ -72,9 +70,8 @@ class Command:
             yield Binding(
                 key,
                 f"screen.{self.action_for(number)}",
-                self.footer or self.title,
-                show=bool(self.footer) and number == 1,
-                key_display=(self.written if self.each else "") or key_name(key),
+                self.title,
+                show=False,
                 tooltip=self.help,
                 id=f"{self.name}_{number}" if self.each else self.name,
             )
@@ -121,7 +118,6 @@ TEXT, EDITOR = Where.TEXT, Where.EDITOR
 COMMANDS: tuple[Command, ...] = (
     Command(
         "grow", ("g", "space"), "Grow here", "Grow continuations at the cursor.", Group.GROW,
-        footer="grow",
     ),
     Command(
         "grow_siblings", ("G",), "Grow siblings",
@@ -135,8 +131,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "walk", DIGITS, "Walk into a continuation",
-        "Walk into that continuation, also while it streams.", Group.TAKE,
-        footer="walk", written="1–9", each=True,
+        "Walk into that continuation, also while it streams.", Group.TAKE, written="1–9", each=True,
     ),
     Command("parent", ("left", "h"), "To the parent", "To the branch point before.", Group.GO),
     Command(
@@ -164,7 +159,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("page(1)", ("pagedown",), "Page down", "Scroll the text down a page.", Group.GO),
     Command(
         "switch", ("tab",), "Into the text and back",
-        "Into the text, to move by tokens, and back to the tree.", Group.GO, footer="text",
+        "Into the text, to move by tokens, and back to the tree.", Group.GO,
     ),
     Command("token(-1)", ("left", "h"), "Token left", "One token left.", Group.CURSOR, TEXT),
     Command("token(1)", ("right", "l"), "Token right", "One token right.", Group.CURSOR, TEXT),
@@ -179,28 +174,25 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "alternatives", ("a",), "Alternatives",
         "Other tokens at the cursor; at the end of the path, the next one. Enter branches.",
-        Group.CURSOR, footer="tokens",
+        Group.CURSOR,
     ),
     Command(
         "write", ("i",), "Write here", "Open the editor at the cursor.", Group.WRITE,
-        footer="write",
     ),
     Command(
         "edit", ("e",), "Edit as a new branch",
         "Edit this node, or from the cursor on; the old text stays as it is.", Group.WRITE,
-        footer="edit",
     ),
     Command(
         "edit_outside", ("E",), "Edit in $EDITOR", "The same in your own editor.", Group.WRITE
     ),
     Command(
         "commit", ("escape",), "Commit", "Put the text into the tree and leave the editor.",
-        Group.EDITOR, EDITOR, footer="commit",
+        Group.EDITOR, EDITOR,
     ),
     Command(
         "commit_and_grow", ("ctrl+g", "ctrl+@"), "Commit and grow",
         "Put the text into the tree and grow after it.", Group.EDITOR, EDITOR,
-        footer="commit and grow",
     ),
     Command("bookmark", ("b",), "Bookmark", "Set or remove a bookmark here.", Group.ARRANGE),
     Command("next_bookmark", ("B",), "Next bookmark", "To the next bookmark.", Group.ARRANGE),
@@ -216,10 +208,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("unhoist", ("Z",), "Unhoist", "Show what is around it again.", Group.ARRANGE),
     Command(
         "hide", ("backspace", "delete"), "Hide",
-        "Hide this node and what hangs after it; u restores.", Group.ARRANGE,
+        "Hide this node and what hangs after it; undo restores.", Group.ARRANGE,
     ),
-    Command("undo", ("u", "alt+z"), "Undo", "Take the last change back.", Group.ARRANGE,
-            footer="undo"),
+    Command("undo", ("u", "alt+z"), "Undo", "Take the last change back.", Group.ARRANGE),
     Command("redo", ("ctrl+r", "alt+y"), "Redo", "Do it again.", Group.ARRANGE),
     Command(
         "layer", ("c",), "Colour layer",
@@ -248,9 +239,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("copy", ("y",), "Copy the text", "Copy the text up to here.", Group.PROGRAM),
     Command("palette", ("ctrl+p",), "Everything by name", "Find a command by its name.",
             Group.PROGRAM),
-    Command("help", ("?",), "Help", "All keys on one page.", Group.PROGRAM, footer="help"),
-    Command("quit", ("q", "ctrl+q"), "Quit", "Everything is saved already.", Group.PROGRAM,
-            footer="quit"),
+    Command("help", ("?",), "Help", "All keys on one page.", Group.PROGRAM),
+    Command("quit", ("q", "ctrl+q"), "Quit", "Everything is saved already.", Group.PROGRAM),
 )  # fmt: skip
 
 

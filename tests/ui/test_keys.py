@@ -1,4 +1,4 @@
-"""The table of keys holds footer, help, palette and keymaps together."""
+"""The table of keys holds help, palette and keymaps together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from textual import events
 from textual.binding import Binding
-from textual.widgets import Footer
 
 from loom.config import Config
 from loom.core.node import ROOT
@@ -130,18 +129,6 @@ async def test_a_command_of_the_palette_does_what_its_key_does(app: LoomApp) -> 
         await root.callback()
         await pilot.pause()
         assert app.session.place.node == ROOT
-
-
-async def test_the_footer_shows_what_is_possible_now(app: LoomApp) -> None:
-    async with app.run_test(size=(140, 40)) as pilot:
-        await pilot.pause()
-        page = {key.description for key in app.main.query_one(Footer).query("FooterKey")}  # type: ignore[attr-defined]
-        assert {"grow", "walk", "write", "help", "quit"} <= page
-        await pilot.press("i")
-        await pilot.pause()
-        await pilot.pause()
-        editor = {key.description for key in app.main.query_one(Footer).query("FooterKey")}  # type: ignore[attr-defined]
-        assert editor == {"commit", "commit and grow"}
 
 
 async def test_keys_of_the_settings_replace_those_of_the_table(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ from loom.core.display import Segment
 from loom.core.marks import Kind, Mark
 from loom.core.node import ROOT
 from loom.ui import navigation
-from loom.ui.screens.page import Page
+from loom.ui.screens.keyed import Keyed
 from loom.ui.widgets.layers import LAYERS
 
 
-class Arranging(Page):
+class Arranging(Keyed):
     """Commands that change marks, undo and redo, and the view."""
 
     def action_bookmark(self) -> None:
@@ -19,7 +19,7 @@ class Arranging(Page):
     def action_next_bookmark(self) -> None:
         found = navigation.next_bookmark(self.session, self.segment)
         if found is None:
-            self.notify("There are no bookmarks; b sets one.")
+            self.notify(f"There are no bookmarks; {self.key_of('bookmark')} sets one.")
         self.go_to(found)
 
     def action_fold(self) -> None:
@@ -53,7 +53,7 @@ class Arranging(Page):
             self.notify("The start of the tree can't be hidden.")
             return
         count = self.session.hide(segment)
-        self.notify(f"Hid {count} node{'' if count == 1 else 's'}; u restores.")
+        self.notify(f"Hid {count} node{'' if count == 1 else 's'}; {self.key_of('undo')} restores.")
 
     def action_undo(self) -> None:
         self.app.clear_notifications()

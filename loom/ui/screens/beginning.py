@@ -5,11 +5,10 @@ from __future__ import annotations
 from loom.bylines import bylines, heading
 from loom.core.node import ROOT, Author, Place
 from loom.ui.screens.byline import BylineScreen
-from loom.ui.screens.keyed import Keyed
 from loom.ui.screens.writing import Writing
 
 
-class Beginning(Keyed, Writing):
+class Beginning(Writing):
     """What the palette offers beside the table of keys."""
 
     async def begin_under_byline(self) -> None:

@@ -7,12 +7,12 @@ from loom.engine.api import Following
 from loom.ui import navigation
 from loom.ui.choices import Choice, following_choices, token_choices
 from loom.ui.screens.alternatives import Alternatives
-from loom.ui.screens.page import Page
+from loom.ui.screens.keyed import Keyed
 
 MOST_BRANCHES = 32
 
 
-class Growing(Page):
+class Growing(Keyed):
     """Commands that need a model."""
 
     _stopped_here = False
@@ -71,7 +71,7 @@ class Growing(Page):
     def _say_rest(self, count: int) -> None:
         if count:
             branches = "branch grows" if count == 1 else "branches grow"
-            self.notify(f"{count} {branches} elsewhere; Esc again stops all.")
+            self.notify(f"{count} {branches} elsewhere; {self.key_of('stop')} again stops all.")
 
     def _growing_here(self) -> set[int]:
         """The writer's own node and all after it."""

@@ -11,7 +11,6 @@ from loom.core.node import ROOT, Place
 from loom.ui.glyphs import first_words
 from loom.ui.navigation import end_of, is_marked, reading_order
 from loom.ui.screens.arranging import Arranging
-from loom.ui.screens.keyed import Keyed
 from loom.ui.screens.moving import Moving
 from loom.ui.screens.page import Page
 
@@ -19,7 +18,7 @@ CRUMB = 8  # cells of a node's first words, at least
 APART = " › "
 
 
-class Hoisting(Keyed, Moving, Arranging):
+class Hoisting(Moving, Arranging):
     """While hoisted, moving stays inside; going elsewhere by other ways shows all again."""
 
     _tops: tuple[tuple[int, int], ...] = ()  # (node, start) of what is hoisted, the innermost last

@@ -10,8 +10,8 @@ from textual.binding import Binding, BindingType
 from loom.ui.bindings import COMMANDS, Where, bindings
 from loom.ui.screens.beginning import Beginning
 from loom.ui.screens.choosing import Choosing
+from loom.ui.screens.guiding import Guiding
 from loom.ui.screens.help import Help
-from loom.ui.screens.hoisting import Hoisting
 from loom.ui.screens.looking import Looking
 from loom.ui.screens.searching import Searching
 
@@ -20,7 +20,7 @@ ALWAYS = {"palette", "quit", "copy_text"}
 COMMANDS_BY_METHOD = {c.action.partition("(")[0] for c in COMMANDS}
 
 
-class MainScreen(Hoisting, Searching, Beginning, Looking, Choosing):
+class MainScreen(Guiding, Searching, Beginning, Looking, Choosing):
     """The commands of the table of keys, by their methods."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

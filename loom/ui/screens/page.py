@@ -13,7 +13,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from loom.changes import (
     Change,
@@ -38,6 +37,7 @@ from loom.ui.widgets.cards import Cards
 from loom.ui.widgets.editor import Editor
 from loom.ui.widgets.lens import Lens
 from loom.ui.widgets.status import Status
+from loom.ui.widgets.strip import Strip
 from loom.ui.widgets.text import TokenText
 from loom.ui.widgets.tree import TreeView
 
@@ -83,7 +83,7 @@ class Page(Screen[None], inherit_bindings=False):
                 yield Editor(id="editor")
                 yield Cards(self.session, id="cards")
             yield Lens(self.session, id="lens")
-        yield Footer(show_command_palette=False)
+        yield Strip(id="strip")
 
     async def on_mount(self) -> None:
         self.status, self.banner = self.query_one(Status), self.query_one(Banner)
@@ -246,12 +246,10 @@ class Page(Screen[None], inherit_bindings=False):
 
     def _hint(self) -> str:
         """The line that stands where there are no cards."""
-        session = self.session
         if self._riding is not None:
-            return "Growing. The others go on; ← goes back to them."
-        if session.read_only:
+            return "This one grows; so do the others."
+        if self.session.read_only:
             return "Another Loom has this session open: it can be read, not changed."
-        if len(session.tree) == 1:
-            return "An empty page: i opens the editor, g lets the model begin."
-        many = session.branches
-        return f"g grows {many} continuation{'' if many == 1 else 's'} here · i writes on"
+        if len(self.session.tree) == 1:
+            return "An empty page."
+        return "Nothing has grown here yet."

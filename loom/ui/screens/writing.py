@@ -12,8 +12,6 @@ from loom.ui.revision import Revision, Task
 from loom.ui.screens.growing import Growing
 from loom.ui.widgets.editor import Editor
 
-KEYS = "Esc commits · Ctrl+G commits and grows"
-FIRST_LINE = "Begin with a sentence. Ctrl+G lets the model go on."
 TITLE_CELLS = 32
 
 
@@ -79,7 +77,10 @@ class Writing(Growing):
         self.text_pane.display = not empty
         self.cards.display = False
         self.editor.set_class(empty, "-alone")
-        self.editor.open(task, title, KEYS, FIRST_LINE if empty else "")
+        grow = self.key_of("commit_and_grow")
+        keys = f"{self.key_of('commit')} commits · {grow} commits and grows"
+        first = f"Begin with a sentence. {grow} lets the model go on." if empty else ""
+        self.editor.open(task, title, keys, first)
         self.refresh_bindings()
 
     def _refuses(self) -> bool:
@@ -154,4 +155,4 @@ class Writing(Growing):
         text = event.text.encode("utf-8", "surrogateescape")
         if self.attempt(lambda: self.put(Task(self.cursor), text)):
             words = first_words(text, TITLE_CELLS)
-            self.notify(f"Pasted “{words}”; u takes it back.", markup=False)
+            self.notify(f"Pasted “{words}”; {self.key_of('undo')} takes it back.", markup=False)
