@@ -19,6 +19,7 @@ from textual.widgets.option_list import Option
 from loom.engine.api import EngineError
 from loom.ui import glyphs
 from loom.ui.choices import Choice
+from loom.ui.widgets.looks import look
 
 BAR = 16
 TOKEN = 18  # cells for a token's text
@@ -79,7 +80,7 @@ class Alternatives(ModalScreen[int | None]):
 
     def _row(self, choice: Choice) -> Content:
         def style(name: str) -> Style:
-            return self.get_visual_style(name, partial=True)
+            return look(self, name)
 
         text = choice.text if cell_len(choice.text) <= TOKEN else choice.text[: TOKEN - 1] + "…"
         return Content.assemble(

@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from loom.ui.bindings import COMMANDS, Command, Group, in_groups
+from loom.ui.widgets.looks import look
 
 LEFT = (Group.GROW, Group.TAKE, Group.GO, Group.WRITE, Group.EDITOR)
 
@@ -36,8 +37,7 @@ class Section(Widget):
 
     def _lines(self, width: int) -> list[Content]:
         heading, key, words = (
-            self.get_visual_style(f"section--{name}", partial=True)
-            for name in ("heading", "key", "words")
+            look(self, f"section--{name}") for name in ("heading", "key", "words")
         )
         keys = max(cell_len(command.shown) for command in self.commands)
         lines = [Content.styled(self.group.capitalize(), heading)]

@@ -15,6 +15,8 @@ from textual.screen import ModalScreen
 from textual.style import Style
 from textual.widgets import Input, OptionList
 
+from loom.ui.widgets.looks import look
+
 T = TypeVar("T")
 
 
@@ -93,7 +95,7 @@ class Lookup(ModalScreen[T | None], Generic[T]):
         self.query_one("#lookup").border_subtitle = text
 
     def look(self, name: str) -> Style:
-        return self.get_visual_style(f"lookup--{name}", partial=True)
+        return look(self, f"lookup--{name}")
 
     @on(Input.Changed)
     def line_changed(self, event: Input.Changed) -> None:

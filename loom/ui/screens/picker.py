@@ -22,6 +22,7 @@ from loom.config import ConfigError
 from loom.core.text import visible
 from loom.engine.api import EngineError
 from loom.store.errors import StoreError
+from loom.ui.widgets.looks import look
 
 SAID = (ConfigError, EngineError, StoreError, ValueError)
 
@@ -80,7 +81,7 @@ class Picker(ModalScreen[T | None], Generic[T]):
             self.options.highlighted = min(highlighted, self.options.option_count - 1)
 
     def look(self, name: str) -> Style:
-        return self.get_visual_style(f"picker--{name}", partial=True)
+        return look(self, f"picker--{name}")
 
     @property
     def room(self) -> int:

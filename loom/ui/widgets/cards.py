@@ -26,6 +26,7 @@ from loom.core.text import decode, visible
 from loom.session import Session
 from loom.ui import glyphs
 from loom.ui.navigation import end_of, is_marked
+from loom.ui.widgets.looks import look
 from loom.ui.widgets.wrapping import wrap
 
 GUTTER = 4  # columns before the text: mark, number, space
@@ -103,7 +104,7 @@ class Card(Widget):
         return Content("\n").join([head, *rest, self._facts()])
 
     def _look(self, name: str) -> Style:
-        return self.get_visual_style(f"card--{name}", partial=True)
+        return look(self, f"card--{name}")
 
     def _gutter(self) -> Content:
         mark = "›" if self.has_class("-last") else " "

@@ -1,12 +1,34 @@
 """Component classes laid over each other into one style; Textual itself combines none but the last.
 
-Knows the stylesheet through the widget; knows nothing of what is drawn.
+`Looks` is for widgets that draw their own lines, `look` for text that Textual lays out. Knows the
+stylesheet through the widget; knows nothing of what is drawn.
 """
 
 from __future__ import annotations
 
 from rich.style import Style
+from textual.color import Color
+from textual.style import Style as ContentStyle
 from textual.widget import Widget
+
+
+def look(widget: Widget, name: str) -> ContentStyle:
+    """One component class of `widget`.
+
+    Colours that adapt to the background do so where the text is drawn, marked or hovered over as it
+    may be; `Widget.get_visual_style` would have them adapt to black.
+    """
+    styles = widget.get_component_styles(name)
+    text = styles.text_style
+    colour = Color(0, 0, 0, styles.color.a, auto=True) if styles.auto_color else styles.color
+    return ContentStyle(
+        styles.background if styles.has_rule("background") else None,
+        colour if styles.has_rule("color") else None,
+        bold=text.bold,
+        italic=text.italic,
+        underline=text.underline,
+        reverse=text.reverse,
+    )
 
 
 class Looks:

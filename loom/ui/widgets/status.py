@@ -17,6 +17,7 @@ from loom.changes import EngineChanged
 from loom.core.text import visible
 from loom.session import Session
 from loom.ui.glyphs import bar
+from loom.ui.widgets.looks import look
 
 WINDOW = 2.0  # seconds over which the speed is taken
 BAR = 10
@@ -118,10 +119,9 @@ class Status(Widget):
             facts.remove(min(facts))
         facts.sort(key=lambda fact: fact[1])
         right = Content("  ·  ").join(
-            Content.styled(text, self.get_visual_style(f"status--{look}", partial=True))
-            for _, _, text, look in facts
+            Content.styled(text, look(self, f"status--{kind}")) for _, _, text, kind in facts
         )
-        left = Content.styled(title, self.get_visual_style("status--title", partial=True))
+        left = Content.styled(title, look(self, "status--title"))
         left = left.truncate(max(4, room - right.cell_length - 2), ellipsis=True)
         gap = max(1, room - left.cell_length - right.cell_length)
         return Content.assemble(" ", left, " " * gap, right, " ")

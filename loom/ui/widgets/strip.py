@@ -17,6 +17,7 @@ from textual.widget import Widget
 
 from loom.ui.bindings import COMMANDS, Command, key_name
 from loom.ui.moments import Moment, offers
+from loom.ui.widgets.looks import look
 
 MOST = 4  # keys beside those that are always there
 GAP = "   "
@@ -90,9 +91,7 @@ class Strip(Widget):
         return [*hints, *last]
 
     def render(self) -> Content:
-        key, label = (
-            self.get_visual_style(f"strip--{name}", partial=True) for name in ("key", "label")
-        )
+        key, label = (look(self, f"strip--{name}") for name in ("key", "label"))
         hints = self.hints
         count = len(always(self.moment, self.commands))
         free = max(0, self.size.width - 2 - _width(hints))
