@@ -12,7 +12,7 @@ from typing import Any
 from loom.core.marks import Kind, Mark
 from loom.core.node import Place
 
-UNDO, REDO = "undo", "redo"
+UNDO, REDO, SEAL = "undo", "redo", "seal"
 HIDDEN_BY_UNDO = "undone"
 
 

@@ -25,7 +25,7 @@ from loom.core.span import Span
 from loom.engine.api import Capabilities, EngineError, Following
 from loom.engine.client import EngineClient
 from loom.generation import Generation
-from loom.history import REDO, UNDO, Operation
+from loom.history import REDO, SEAL, UNDO, Operation
 from loom.record import Record
 from loom.store.batch import Batch, EventRow, ModelRow
 from loom.store.store import SessionDamaged, Store, StoreError
@@ -443,8 +443,13 @@ class Session(Record):
             self._post(Batch(nodes=((node, span),)))
 
     def set_sealed(self, node: Node, span: Span | None, pieces: Mapping[int, bytes]) -> None:
-        """The final form of a grown or read node, with the bytes of every token it mentions."""
+        """The final form of a grown or read node, with the bytes of every token it mentions.
+
+        When a node was complete is an event too: it is what replay knows the speed from.
+        """
+        sealed = None
         if node.author is Author.MODEL:
+            sealed = self._event(SEAL, {"node": node.id})
             row = self.model_of(node.id) if node.model is None else self._models[node.model]
             before = self.hash_at(self._parent_place(node))
             node = replace(
@@ -452,7 +457,7 @@ class Session(Record):
             )
         self.set_grown(node, span, save=False)
         rows = tuple((node.model or 0, number, piece) for number, piece in pieces.items())
-        self._post(Batch(nodes=((node, span),), pieces=rows))
+        self._post(Batch(nodes=((node, span),), pieces=rows, event=sealed))
 
     def drop_empty(self, nodes: Iterable[int]) -> None:
         """Hide nodes that got no text before they ended."""
