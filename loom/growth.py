@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from loom.core.span import Span, joined
+from loom.core.gathering import Gathering
+from loom.core.span import Span
 from loom.engine.api import Grown
 
 
@@ -22,20 +23,16 @@ class Buffer:
     text: bytearray = field(default_factory=bytearray)
     saved: float = 0.0
     fresh: bool = False
-    _parts: list[Span] = field(default_factory=list)
+    _tokens: Gathering = field(default_factory=Gathering)
 
     def add(self, event: Grown) -> None:
         self.text += event.text
-        self._parts.append(event.span)
+        self._tokens.add(event.span)
         self.fresh = True
 
     def span(self) -> Span | None:
         """All columns so far, or None before the first token."""
-        if not self._parts:
-            return None
-        if len(self._parts) > 1:
-            self._parts = [joined(self._parts)]
-        return self._parts[0]
+        return self._tokens.span()
 
 
 class Growth:

@@ -118,7 +118,11 @@ class Span:
 
     def columns(self) -> list[tuple[str, NDArray[Any] | None]]:
         """(name, array or None) in the order of the declaration."""
-        return [(f.name, getattr(self, f.name)) for f in fields(self)]
+        return [(name, getattr(self, name)) for name in NAMES]
+
+
+NAMES = tuple(field.name for field in fields(Span))
+"""Of the columns, in the order of the declaration."""
 
 
 def joined(spans: Sequence[Span]) -> Span:
@@ -129,8 +133,8 @@ def joined(spans: Sequence[Span]) -> Span:
     if not spans:
         raise ValueError("joined() needs at least one span")
     columns: dict[str, NDArray[Any] | None] = {}
-    for index, (name, _) in enumerate(spans[0].columns()):
-        parts = [span.columns()[index][1] for span in spans]
+    for name in NAMES:
+        parts = [getattr(span, name) for span in spans]
         present = [part for part in parts if part is not None]
         columns[name] = np.concatenate(present) if len(present) == len(parts) else None
     bases = np.cumsum([0, *[int(s.ends[-1]) if len(s) else 0 for s in spans[:-1]]])
