@@ -26,7 +26,16 @@ T = TypeVar("T")
 MOST_BRANCHES = 64
 MOST = 2**31 - 1
 KEYMAPS = ("default", "pyloom", "loomsidian", "basemode")
-ENGINE_OPTIONS = ("backend", "cache_mb", "context", "device", "download", "dtype", "threads")
+ENGINE_OPTIONS = (
+    "attention",
+    "backend",
+    "cache_mb",
+    "context",
+    "device",
+    "download",
+    "dtype",
+    "threads",
+)
 
 Key = tuple[str, ...]
 """The names from the top of the file down to a value."""

@@ -30,7 +30,8 @@ def load(
     model: str, options: Mapping[str, Any], progress: Callable[[int, int], None]
 ) -> TransformersEngine:
     """Options: `device`, `dtype`, `threads`, `cache_mb`, `context` (at most so many tokens),
-    `bos` (whether a document begins with that token), `download` (from the hub)."""
+    `bos` (whether a document begins with that token), `download` (from the hub), `attention` (of
+    branches to what they share: `packed`, `rows`, or what is faster here, `auto`)."""
     import torch
 
     from . import loading

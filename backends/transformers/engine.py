@@ -20,7 +20,7 @@ class TransformersEngine:
     """The engine."""
 
     def __init__(self, network: TorchNetwork, label: str, mark: str, threads: int) -> None:
-        self._network = network
+        self.network = network
         self._turns = Turns(network)
         self._label, self._fingerprint, self._threads = label, mark, threads
 
@@ -36,13 +36,13 @@ class TransformersEngine:
             return self._turns.step()
 
     def encode(self, text: bytes, *, start: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        spelling = self._network.language.spelling
+        spelling = self.network.language.spelling
         ids = spelling.encode(text, start=start)
         ends = np.cumsum([len(p) for p in spelling.spelled(ids, start=start)], dtype=np.int64)
         return ids, tuple(ends.tolist())
 
     def can(self) -> Capabilities:
-        network = self._network
+        network = self.network
         dtype = str(network.dtype).removeprefix("torch.")
         return Capabilities(
             name=_NAME,
@@ -60,13 +60,14 @@ class TransformersEngine:
                 "device": str(network.device),
                 "dtype": dtype,
                 "threads": str(self._threads),
+                "attention": "packed" if network.packed else "rows",
             },
         )
 
     def pieces(self, ids: Sequence[int]) -> tuple[bytes, ...]:
-        table = self._network.language.spelling.table
+        table = self.network.language.spelling.table
         return tuple(table[i] for i in ids)
 
     def close(self) -> None:
         self._turns.clear()
-        self._network.prefixes.clear()
+        self.network.close()

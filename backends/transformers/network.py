@@ -5,37 +5,33 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from enum import Enum
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from loom.engine.api import ModelUnsupported, options_of
-from loom.engine.prefixes import Prefixes
+from loom.engine.api import EngineError, ModelUnsupported, options_of
+from loom.engine.prefixes import Prefixes, Values, Wholes
 from transformers import DynamicCache
 
+from . import trials
 from .language import language_of
+from .packed import SHORT, Switch, is_packed, pack
+from .stretches import Layers, cache_size, cut, joined, size, sliced
+from .trials import PADDING, Memory
 
 CACHE_MB = 1024  # of read text that is remembered
-PADDING = 4  # see TorchNetwork
-
-Layers = list[tuple[torch.Tensor, torch.Tensor] | None]
-
-
-class Memory(Enum):
-    """What can be done with what a model has read; found out at load."""
-
-    SLICED = "any beginning of it can be gone on from"
-    WHOLE = "only all of it can be gone on from"
-    NONE = "it can't be kept"
+ATTENTION = ("auto", "packed", "rows")
 
 
 class TorchNetwork:
     """A model on its device. Rows are filled up to a multiple of `padding`, which makes the result
-    of each the same bit for bit however many there are (float32 on a CPU; 1 elsewhere)."""
+    of each the same bit for bit however many there are (float32 on a CPU; 1 elsewhere).
+
+    `packed`: branches share a trunk (full attention only). What can be relied on is tried at load.
+    """
 
     def __init__(self, module: Any, tokenizer: Any, options: Mapping[str, Any]) -> None:
         self.module = module
@@ -44,13 +40,27 @@ class TorchNetwork:
         exact = self.device.type == "cpu" and self.dtype == torch.float32
         self.padding = PADDING if exact else 1
         self._keeps = "logits_to_keep" in inspect.signature(module.forward).parameters
-        probe = _probe(module)
-        expected = _all_finite(self.forward(probe[None], None, len(probe))[0])
-        self.language = language_of(tokenizer, module.config, expected.shape[-1], options)
-        self.memory = self._tested_memory(probe, expected)
-        self.reproducible = exact and self._rows_independent(probe)
+        self._switch = Switch(module)
+        wanted = options_of(options, "attention", str, "auto")
+        if wanted not in ATTENTION:
+            raise EngineError(
+                f"The engine option attention is {wanted!r}.", f"Choose one of {_or(ATTENTION)}."
+            )
+        trial = trials.Trial(self)
+        self.language = language_of(tokenizer, module.config, trial.vocabulary, options)
+        self.memory = trial.memory()
+        self.packed = wanted != "rows" and self.memory is Memory.SLICED and trial.packs()
+        if wanted == "packed" and not self.packed:
+            raise ModelUnsupported(
+                "The branches of this model can't share what they have in common.",
+                'Set the engine option attention to "auto", or leave it out.',
+            )
+        if wanted == "auto" and self.packed and not exact:  # a promise bears no stopwatch
+            self.packed = trial.packing_pays()
+        self.reproducible = exact and trial.rows_independent(self.packed)
         limit = options_of(options, "cache_mb", int, CACHE_MB) * 2**20
-        self.prefixes: Prefixes[Any] = Prefixes(limit, whole=self.memory is Memory.WHOLE)
+        self.prefixes: Prefixes[Layers] = Prefixes(limit, Values(size, cut))
+        self.wholes: Wholes[Any] = Wholes(limit, cache_size)
 
     def cache(self) -> Any:
         return DynamicCache(config=self.module.config)
@@ -61,65 +71,41 @@ class TorchNetwork:
         keywords = {"logits_to_keep": keep} if self._keeps else {}
         if cache is not None:
             keywords["past_key_values"] = cache
-        output = self.module(
-            input_ids=tokens.to(self.device), use_cache=cache is not None, **keywords
-        )
+        with self._switch.packed() if is_packed(cache) else nullcontext():
+            output = self.module(
+                input_ids=tokens.to(self.device), use_cache=cache is not None, **keywords
+            )
         logits: torch.Tensor = output.logits[:, -keep:]
         return logits
 
     def rows(self, ids: Sequence[int]) -> TorchRows:
         if self.memory is Memory.NONE:
             return TorchRows(self, None, 0)
+        if self.memory is Memory.WHOLE:
+            whole = self.wholes.longest(ids)
+            if whole is None:
+                return TorchRows(self, self.cache(), 0)
+            return TorchRows(self, copy.deepcopy(whole[0]), whole[1])
         found = self.prefixes.longest(ids)
         if not found:
             return TorchRows(self, self.cache(), 0)
-        if self.memory is Memory.WHOLE:
-            return TorchRows(self, copy.deepcopy(found[-1].value), found[-1].stop)
-        parts = [_cut(s.value, 0, s.stop - s.start) for s in found]
-        return TorchRows(self, self.assembled(parts), found[-1].stop)
+        parts = [cut(s.value, 0, s.stop - s.start) for s in found]
+        return TorchRows(self, self.assembled(joined(parts)), found[-1].stop)
 
-    def assembled(self, parts: Sequence[Layers]) -> Any:
-        """A cache of these stretches, one after the other."""
+    def assembled(self, layers: Layers) -> Any:
+        """A cache that holds these."""
         cache = self.cache()
-        for index, layers in enumerate(zip(*parts, strict=True)):
-            held = [layer for layer in layers if layer is not None]
-            if held:
-                keys, values = (torch.cat(column, dim=-2) for column in zip(*held, strict=True))
-                cache.update(keys, values, index)
+        for index, layer in enumerate(layers):
+            if layer is not None:
+                cache.update(*layer, index)
         return cache
 
-    def _tested_memory(self, probe: torch.Tensor, expected: torch.Tensor) -> Memory:
-        """Tries what is to be relied on: going on from a cache, from a fork, from part of one."""
-        middle, cut = len(probe) // 2, len(probe) // 4
-        near = 1e-3 if self.dtype == torch.float32 else 0.25
-        memory = Memory.NONE
-        with suppress(Exception):  # what a kind of cache can't do, it raises in its own way
-            cache = self.cache()
-            self.forward(probe[None, :middle], cache, 1)
-            layers = sliced(cache, 0, 0, middle)
-            cache.reorder_cache(torch.zeros(2, dtype=torch.long, device=self.device))
-            after = self.forward(probe[None, middle:].repeat(2, 1), cache, len(probe) - middle)
-            if not _close(after, expected[middle:], near):
-                return memory
-            memory = Memory.WHOLE
-            if layers is None:
-                return memory
-            cache = self.assembled([_cut(layers, 0, cut)])
-            after = self.forward(probe[None, cut:], cache, len(probe) - cut)
-            if _close(after, expected[cut:], near):
-                memory = Memory.SLICED
-        return memory
+    def index(self, rows: Sequence[int]) -> Any:
+        return torch.tensor(rows, dtype=torch.long, device=self.device)
 
-    def _rows_independent(self, probe: torch.Tensor) -> bool:
-        """Whether padded rows come out the same bit for bit among few and many."""
-        results = []
-        for count in (PADDING, 2 * PADDING):
-            cache = None if self.memory is Memory.NONE else self.cache()
-            read = self.forward(probe[None, :-1].repeat(count, 1), cache, 1)
-            if cache is not None:
-                read = self.forward(probe[None, -1:].repeat(count, 1), cache, 1)
-            results.append(read[0])
-        return bool((results[0] == results[1]).all())
+    def close(self) -> None:
+        self.prefixes.clear()
+        self.wholes.clear()
 
 
 class TorchRows:
@@ -131,6 +117,11 @@ class TorchRows:
         self._cache = cache
         self._forked = False
         self._texts: list[list[int]] = [[]]
+
+    @property
+    def nbytes(self) -> int:
+        """Of keys and values."""
+        return 0 if self._cache is None else cache_size(self._cache)
 
     def read(self, tokens: Sequence[Sequence[int]], keep: int) -> NDArray[np.float32]:
         rows = [list(row) for row in (*tokens, *[tokens[0]] * self._filling(len(tokens)))]
@@ -145,6 +136,13 @@ class TorchRows:
 
     def fork(self, count: int) -> None:
         self._forked = True
+        if self._network.packed and self.length:
+            layers = sliced(self._cache, 0, 0, self.length)
+            rows = count + self._filling(count)
+            cache = None if layers is None else pack(layers, rows, common=self.length > SHORT)
+            if cache is not None:
+                self._cache = cache
+                return
         self._arrange([0] * count)
 
     def select(self, rows: Sequence[int]) -> None:
@@ -152,88 +150,38 @@ class TorchRows:
 
     def save(self, row: int, ids: Sequence[int]) -> None:
         network = self._network
-        if self._cache is None:
+        if network.memory is Memory.WHOLE:
+            self._save_whole(row, ids)
+        if network.memory is not Memory.SLICED:
             return
         start = network.prefixes.known(ids)
         if start == len(ids):
             network.prefixes.longest(ids)
             return
-        if network.memory is Memory.WHOLE:
-            value = copy.deepcopy(self._cache)
-            value.reorder_cache(self._index([row]))
-            network.prefixes.put(ids, 0, value, _size(value))
-            return
         layers = sliced(self._cache, row, start, self.length)
         if layers is not None:
-            size = sum(k.nbytes + v.nbytes for k, v in filter(None, layers))
-            network.prefixes.put(ids, start, layers, size)
+            network.prefixes.put(ids, start, layers)
+
+    def _save_whole(self, row: int, ids: Sequence[int]) -> None:
+        wholes = self._network.wholes
+        if ids in wholes:
+            wholes.longest(ids)
+            return
+        value = copy.deepcopy(self._cache)
+        value.reorder_cache(self._network.index([row]))
+        wholes.put(ids, value)
 
     def _arrange(self, rows: list[int]) -> None:
         rows = rows + rows[:1] * self._filling(len(rows))
         if self._cache is None:
             self._texts = [list(self._texts[row]) for row in rows]
         else:
-            self._cache.reorder_cache(self._index(rows))
+            self._cache.reorder_cache(self._network.index(rows))
 
     def _filling(self, count: int) -> int:
         """Rows to be added; a single text that is not yet forked stays single."""
         return -count % self._network.padding if self._forked else 0
 
-    def _index(self, rows: list[int]) -> torch.Tensor:
-        return torch.tensor(rows, dtype=torch.long, device=self._network.device)
 
-
-def sliced(cache: Any, row: int, start: int, stop: int) -> Layers | None:
-    """Copies of tokens start..stop of one row; None if some layer doesn't hold them all.
-
-    Copying what is wanted takes the place of `DynamicCache.crop`, which silently keeps too much
-    when it is asked for more than there is.
-    """
-    layers: Layers = []
-    for layer in cache.layers:
-        if getattr(layer, "is_sliding", False) or not hasattr(layer, "keys"):
-            return None
-        if layer.keys is None:
-            layers.append(None)
-            continue
-        if layer.keys.ndim != 4 or layer.keys.shape[-2] != stop:
-            return None
-        keys, values = (t[row : row + 1, :, start:stop].clone() for t in (layer.keys, layer.values))
-        layers.append((keys, values))
-    return layers
-
-
-def _cut(layers: Layers, start: int, stop: int) -> Layers:
-    return [
-        None if layer is None else (layer[0][:, :, start:stop], layer[1][:, :, start:stop])
-        for layer in layers
-    ]
-
-
-def _size(cache: Any) -> int:
-    """Bytes of the tensors in a cache of any kind."""
-    return sum(
-        int(value.nbytes)
-        for layer in cache.layers
-        for value in vars(layer).values()
-        if hasattr(value, "nbytes")
-    )
-
-
-def _probe(module: Any) -> torch.Tensor:
-    """A few ids that every vocabulary has."""
-    size = int(module.get_input_embeddings().weight.shape[0])
-    return (torch.arange(24) * 7 + 3) % size
-
-
-def _close(found: torch.Tensor, expected: torch.Tensor, near: float) -> bool:
-    return bool(((found.float() - expected.float()).abs().amax() <= near).item())
-
-
-def _all_finite(logits: torch.Tensor) -> torch.Tensor:
-    if not bool(logits.isfinite().all()):
-        raise ModelUnsupported(
-            "The model gives no numbers: its weights are damaged or overflow.",
-            'Copy or download the model again, or set the engine option dtype = "float32".',
-        )
-    return logits
+def _or(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,12 +1,12 @@
 """What an engine remembers of the texts it has read, bounded in bytes; the least used goes first.
 
-Each stretch hangs on the first `start` tokens of another one, so a shared beginning is held once.
-It knows token ids and sizes; what a stretch holds is the engine's.
+A radix tree: a beginning that texts share is held once, each piece of text beside the value for it.
+It knows token ids and sizes; what a value holds, and how it is cut in two, is the engine's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -25,112 +25,174 @@ class Stretch(Generic[T]):
     stop: int
 
 
+@dataclass(frozen=True, slots=True)
+class Values(Generic[T]):
+    """How the engine's values are dealt with. `size` is in bytes; `cut(value, start, stop)` holds
+    tokens start..stop of `value` and nothing else."""
+
+    size: Callable[[T], int]
+    cut: Callable[[T, int, int], T]
+
+
 @dataclass(eq=False, slots=True)
-class _Entry(Generic[T]):
+class _Piece(Generic[T]):
+    """`ids` from the end of `parent` on, at least one; `children` by their first id."""
+
     ids: NDArray[np.int32]
-    start: int
     value: T
     size: int
-    parent: _Entry[T] | None
-    used: int = 0
-    children: int = field(default=0)
-
-    def chain(self) -> Iterator[_Entry[T]]:
-        """The entry and what it hangs on, root last."""
-        entry: _Entry[T] | None = self
-        while entry is not None:
-            yield entry
-            entry = entry.parent
+    parent: _Piece[T] | None
+    used: int
+    children: dict[int, _Piece[T]] = field(default_factory=dict)
 
 
 class Prefixes(Generic[T]):
-    """`limit` is in bytes. With `whole` a value can't be cut: it holds all of its text itself, and
-    is found only where a text begins with all of that."""
+    """`limit` is in bytes."""
 
-    def __init__(self, limit: int, *, whole: bool = False) -> None:
+    def __init__(self, limit: int, values: Values[T]) -> None:
         self._limit = limit
-        self._whole = whole
-        self._entries: list[_Entry[T]] = []
+        self._values = values
+        self._top: dict[int, _Piece[T]] = {}
         self._clock = 0
         self.bytes = 0
 
     def __len__(self) -> int:
-        return len(self._entries)
+        """Pieces."""
+        return sum(1 for _ in self._pieces())
 
     def longest(self, ids: Sequence[int]) -> list[Stretch[T]]:
         """The stretches, root first, that together hold the longest known beginning of `ids`; the
         last one's `stop` is its length. An empty list where nothing is known."""
-        entry, common = self._best(np.asarray(ids, np.int32))
-        if entry is None:
-            return []
-        self._touch(entry)
+        walked = self._walk(np.asarray(ids, np.int32))
+        self._touch(walked)
         found: list[Stretch[T]] = []
-        stop = common
-        for part in entry.chain():
-            if part.start < stop:
-                found.append(Stretch(part.value, part.start, stop))
-                stop = part.start
-        return found[::-1]
+        start = 0
+        for piece, common in walked:
+            found.append(Stretch(piece.value, start, start + common))
+            start += common
+        return found
 
     def known(self, ids: Sequence[int]) -> int:
         """How many of the first `ids` are held."""
-        return self._best(np.asarray(ids, np.int32))[1]
+        return sum(common for _, common in self._walk(np.asarray(ids, np.int32)))
 
-    def put(self, ids: Sequence[int], start: int, value: T, size: int) -> None:
-        """Keep `value` for ids[start:], `size` bytes; `start` is what `known(ids)` said, or 0 with
-        `whole`. Raises ValueError if the tokens before `start` are not held."""
+    def put(self, ids: Sequence[int], start: int, value: T) -> None:
+        """Keep `value` for ids[start:]; `start` is what `known(ids)` says. Raises ValueError if
+        that isn't so."""
         row = np.array(ids, np.int32)
-        parent: _Entry[T] | None = None
-        if start:
-            parent, common = self._best(row[:start])
-            if common < start:
-                raise ValueError(f"only {common} of the {start} tokens before are known")
-        if size > self._limit or start >= len(row):
+        walked = self._walk(row)
+        known = sum(common for _, common in walked)
+        if known != start:
+            raise ValueError(f"{known} of these tokens are known, not {start}")
+        size = self._values.size(value)
+        if start == len(row) or size > self._limit:
             return
-        while parent is not None and parent.start >= start:
-            parent = parent.parent
-        entry = _Entry(row, start, value, size, parent)
-        if parent is not None:
-            parent.children += 1
-        self._entries.append(entry)
+        parent = None
+        if walked:
+            parent, common = walked[-1]
+            if common < len(parent.ids):
+                parent = self._divide(parent, common)
+        piece = _Piece(row[start:].copy(), value, size, parent, 0)
+        self._beside(parent)[int(piece.ids[0])] = piece
         self.bytes += size
-        self._touch(entry)
-        self._shrink(entry)
+        self._touch([*walked[:-1], *([(parent, 0)] if parent else ()), (piece, 0)])
+        self._shrink(piece)
 
     def clear(self) -> None:
-        self._entries.clear()
+        self._top.clear()
         self.bytes = 0
 
-    def _best(self, ids: NDArray[np.int32]) -> tuple[_Entry[T] | None, int]:
-        best: _Entry[T] | None = None
-        length = 0
-        for entry in self._entries:
-            common = common_length(entry.ids, ids)
-            if self._whole and common < len(entry.ids):
-                continue
-            if common > length:
-                best, length = entry, common
-        return best, length
+    def _walk(self, ids: NDArray[np.int32]) -> list[tuple[_Piece[T], int]]:
+        """Pieces along `ids`, root first, with how many tokens of each are the same."""
+        walked: list[tuple[_Piece[T], int]] = []
+        children, start = self._top, 0
+        while start < len(ids) and (piece := children.get(int(ids[start]))) is not None:
+            common = common_length(piece.ids, ids[start:])
+            walked.append((piece, common))
+            if common < len(piece.ids):
+                break
+            children, start = piece.children, start + common
+        return walked
 
-    def _touch(self, entry: _Entry[T]) -> None:
+    def _beside(self, parent: _Piece[T] | None) -> dict[int, _Piece[T]]:
+        return self._top if parent is None else parent.children
+
+    def _divide(self, piece: _Piece[T], at: int) -> _Piece[T]:
+        """Cuts a piece in two; the first half, which is new."""
+        first = self._values.cut(piece.value, 0, at)
+        rest = self._values.cut(piece.value, at, len(piece.ids))
+        half = _Piece(piece.ids[:at].copy(), first, self._values.size(first), piece.parent, 0)
+        self._beside(piece.parent)[int(half.ids[0])] = half
+        self.bytes -= piece.size
+        piece.ids, piece.value, piece.parent = piece.ids[at:].copy(), rest, half
+        piece.size = self._values.size(rest)
+        half.children[int(piece.ids[0])] = piece
+        half.used = piece.used
+        self.bytes += half.size + piece.size
+        return half
+
+    def _touch(self, walked: Sequence[tuple[_Piece[T], int]]) -> None:
         self._clock += 1
-        for part in entry.chain():
-            part.used = self._clock
+        for piece, _ in walked:
+            piece.used = self._clock
 
-    def _shrink(self, newest: _Entry[T]) -> None:
-        """Drops unused ends of chains; never the newest, nor what it hangs on."""
+    def _shrink(self, newest: _Piece[T]) -> None:
+        """Drops unused leaves; the newest and what it hangs on only when nothing else is left."""
         while self.bytes > self._limit:
-            ends = [e for e in self._entries if not e.children and e is not newest]
-            if not ends:
-                self._drop(newest)
-                continue
-            self._drop(min(ends, key=lambda e: e.used))
+            leaves = [p for p in self._pieces() if not p.children]
+            others = [p for p in leaves if p is not newest]
+            self._drop(min(others or leaves, key=lambda piece: piece.used))
 
-    def _drop(self, entry: _Entry[T]) -> None:
-        self._entries.remove(entry)
-        self.bytes -= entry.size
-        if entry.parent is not None:
-            entry.parent.children -= 1
+    def _drop(self, leaf: _Piece[T]) -> None:
+        del self._beside(leaf.parent)[int(leaf.ids[0])]
+        self.bytes -= leaf.size
+
+    def _pieces(self) -> Iterator[_Piece[T]]:
+        waiting = list(self._top.values())
+        while waiting:
+            piece = waiting.pop()
+            waiting += piece.children.values()
+            yield piece
+
+
+class Wholes(Generic[T]):
+    """The same for values that can't be cut: each holds all of its text, and is found only where a
+    text begins with all of that."""
+
+    def __init__(self, limit: int, size: Callable[[T], int]) -> None:
+        self._limit = limit
+        self._size = size
+        self._values: dict[bytes, tuple[T, int]] = {}  # the least used first
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def longest(self, ids: Sequence[int]) -> tuple[T, int] | None:
+        """The value of the longest beginning of `ids` that is held, and that one's length."""
+        text = np.asarray(ids, np.int32).tobytes()
+        keys = [key for key in self._values if text.startswith(key)]
+        if not keys:
+            return None
+        key = max(keys, key=len)
+        found = self._values[key] = self._values.pop(key)
+        return found[0], len(key) // 4
+
+    def __contains__(self, ids: Sequence[int]) -> bool:
+        return np.asarray(ids, np.int32).tobytes() in self._values
+
+    def put(self, ids: Sequence[int], value: T) -> None:
+        key, size = np.asarray(ids, np.int32).tobytes(), self._size(value)
+        if not key or size > self._limit:
+            return
+        self.bytes += size - self._values.pop(key, (value, 0))[1]
+        self._values[key] = (value, size)
+        while self.bytes > self._limit:
+            self.bytes -= self._values.pop(next(iter(self._values)))[1]
+
+    def clear(self) -> None:
+        self._values.clear()
+        self.bytes = 0
 
 
 def common_length(a: NDArray[Any], b: NDArray[Any]) -> int:

@@ -6,9 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loom.engine.prefixes import Prefixes
+from loom.engine.prefixes import Prefixes, Values, Wholes
 
 Text = tuple[int, ...]
+
+VALUES: Values[Text] = Values(len, lambda value, start, stop: value[start:stop])
+
+
+def prefixes_of(limit: int) -> Prefixes[Text]:
+    """The value of a piece is its own ids, a byte each."""
+    return Prefixes(limit, VALUES)
 
 
 def remembered(prefixes: Prefixes[Text], ids: Text) -> Text:
@@ -22,10 +29,11 @@ def remembered(prefixes: Prefixes[Text], ids: Text) -> Text:
 
 def keep(prefixes: Prefixes[Text], ids: Text) -> None:
     start = prefixes.known(ids)
-    prefixes.put(ids, start, ids[start:], len(ids) - start)
+    prefixes.put(ids, start, ids[start:])
 
 
-texts = st.lists(st.lists(st.integers(0, 2), max_size=9).map(tuple), max_size=12)
+text = st.lists(st.integers(0, 2), max_size=9).map(tuple)
+texts = st.lists(text, max_size=12)
 
 
 def common(a: Text, b: Text) -> int:
@@ -34,9 +42,9 @@ def common(a: Text, b: Text) -> int:
     )
 
 
-@given(texts, st.lists(st.integers(0, 2), max_size=9).map(tuple))
+@given(texts, text)
 def test_the_longest_known_beginning_is_found(kept: list[Text], asked: Text) -> None:
-    prefixes: Prefixes[Text] = Prefixes(10_000)
+    prefixes = prefixes_of(10_000)
     for ids in kept:
         keep(prefixes, ids)
     expected = max((common(ids, asked) for ids in kept), default=0)
@@ -44,11 +52,11 @@ def test_the_longest_known_beginning_is_found(kept: list[Text], asked: Text) -> 
     assert prefixes.known(asked) == expected
 
 
-@given(texts, st.integers(0, 20), st.lists(st.integers(0, 2), max_size=9).map(tuple))
+@given(texts, st.integers(0, 20), text)
 def test_the_bound_holds_and_what_is_left_is_still_right(
     kept: list[Text], limit: int, asked: Text
 ) -> None:
-    prefixes: Prefixes[Text] = Prefixes(limit)
+    prefixes = prefixes_of(limit)
     for ids in kept:
         keep(prefixes, ids)
         assert prefixes.bytes <= limit
@@ -58,46 +66,95 @@ def test_the_bound_holds_and_what_is_left_is_still_right(
 
 @given(texts)
 def test_a_shared_beginning_is_held_once(kept: list[Text]) -> None:
-    prefixes: Prefixes[Text] = Prefixes(10_000)
+    prefixes = prefixes_of(10_000)
     for ids in kept:
         keep(prefixes, ids)
     assert prefixes.bytes == len({ids[:n] for ids in kept for n in range(1, len(ids) + 1)})
 
 
-def test_the_least_recently_used_end_is_dropped() -> None:
-    prefixes: Prefixes[Text] = Prefixes(8)
+@given(texts, st.integers(0, 20))
+def test_the_bytes_counted_are_those_held(kept: list[Text], limit: int) -> None:
+    prefixes = prefixes_of(limit)
+    for ids in kept:
+        keep(prefixes, ids)
+    held = {remembered(prefixes, ids)[:n] for ids in kept for n in range(1, len(ids) + 1)}
+    assert prefixes.bytes == len(held - {()})
+
+
+@given(st.lists(text.filter(bool), min_size=1, max_size=12), st.integers(1, 20))
+def test_the_newest_is_there_unless_it_alone_is_too_large(kept: list[Text], limit: int) -> None:
+    prefixes = prefixes_of(limit)
+    for ids in kept:
+        keep(prefixes, ids)
+        assert prefixes.known(ids) == len(ids) or len(ids) > limit
+
+
+def test_the_least_recently_used_leaf_is_dropped_and_what_others_share_stays() -> None:
+    prefixes = prefixes_of(8)
     keep(prefixes, (1, 1, 1, 1))
     keep(prefixes, (1, 1, 2, 2))
+    assert (prefixes.bytes, len(prefixes)) == (6, 3)
     prefixes.longest((1, 1, 1, 1))
     keep(prefixes, (1, 1, 3, 3, 3))
     assert prefixes.known((1, 1, 2, 2)) == 2
+    assert prefixes.known((1, 1, 1, 1)) == 4
     assert prefixes.known((1, 1, 3, 3, 3)) == 5
+    assert prefixes.bytes == 7
+
+
+def test_the_end_of_a_long_text_goes_before_the_beginning_that_is_in_use() -> None:
+    prefixes = prefixes_of(12)
+    keep(prefixes, (1,) * 10)
+    keep(prefixes, (1, 1, 2))
+    keep(prefixes, (1, 1, 3, 3, 3, 3))
+    assert prefixes.known((1,) * 10) == 2
+    assert [prefixes.known(ids) for ids in ((1, 1, 2), (1, 1, 3, 3, 3, 3))] == [3, 6]
 
 
 def test_what_alone_is_too_large_is_not_kept_and_drops_nothing() -> None:
-    prefixes: Prefixes[Text] = Prefixes(4)
+    prefixes = prefixes_of(4)
     keep(prefixes, (1, 2))
     keep(prefixes, (5,) * 9)
     assert prefixes.known((1, 2)) == 2
     assert prefixes.known((5,) * 9) == 0
 
 
-def test_whole_values_are_found_only_at_their_full_length() -> None:
-    prefixes: Prefixes[Text] = Prefixes(100, whole=True)
-    prefixes.put((1, 2, 3), 0, (1, 2, 3), 3)
-    prefixes.put((1, 2, 3, 4), 0, (1, 2, 3, 4), 4)
-    assert prefixes.known((1, 2)) == 0
-    assert remembered(prefixes, (1, 2, 3, 9)) == (1, 2, 3)
-    assert remembered(prefixes, (1, 2, 3, 4, 5)) == (1, 2, 3, 4)
-
-
-def test_a_stretch_on_unknown_tokens_is_refused() -> None:
+@pytest.mark.parametrize("start", [1, 3])
+def test_a_value_that_does_not_follow_on_what_is_known_is_refused(start: int) -> None:
+    prefixes = prefixes_of(10)
+    keep(prefixes, (1, 2))
     with pytest.raises(ValueError, match="known"):
-        Prefixes[Text](10).put((1, 2, 3), 2, (3,), 1)
+        prefixes.put((1, 2, 3, 4), start, (3,))
 
 
 def test_clear_forgets_everything() -> None:
-    prefixes: Prefixes[Text] = Prefixes(10)
+    prefixes = prefixes_of(10)
     keep(prefixes, (1, 2))
     prefixes.clear()
     assert (prefixes.bytes, len(prefixes), prefixes.known((1, 2))) == (0, 0, 0)
+
+
+# values that can't be cut
+
+
+def test_whole_values_are_found_only_at_their_full_length() -> None:
+    wholes: Wholes[str] = Wholes(100, len)
+    wholes.put((1, 2, 3), "abc")
+    wholes.put((1, 2, 3, 4), "abcd")
+    assert wholes.longest((1, 2)) is None
+    assert wholes.longest((1, 2, 3, 9)) == ("abc", 3)
+    assert wholes.longest((1, 2, 3, 4, 5)) == ("abcd", 4)
+    assert (1, 2, 3) in wholes and (1, 2) not in wholes
+
+
+def test_the_least_used_whole_value_goes_first_and_the_bound_holds() -> None:
+    wholes: Wholes[str] = Wholes(6, len)
+    wholes.put((1,), "ab")
+    wholes.put((2,), "cd")
+    wholes.put((1,), "ef")
+    assert (wholes.bytes, len(wholes)) == (4, 2)
+    wholes.put((3,), "ghi")
+    assert wholes.longest((2,)) is None
+    assert (wholes.longest((1,)), wholes.longest((3,))) == (("ef", 1), ("ghi", 1))
+    wholes.put((4,), "too large")
+    assert (wholes.bytes, len(wholes)) == (5, 2)
