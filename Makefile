@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: run test check bench evaluate-house artifacts llama clean help
+.PHONY: run test check bench evaluate-house record-sessions artifacts llama clean help
 SHELL := /bin/sh
 
 VENV := .venv
@@ -17,7 +17,7 @@ CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 # The tests run side by side, each worker with its own models; more than eight only cost memory.
 WORKERS := $(shell n=$(CORES); echo $$((n < 8 ? n : 8)))
 # mypy refuses a folder without Python, which plugins may be.
-CODE := loom backends $(if $(wildcard plugins/*.py plugins/*/*.py),plugins) tests benchmarks
+CODE := loom backends $(if $(wildcard plugins/*.py plugins/*/*.py),plugins) sessions tests benchmarks
 SOURCES = $(shell find $(CODE) -name __pycache__ -prune -o \( -name '*.py' -o -type d \) -print)
 
 export PYTHON
@@ -34,6 +34,7 @@ help: ## list what make can do
 	@echo 'make check              formatting, lint, types and the rules about who imports whom'
 	@echo 'make bench [ARGS=...]   measure speed; ARGS=--list names the benchmarks'
 	@echo 'make evaluate-house CORPUS=...  measure the bundled model anew: docs/house-model.md and .json'
+	@echo 'make record-sessions    record the sessions of sessions/ anew on the bundled model'
 	@echo 'make artifacts CORPUS=...       regenerate everything that depends on its weights'
 	@echo 'make llama              try again to compile and install the llama.cpp engine'
 	@echo 'make clean              remove everything that make has made here, .venv too (no session)'
@@ -63,7 +64,10 @@ evaluate-house: $(STAMPS)/run-$(KEY)
 	    exit 1; }
 	@$(BIN)/python backends/house/evaluate.py "$(CORPUS)" $(ARGS)
 
-artifacts: evaluate-house
+record-sessions: $(STAMPS)/run-$(KEY)
+	@$(BIN)/python -m sessions.record $(ARGS)
+
+artifacts: evaluate-house record-sessions
 
 llama:
 	@rm -f $(STAMPS)/llama-*

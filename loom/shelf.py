@@ -1,7 +1,6 @@
-"""The sessions in a folder: listed, begun, renamed, duplicated, put into the trash.
+"""The sessions in a folder: listed, begun, renamed, duplicated, saved as text.
 
-Looks at files from outside; what happens inside a session is the Session's. Nothing is ever
-deleted: the trash is a folder beside the sessions.
+Looks at files from outside; what happens inside a session is the Session's.
 """
 
 from __future__ import annotations
@@ -16,15 +15,12 @@ from pathlib import Path
 from loom.config import Config
 from loom.core.text import decode, visible
 from loom.session import SESSION_SUFFIX, Session
-from loom.store.atomic import sync_folder, write_atomically
+from loom.store.atomic import write_atomically
 from loom.store.batch import Batch
 from loom.store.errors import SessionLocked, StoreError
-from loom.store.file import identify
 from loom.store.glance import glance
-from loom.store.lock import Lock
 from loom.store.store import Store
 
-TRASH = "trash"
 BESIDE = ("-wal", "-shm", "-journal")  # what SQLite leaves beside a file that was not closed
 SQLITE_HEADER = b"SQLite format 3\0"
 MARKDOWN = {".md", ".markdown"}
@@ -58,7 +54,7 @@ def listed(folder: Path, also: Iterable[Path] = ()) -> list[Shelved]:
 def look_at(path: Path) -> Shelved | None:
     """None where there is no file; a file that can't be read is shown with its problem."""
     try:
-        sizes = [path.stat(), *(s for s in map(_stat, _beside(path)) if s is not None)]
+        sizes = [path.stat(), *(s for s in map(_stat, beside(path)) if s is not None)]
     except OSError:
         return None
     size, changed = sum(s.st_size for s in sizes), max(s.st_mtime for s in sizes)
@@ -157,47 +153,20 @@ def duplicated(path: Path, copy: Callable[[Path], None] | None = None) -> Path:
     if copy is not None:
         copy(target)
     else:
-        _copy(path, target)
+        copied(path, target)
     title = glance(target).title
     if title is not None:
         renamed(target, f"{title} (copy)")
     return target
 
 
-def _copy(path: Path, target: Path) -> None:
+def copied(path: Path, target: Path) -> None:
+    """Copy a session as it is, also while someone has it open. Raises StoreError."""
     store = Store.open(path, read_only=True)
     try:
         store.copy_to(target)
     finally:
         store.close()
-
-
-def trashed(path: Path) -> Path:
-    """Move a session into the folder `trash` beside it; where it is now.
-
-    A damaged one, too, but nothing else: raises StoreError for what is no session or can't be
-    moved, SessionLocked where someone has it open.
-    """
-    path = path.absolute()
-    if path.suffix != SESSION_SUFFIX or not path.is_file():
-        identify(path)
-    lock = Lock(path)
-    try:
-        target = unused(path.parent / TRASH, path.stem)
-        path.rename(target)
-        for left, suffix in zip(_beside(path), BESIDE, strict=True):
-            if left.exists():
-                left.rename(target.with_name(target.name + suffix))
-        sync_folder(target.parent)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise StoreError(
-            f"{path.name} can't be moved to the trash: {error.strerror}.",
-            "Allow writing in its folder.",
-        ) from error
-    finally:
-        lock.release()
-    return target
 
 
 def save_text(text: bytes, title: str, path: Path) -> None:
@@ -222,7 +191,8 @@ def as_markdown(text: str, title: str) -> bytes:
     return f"# {title}\n\n{chr(10).join(hard)}\n".encode("utf-8", "replace")
 
 
-def _beside(path: Path) -> list[Path]:
+def beside(path: Path) -> list[Path]:
+    """The files that SQLite may have left beside a session."""
     return [path.with_name(path.name + suffix) for suffix in BESIDE]
 
 

@@ -21,7 +21,7 @@ from loom.commands import parser as grammar
 
 DOCS = Path(__file__).parents[1] / "docs" / "json.md"
 OPENING = "The lighthouse keeper had not spoken to anyone since"
-NOT_FACTS = {"open"}
+NOT_FACTS = {"open", "demo"}
 PLAIN: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,

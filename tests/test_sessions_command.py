@@ -50,6 +50,20 @@ def test_a_copy_and_the_trash_say_where_they_are(run: Run, folder: Path) -> None
     assert [session["title"] for session in gone["sessions"]] == ["story"]
 
 
+def test_the_trash_is_listed_gives_back_and_is_emptied(run: Run, folder: Path) -> None:
+    gone = run("--trash", str(folder / "story.loom"))["path"]
+    listed = run("--trashed")
+    assert listed["folder"] == str(folder / "trash")
+    assert [session["words"] for session in listed["sessions"]] == ["Once upon"]
+    back = run("--restore", gone)
+    assert back["path"] == str(folder / "story.loom")
+    assert [session["words"] for session in back["sessions"]] == ["Once upon"]
+    run("--trash", str(folder / "story.loom"))
+    emptied = run("--empty-trash")
+    assert (emptied["deleted"], emptied["sessions"]) == (1, [])
+    assert list(folder.rglob("*.loom")) == []
+
+
 def test_lines_for_people(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["sessions"]) == 0

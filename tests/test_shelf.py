@@ -1,4 +1,4 @@
-"""The sessions of a folder from outside: lists, titles, copies, the trash, texts in and out."""
+"""The sessions of a folder from outside: lists, titles, copies, texts in and out."""
 
 from __future__ import annotations
 
@@ -98,13 +98,11 @@ async def test_renaming_changes_the_title_and_not_the_file(tmp_path: Path) -> No
         shelf.renamed(path, " \n")
 
 
-async def test_a_session_that_is_open_is_not_renamed_or_trashed(tmp_path: Path) -> None:
+async def test_a_session_that_is_open_is_not_renamed(tmp_path: Path) -> None:
     path = tmp_path / "a.loom"
     async with Session.create(path, seed=1):
         with pytest.raises(SessionLocked):
             shelf.renamed(path, "B")
-        with pytest.raises(SessionLocked):
-            shelf.trashed(path)
         assert path.exists()
 
 
@@ -119,32 +117,6 @@ async def test_a_copy_has_everything_and_a_name_of_its_own(tmp_path: Path) -> No
         session.write(" more")
     async with Session.open(path) as session:
         assert session.path_text() == OPENING
-
-
-async def test_the_trash_keeps_what_was_there_under_names_that_are_free(tmp_path: Path) -> None:
-    moved = []
-    for text in ("one", "two"):
-        path = await made(tmp_path / "a.loom", text)
-        moved.append(shelf.trashed(path))
-    assert shelf.listed(tmp_path) == []
-    assert [path.name for path in moved] == ["a.loom", "a-2.loom"]
-    assert {glance(path).opening for path in moved} == {b"one", b"two"}
-    assert list(tmp_path.iterdir()) == [tmp_path / shelf.TRASH], "no lock and no log is left"
-
-
-async def test_a_damaged_session_can_be_put_into_the_trash(tmp_path: Path) -> None:
-    path = tmp_path / "broken.loom"
-    path.write_bytes(b"nothing of use")
-    assert shelf.trashed(path).read_bytes() == b"nothing of use"
-
-
-def test_only_sessions_are_thrown_away(tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(StoreError, match="not a Loom session"):
-        shelf.trashed(tmp_path / "thesis.txt")
-    with pytest.raises(StoreError, match="There is no session"):
-        shelf.trashed(tmp_path / "gone.loom")
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 async def test_a_text_begins_a_session_with_the_sampling_of_the_settings(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`open`: finds or makes the session that was asked for and hands it to the screen."""
+"""`open`, `demo`: find or make the session that was asked for and hand it to the screen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from argparse import Namespace
 from datetime import date
 from pathlib import Path
 
-from loom import shelf
+from loom import recordings, shelf
 from loom.commands import access
 from loom.config import Config, Paths
 from loom.console import CommandError, Console
@@ -18,7 +18,20 @@ def open_screen(args: Namespace, console: Console) -> int:
     """Returns when the screen is closed."""
     _need_terminal()
     config, paths = access.config_of(args), Paths.default()
-    session = session_for(args.file, config, paths, date.today())
+    return _shown(session_for(args.file, config, paths, date.today()), args, console)
+
+
+def open_demo(args: Namespace, console: Console) -> int:
+    """A copy of a recorded session, to look about in and to go on with."""
+    _need_terminal()
+    recorded = recordings.recording(args.name)
+    path = recordings.taken_out(recorded.path, Paths.default().sessions)
+    return _shown(shelf.opened(path), args, console)
+
+
+def _shown(session: Session, args: Namespace, console: Console) -> int:
+    """Until the screen is closed."""
+    paths, config = Paths.default(), access.config_of(args)
     try:
         paths.remember_session(session.path)
     except OSError as error:

@@ -13,9 +13,11 @@ EPILOG = """\
 loom                     go on where you left off
 loom story.loom          open that session, or begin it
 loom draft.txt           begin a session with that text
+loom demo                look about in a recorded session
 loom COMMAND --help      the options of a command"""
 
 GLOBAL_WITH_VALUE = ("--model", "--config")
+DEMO = "first-story"
 PRESETS_HINT = "balanced, wild, careful, greedy, raw, or one of loom.toml"
 
 
@@ -97,6 +99,10 @@ def _opening(commands: _Commands) -> None:
         "open", "opening:open_screen", "open a session on the screen (the default)", json=False
     )
     parser.add_argument("file", nargs="?", metavar="SESSION|TEXT FILE")
+    parser = commands.add(
+        "demo", "opening:open_demo", "open a copy of a recorded session", json=False
+    )
+    parser.add_argument("name", nargs="?", default=DEMO, metavar="NAME", help=f"default: {DEMO}")
 
 
 def _shelving(commands: _Commands) -> None:
@@ -105,6 +111,9 @@ def _shelving(commands: _Commands) -> None:
     what.add_argument("--rename", nargs=2, metavar=("SESSION", "TITLE"), help="give it a title")
     what.add_argument("--copy", type=Path, metavar="SESSION", help="copy it, beside itself")
     what.add_argument("--trash", type=Path, metavar="SESSION", help="move it into the trash folder")
+    what.add_argument("--trashed", action="store_true", help="list what is in the trash")
+    what.add_argument("--restore", type=Path, metavar="SESSION", help="bring it back from there")
+    what.add_argument("--empty-trash", action="store_true", help="delete for good what is there")
 
 
 def _writing(commands: _Commands) -> None:
@@ -208,7 +217,16 @@ def _about(commands: _Commands) -> None:
     _models(commands.add("models", "models:models", "the models that are here, or convert one"))
     parser = commands.add("config", "about:config", "the settings, and where each comes from")
     parser.add_argument("--path", action="store_true", help="only where loom.toml is")
-    parser = commands.add("doctor", "about:doctor", "what is installed, what works, what doesn't")
+    text = "what is installed and works; or whether a session file is whole"
+    parser = commands.add("doctor", "about:doctor", text)
+    parser.add_argument("session", nargs="?", metavar="SESSION", help="look through this file")
+    parser.add_argument(
+        "--repair",
+        nargs="?",
+        const="",
+        metavar="NEW",
+        help="write what is whole of a damaged session into a new file",
+    )
     parser.add_argument("--no-engine", action="store_true", help="don't try to load a model")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from loom import shelf
+from loom import shelf, trash
 from loom.config import Paths
 from loom.console import Console
 from loom.core.text import visible
@@ -22,10 +22,21 @@ def sessions(args: Namespace, console: Console) -> None:
     made = _done(args)
     if made is not None:
         console.note(f"{made}")
+    deleted = trash.emptied(paths.sessions) if args.empty_trash else None
+    if deleted is not None:
+        console.note(f"{deleted} session{'' if deleted == 1 else 's'} deleted.")
+    folder, found = _listed(args, paths)
+    facts = {"folder": str(folder), "path": made and str(made), "sessions": _facts(found)}
+    facts |= {} if deleted is None else {"deleted": deleted}
+    console.answer(lambda: facts, lambda: _lines(found, folder))
+
+
+def _listed(args: Namespace, paths: Paths) -> tuple[Path, list[Shelved]]:
+    """The folder asked for, and what lies in it."""
+    if args.trashed or args.empty_trash:
+        return paths.sessions / trash.TRASH, trash.thrown(paths.sessions)
     last = paths.last_session()
-    found = shelf.listed(paths.sessions, [last] if last is not None else [])
-    facts = {"folder": str(paths.sessions), "path": made and str(made), "sessions": _facts(found)}
-    console.answer(lambda: facts, lambda: _lines(found, paths.sessions))
+    return paths.sessions, shelf.listed(paths.sessions, [last] if last is not None else [])
 
 
 def _done(args: Namespace) -> Path | None:
@@ -36,7 +47,9 @@ def _done(args: Namespace) -> Path | None:
         return Path(path).absolute()
     if args.copy is not None:
         return shelf.duplicated(args.copy.absolute())
-    return None if args.trash is None else shelf.trashed(args.trash)
+    if args.restore is not None:
+        return trash.restored(args.restore)
+    return None if args.trash is None else trash.trashed(args.trash)
 
 
 def _facts(found: list[Shelved]) -> list[Facts]:

@@ -77,6 +77,16 @@ class LoomApp(Switching):
             "A name and an empty line: the model goes on as that author would.",
             self.main.begin_under_byline,
         )
+        yield SystemCommand(
+            "Save the text as a file…",
+            "The text up to here, plain or as Markdown.",
+            self.main.save_text,
+        )
+        yield SystemCommand(
+            "Open the demo session",
+            "A recorded tree to look about in; it opens as a copy of your own.",
+            self.main.open_demo,
+        )
         yield SystemCommand("Theme", "Choose other colours.", self.action_change_theme)
 
     def _palette_entries(self, command: Command) -> Iterable[SystemCommand]:

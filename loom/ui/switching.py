@@ -11,7 +11,7 @@ from typing import Any
 
 from textual.app import App
 
-from loom import offers, shelf
+from loom import offers, recordings, shelf
 from loom.changes import EngineChanged
 from loom.config import Config
 from loom.engine.api import EngineError
@@ -101,6 +101,8 @@ class Switching(App[None]):
             return shelf.begun_today(folder, self.config, date.today())
         if opening.text:
             return shelf.begun_with(opening.path, folder, self.config)
+        if opening.copy:
+            return shelf.opened(recordings.taken_out(opening.path, folder))
         return shelf.opened(opening.path)
 
     async def _leave(self, session: Session) -> None:

@@ -16,7 +16,10 @@ from loom.session import Session
 from loom.store.errors import StoreError
 from loom.store.glance import glance
 from loom.ui.app import LoomApp
-from loom.ui.screens.sessions import Opening, Sessions, age_text, size_text, typed_path
+from loom.ui.screens.saving import SaveText, typed_path
+from loom.ui.screens.sessions import Opening, Sessions
+from loom.ui.screens.shelved import ShelvedPicker, age_text, size_text
+from loom.ui.screens.trash import Trash
 
 MakeApp = Callable[..., LoomApp]
 WaitFor = Callable[[Pilot[None], Callable[[], Any]], Awaitable[None]]
@@ -41,9 +44,11 @@ def said(app: LoomApp) -> str:
 
 
 def rows(app: LoomApp) -> list[str]:
-    assert isinstance(app.screen, Sessions)
+    """Those that come with Loom are left out."""
+    assert isinstance(app.screen, ShelvedPicker)
     options = app.screen.options
-    return [str(options.get_option_at_index(i).prompt) for i in range(options.option_count)]
+    found = [str(options.get_option_at_index(i).prompt) for i in range(options.option_count)]
+    return [row for row in found if "comes with Loom" not in row]
 
 
 async def open_list(app: LoomApp, pilot: Pilot[None], wait_for: WaitFor, key: str = "s") -> None:
@@ -68,7 +73,8 @@ async def test_the_list_shows_every_session_the_newest_first(
         assert "older words" in found[2]
         assert "not a Loom session" in found[3]
         assert all(len(line) <= 94 for row in found for line in row.split("\n"))
-        await pilot.press("end", "enter")
+        app.screen.options.highlighted = 3  # type: ignore[attr-defined]
+        await pilot.press("enter")
         assert "not a Loom session" in said(app)
         assert isinstance(app.screen, Sessions)
         await pilot.press("escape")
@@ -219,6 +225,82 @@ async def test_throwing_away_says_where_it_went(
         assert str(folder / "trash" / "old.loom") in said(app)
         assert [row.split()[0] for row in rows(app)] == ["●", "older"]
         assert glance(folder / "trash" / "old.loom").opening == b"old words"
+
+
+async def test_the_trash_gives_back_and_is_emptied_after_a_question(
+    make_app: MakeApp, wait_for: WaitFor, folder: Path
+) -> None:
+    app = make_app(OPENING)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await open_list(app, pilot, wait_for)
+        await pilot.press("down", "delete", "delete")
+        await wait_for(pilot, lambda: len(rows(app)) == 1)
+        await pilot.press("t")
+        await wait_for(pilot, lambda: isinstance(app.screen, Trash) and app.screen.shelved)
+        assert [row.split()[0] for row in rows(app)] == ["old", "older"]
+        await pilot.press("down", "enter")
+        await wait_for(pilot, lambda: "is back" in said(app))
+        assert glance(folder / "older.loom").opening == b"older words"
+        await pilot.press("x", "n", "o", "enter")
+        assert "Nothing is deleted" in said(app)
+        assert (folder / "trash" / "old.loom").exists()
+        await pilot.press("ctrl+u", "y", "e", "s", "enter")
+        await wait_for(pilot, lambda: "Deleted 1 session." in said(app))
+        assert rows(app) == []
+        await pilot.press("x")
+        assert "The trash is empty." in said(app)
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: isinstance(app.screen, Sessions) and len(rows(app)) == 2)
+        assert app.screen.chosen is not None  # type: ignore[attr-defined]
+        assert app.screen.chosen.title == "older"  # type: ignore[attr-defined]
+
+
+async def test_a_recorded_session_at_the_end_of_the_list_opens_as_a_copy(
+    make_app: MakeApp, wait_for: WaitFor, _home: Path
+) -> None:
+    app = make_app(OPENING)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await open_list(app, pilot, wait_for)
+        await pilot.press("end", "delete", "r")
+        assert isinstance(app.screen, Sessions)
+        assert not app.screen.asking
+        assert "comes with Loom" in said(app)
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: app.session.title == "A first story" and app.main.is_mounted)
+        assert app.session.path == _home / "sessions" / "first-story.loom"
+        assert not app.session.read_only
+
+
+async def test_the_palette_opens_the_demo(
+    make_app: MakeApp, wait_for: WaitFor, _home: Path
+) -> None:
+    app = make_app(OPENING)
+    async with app.run_test(size=(100, 30)) as pilot:
+        entries = {entry.title: entry for entry in app.get_system_commands(app.main)}
+        entries["Open the demo session"].callback()
+        await wait_for(pilot, lambda: app.session.title == "A first story" and app.main.is_mounted)
+        await wait_for(pilot, lambda: len(app.main.cards) > 1)
+
+
+async def test_the_palette_saves_the_text(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app(OPENING)
+    target = tmp_path / "out.md"
+    target.write_text("precious")
+    async with app.run_test(size=(100, 30)) as pilot:
+        entries = {entry.title: entry for entry in app.get_system_commands(app.main)}
+        await entries["Save the text as a file…"].callback()
+        await pilot.pause()
+        assert isinstance(app.screen, SaveText)
+        assert app.screen.line.value.endswith("story.md")
+        app.screen.line.value = str(target)
+        await pilot.press("enter")
+        assert target.read_text() == "precious"
+        assert "Enter again replaces it" in str(app.screen.query_one("#lookup").border_subtitle)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert target.read_text() == f"# story\n\n{OPENING}\n"
+        assert len(app.screen_stack) == 1
+        assert f"Saved as {target}." in [*app._notifications][-1].message
 
 
 async def test_the_path_is_saved_and_nothing_is_replaced_unasked(

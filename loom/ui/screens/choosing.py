@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from loom.core.text import visible
 from loom.paths import Paths
+from loom.recordings import recording
 from loom.ui.screens.models import Models
 from loom.ui.screens.page import Page
+from loom.ui.screens.saving import SaveText, suggested
 from loom.ui.screens.sessions import Opening, Sessions
 from loom.ui.screens.settings import Settings
 
@@ -43,3 +47,17 @@ class Choosing(Page):
 
         attached = self.session.engine.model if self.session.engine is not None else None
         await self.app.push_screen(Models(attached, Paths.default()), chosen)
+
+    # ── what the palette offers beside the table of keys ───────────────────────────────────
+
+    async def save_text(self) -> None:
+        def saved(path: Path | None) -> None:
+            if path is not None:
+                self.notify(f"Saved as {visible(str(path))}.", markup=False)
+
+        session = self.session
+        text = session.tree.path_bytes(self.cursor)
+        await self.app.push_screen(SaveText(text, session.title, suggested(session.path)), saved)
+
+    def open_demo(self) -> None:
+        self.attempt(lambda: self.program.choose_session(Opening(recording().path, copy=True)))

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,37 +14,41 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import OptionList
 
-from loom import shelf
+from loom import shelf, trash
 from loom.core.node import Place
 from loom.core.text import visible
 from loom.paths import Paths
+from loom.recordings import recordings
 from loom.session import Session
 from loom.shelf import Shelved
-from loom.store.errors import StoreError
-from loom.ui.screens.picker import Picker
-
-MINUTE, HOUR, DAY = 60, 3600, 86400
+from loom.ui.screens.saving import LABEL, Target, suggested, typed_path
+from loom.ui.screens.shelved import ShelvedPicker
+from loom.ui.screens.trash import Trash
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What to go on with: a session, a new one (no `path`), or a new one with a `text`'s words."""
+    """What to go on with: a session, a new one (no `path`), a new one with a `text`'s words, or a
+    `copy` of a recorded one."""
 
     path: Path | None = None
     text: bool = False
+    copy: bool = False
 
 
-class Sessions(Picker[Opening]):
-    """`here` is where the writer is in `session`, the one that is open. Nothing is deleted."""
+class Sessions(ShelvedPicker[Opening]):
+    """`here` is where the writer is in `session`, the one that is open. After all others come the
+    recorded ones. Nothing is deleted here."""
 
     HEADING = "Sessions"
-    KEYS = "Enter opens · n new · f file · r rename · d copy · Del trash · s save · Esc"
+    KEYS = "Enter opens · n new · f file · r rename · d copy · s save · Del trash · t its list"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New"),
         Binding("f", "text_file", "Open a text file"),
         Binding("r", "rename", "Rename"),
         Binding("d", "duplicate", "Duplicate"),
         Binding("delete,backspace", "trash", "Move to the trash"),
+        Binding("t", "trashed", "The trash"),
         Binding("s,ctrl+s", "save", "Save as text or Markdown"),
     ]
 
@@ -56,10 +59,10 @@ class Sessions(Picker[Opening]):
         paths: Paths,
         now: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__()
-        self._session, self._here, self._paths, self._now = session, here, paths, now
-        self.shelved: list[Shelved] = []
-        self._overwrite: Path | None = None
+        super().__init__(now)
+        self._session, self._here, self._paths = session, here, paths
+        self.recorded: list[Shelved] = []
+        self._target = Target()
 
     def begin(self) -> None:
         self.options.loading = True
@@ -69,6 +72,7 @@ class Sessions(Picker[Opening]):
         """Look at the files again, in a thread; the highlight stays, or goes to `select`."""
         also = [self._session.path]
         self.shelved = await asyncio.to_thread(shelf.listed, self._paths.sessions, also)
+        self.recorded = self.recorded or await asyncio.to_thread(recordings)
         paths = [shelved.path for shelved in self.shelved]
         self.options.loading = False
         self.refill()
@@ -79,36 +83,31 @@ class Sessions(Picker[Opening]):
 
     def refill(self) -> None:
         at = self.options.highlighted or 0
-        self.fill((self._row(shelved) for shelved in self.shelved), at)
+        recorded = (self.row_of(shelved, "comes with Loom") for shelved in self.recorded)
+        self.fill((*(self.row(shelved) for shelved in self.shelved), *recorded), at)
 
-    def _row(self, shelved: Shelved) -> Content:
-        mine = self._is_open(shelved)
-        title = self._session.title if mine else shelved.title
-        nodes = f"{shelved.nodes} node{'' if shelved.nodes == 1 else 's'}"
-        age = "open" if mine else age_text(self._now() - shelved.changed, shelved.changed)
-        facts = f"{age} · {nodes} · {size_text(shelved.size)}"
-        name = Content.styled(visible(title), self.look("here" if mine else "name"))
-        name = name.truncate(max(8, self.room - len(facts) - 4), ellipsis=True)
-        words = shelved.problem or shelved.words or "empty"
-        below = Content.styled(visible(words), self.look("trouble" if shelved.problem else "words"))
-        gap = " " * max(2, self.room - name.cell_length - len(facts) - 2)
-        return Content.assemble(
-            "● " if mine else "  ", name, gap, (facts, self.look("facts")),
-            "\n  ", below.truncate(self.room - 2, ellipsis=True),
-        )  # fmt: skip
+    def row(self, shelved: Shelved) -> Content:
+        if not self._is_open(shelved):
+            return super().row(shelved)
+        return self.row_of(shelved, "open", title=self._session.title, here=True)
 
     def _is_open(self, shelved: Shelved) -> bool:
         return shelved.path == self._session.path.resolve()
 
-    @property
-    def chosen(self) -> Shelved | None:
-        index = self.options.highlighted
-        return None if index is None or index >= len(self.shelved) else self.shelved[index]
+    def _mine(self) -> Shelved | None:
+        """The marked one, if anything can be done to it but opening it; says why not."""
+        if self.chosen is None and self.options.highlighted is not None:
+            self.say("This one comes with Loom; Enter opens a copy of it.")
+        return self.chosen
 
     # ── opening ────────────────────────────────────────────────────────────────────────────
 
     @on(OptionList.OptionSelected)
     def open(self, event: OptionList.OptionSelected) -> None:
+        index = event.option_index - len(self.shelved)
+        if index >= 0:
+            self.dismiss(Opening(self.recorded[index].path, copy=True))
+            return
         shelved = self.shelved[event.option_index]
         if shelved.problem:
             self.say(shelved.problem, trouble=True)
@@ -129,7 +128,7 @@ class Sessions(Picker[Opening]):
     # ── arranging ──────────────────────────────────────────────────────────────────────────
 
     def action_rename(self) -> None:
-        if (shelved := self.chosen) is not None:
+        if (shelved := self._mine()) is not None:
             title = self._session.title if self._is_open(shelved) else shelved.title
             self.ask("The new title", title, lambda answer: self._rename(shelved, answer))
 
@@ -143,7 +142,7 @@ class Sessions(Picker[Opening]):
         self.say(f"Renamed; its file is still {shelved.path.name}.")
 
     async def action_duplicate(self) -> None:
-        if (shelved := self.chosen) is not None:
+        if (shelved := self._mine()) is not None:
             await self.attempt(lambda: self._duplicate(shelved))
 
     async def _duplicate(self, shelved: Shelved) -> None:
@@ -156,29 +155,32 @@ class Sessions(Picker[Opening]):
         return self._session.copy_to if self._is_open(shelved) else None
 
     async def action_trash(self) -> None:
-        if (shelved := self.chosen) is not None:
+        if (shelved := self._mine()) is not None:
             await self.attempt(lambda: self._trash(shelved))
 
     async def _trash(self, shelved: Shelved) -> None:
         if self._is_open(shelved):
             raise ValueError("This session is open; open another, then throw this one away.")
-        target = shelf.trashed(shelved.path)
+        target = trash.trashed(shelved.path)
         await self.list_again()
-        self.say(f"“{visible(shelved.title)}” is in the trash now: {target}")
+        self.say(f"“{visible(shelved.title)}” is in the trash now (t shows it): {target}")
+
+    async def action_trashed(self) -> None:
+        async def closed(restored: Path | None) -> None:
+            if restored is not None:
+                await self.list_again(restored)
+
+        await self.app.push_screen(Trash(self._paths.sessions, self._now), closed)
 
     # ── saving as text ─────────────────────────────────────────────────────────────────────
 
     def action_save(self) -> None:
-        if (shelved := self.chosen) is not None and not shelved.problem:
-            suggested = str(Path.home() / f"{shelved.path.stem}.md")
-            label = "Save the text as (.md: Markdown, else plain)"
-            self.ask(label, suggested, lambda answer: self._save(shelved, answer))
+        if (shelved := self._mine()) is not None and not shelved.problem:
+            path = suggested(shelved.path)
+            self.ask(LABEL, path, lambda answer: self._save(shelved, answer))
 
     async def _save(self, shelved: Shelved, answer: str) -> None:
-        path = typed_path(answer)
-        if path.exists() and path != self._overwrite:
-            self._overwrite = path
-            raise ValueError(f"There is a file {path.name} already; Enter again replaces it.")
+        path = self._target.at(answer)
         shelf.save_text(await self._text(shelved), shelved.title, path)
         self.stop_asking()
         self.say(f"Saved as {path}.")
@@ -189,27 +191,3 @@ class Sessions(Picker[Opening]):
             return self._session.tree.path_bytes(self._here)
         async with Session.open(shelved.path, read_only=True) as session:
             return session.tree.path_bytes(session.place)
-
-
-def typed_path(answer: str) -> Path:
-    """Raises StoreError for nothing."""
-    if not answer.strip():
-        raise StoreError("There is no path.", "Type one, such as ~/draft.txt.")
-    return Path(answer.strip()).expanduser().absolute()
-
-
-def age_text(seconds: float, changed: float) -> str:
-    """How long ago, in one unit; the day for what is older than a week."""
-    if seconds < MINUTE:
-        return "just now"
-    if seconds < HOUR:
-        return f"{seconds // MINUTE:.0f} min ago"
-    if seconds < DAY:
-        return f"{seconds // HOUR:.0f} h ago"
-    if seconds < 7 * DAY:
-        return f"{seconds // DAY:.0f} d ago"
-    return f"{datetime.fromtimestamp(changed):%Y-%m-%d}"
-
-
-def size_text(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"

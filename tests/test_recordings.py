@@ -1,0 +1,80 @@
+"""The recorded sessions: whole, small, opened as copies; and the script that records them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loom import recordings
+from loom.core.node import ROOT, Author, Ending
+from loom.session import Session
+from loom.shelf import Shelved
+from loom.store.errors import SessionMissing
+from loom.ui.widgets.cards import Reading
+from sessions import record
+
+RECORDED = recordings.recordings()
+MOST = 1_000_000  # bytes
+
+
+def test_there_is_a_demo_and_every_recording_is_one_of_the_scripts() -> None:
+    assert RECORDED[0].path.stem == recordings.DEMO
+    names = {recording.name for recording in record.RECORDINGS}
+    assert {shelved.path.stem for shelved in RECORDED} == names
+    readme = (record.FOLDER / "README.md").read_text(encoding="utf-8")
+    assert all(f"## {name}\n" in readme for name in names)
+
+
+@pytest.mark.parametrize("shelved", RECORDED, ids=lambda shelved: shelved.path.stem)
+async def test_a_recording_is_whole_and_at_rest(shelved: Shelved) -> None:
+    assert (shelved.problem, shelved.size < MOST) == ("", True)
+    assert list(shelved.path.parent.glob(f"*{shelved.path.name}*")) == [shelved.path]
+    async with Session.open(shelved.path, read_only=True) as session:
+        assert session.history.last is not None
+        assert len(session.continuations()) > 1, "one finds cards to read"
+        for node in session.tree.preorder():
+            there = session.tree[node]
+            if node == ROOT:
+                continue
+            span = session.span(node)
+            assert span is not None, "the model has read every word"
+            assert int(span.ends[-1]) == there.length
+            if there.author is Author.MODEL:
+                assert there.ended is Ending.LENGTH
+                pieces = [session.piece(node, int(token)) for token in span.ids]
+                assert b"".join(pieces) == there.text, "unedited"
+
+
+async def test_one_opens_a_copy(tmp_path: Path) -> None:
+    source = recordings.recording().path
+    before = source.read_bytes()
+    copies = [recordings.taken_out(source, tmp_path / "sessions") for _ in range(2)]
+    assert [path.name for path in copies] == ["first-story.loom", "first-story-2.loom"]
+    async with Session.open(copies[0]) as session:
+        assert session.title == "A first story"
+        session.write(" And so on.")
+        reading = Reading.of(session, session.continuations(session.tree[1].end)[0])
+        assert reading.bits, "what the model believed came along"
+    assert source.read_bytes() == before
+
+
+def test_a_recording_that_is_not_there_is_said_with_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(SessionMissing) as raised:
+        recordings.recording("second-story")
+    assert "first-story" in raised.value.hint
+    with pytest.raises(SessionMissing, match="no recorded session"):
+        recordings.recording(folders=[tmp_path])
+
+
+async def test_the_script_makes_the_same_session_each_time(tmp_path: Path) -> None:
+    (recording,) = (one for one in record.RECORDINGS if one.name == recordings.DEMO)
+    told = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        path = await record.record(recording, tmp_path / name, "echo")
+        async with Session.open(path, read_only=True) as session:
+            nodes = [session.tree[node] for node in session.tree.preorder()]
+            told.append([(n.parent, n.at, n.text, n.seed, n.created) for n in nodes])
+        assert [path.name for path in path.parent.iterdir()] == ["first-story.loom"]
+    assert told[0] == told[1]
