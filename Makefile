@@ -100,6 +100,7 @@ $(STAMPS)/dev-$(KEY): $(STAMPS)/run-$(KEY)
 	@touch $@
 
 # Without a compiler, or where compiling fails outside CI, the tests that need llama.cpp are skipped.
+# Its build tools go in first, as Loom's own did.
 $(STAMPS)/llama-$(KEY): $(STAMPS)/dev-$(KEY)
 	@rm -f $(STAMPS)/llama-*
 ifeq ($(CXX_FOUND),)
@@ -107,7 +108,8 @@ ifeq ($(CXX_FOUND),)
 else
 	@CMAKE_BUILD_PARALLEL_LEVEL=$(CORES) \
 	$(STEP) 'compiling llama.cpp (once; about 5 minutes on 2 cores)' $(STAMPS)/llama.log \
-	    $(PIP) --no-build-isolation --editable '.[llama]' || \
+	    sh -c "$(PIP) scikit-build-core cmake ninja && \
+	    $(PIP) --no-build-isolation --editable '.[llama]'" || \
 	if [ "$$CI" = true ] || [ "$(CI)" = true ]; then exit 1; else \
 	    echo 'loom: warning: going on without the llama.cpp engine; make llama tries again'; \
 	fi
