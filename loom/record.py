@@ -21,6 +21,7 @@ from loom.core.tree import Tree
 from loom.engine.api import Piece
 from loom.history import History
 from loom.store.batch import ModelRow
+from loom.store.errors import damaged
 from loom.store.store import SessionDamaged, Store
 
 SPANS_KEPT = 2048  # token columns held in memory, in nodes
@@ -115,6 +116,8 @@ class Record:
             span = self._store.span(node)
             if span is not None and len(span) == self.tree[node].token_count:
                 return span
+            if self.tree[node].token_count:
+                self._damage_found(damaged(self.path, f"the tokens of node {node} are lost"))
         except SessionDamaged as error:
             self._damage_found(error)
         self._lost.add(node)

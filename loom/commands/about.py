@@ -17,8 +17,9 @@ import tomli
 
 from loom import __version__
 from loom.commands import access
+from loom.commands.doctoring import doctor_session
 from loom.config import Config, ConfigError, Paths
-from loom.console import Console
+from loom.console import Console, UsageError
 from loom.core.recipe import PRESETS
 from loom.core.text import visible
 from loom.engine.api import EngineError
@@ -94,6 +95,12 @@ def _short(name: str, value: Any) -> str:
 
 async def doctor(args: Namespace, console: Console) -> int:
     """1 where something doesn't work."""
+    session = args.session or args.repair
+    if session:
+        repair = args.repair if args.session else ""  # `doctor --repair SESSION`
+        return doctor_session(Path(session), repair, console)
+    if args.repair is not None:
+        raise UsageError("--repair needs the session that is to be repaired.")
     settings = _config_facts(args)
     found = [_backend_facts(backend) for backend in backends()]
     engine = None if args.no_engine else await _engine_facts(args, console)

@@ -15,6 +15,7 @@ from typing import Any
 from loom.core.marks import Kind, Mark
 from loom.core.node import ROOT, Author, Ending, Node
 from loom.store.batch import EventRow, Loaded, ModelRow
+from loom.store.rows import read_pieces, read_span
 from loom.store.sums import COLUMNS, KEYS, selection, strangers
 
 Row = tuple[Any, ...]
@@ -43,6 +44,8 @@ def read_all(connection: sqlite3.Connection) -> Loaded:
 
 def _all(connection: sqlite3.Connection) -> Loaded:
     rows = {table: checked_rows(connection, table) for table in COLUMNS if table != "piece"}
+    read_span(connection, ROOT)  # these two are read when asked for: are their tables there?
+    read_pieces(connection, ROOT, ())
     nodes = nodes_of(rows["node"])
     _check_tree(nodes)
     return Loaded(

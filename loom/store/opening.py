@@ -14,6 +14,7 @@ from loom.store.batch import Loaded
 from loom.store.errors import SessionNewer
 from loom.store.file import connect, copy, place_new, prepare, readable
 from loom.store.loading import read_all
+from loom.store.log import lost_in_log
 from loom.store.schema import Migration, migrate, version_of
 
 
@@ -68,6 +69,9 @@ def seen_whole(path: Path) -> Loaded | None:
     """
     if path.with_name(f"{path.name}-journal").exists():
         return None
+    lost = lost_in_log(path)
+    if lost:
+        raise ValueError(f"{lost} changes in its log can't be read")
     with closing(readable(path)) as connection:
         current = version_of(connection) == len(schema.MIGRATIONS)
         return read_all(connection) if current else None

@@ -22,7 +22,7 @@ Statement = tuple[str, list[tuple[Any, ...]]]
 _INTEGERS = range(-(2**63), 2**63)
 
 
-_TOKENS = f"INSERT OR REPLACE INTO tokens VALUES ({','.join('?' * (4 + len(COLUMNS)))})"
+TOKENS = f"INSERT OR REPLACE INTO tokens VALUES ({','.join('?' * (4 + len(COLUMNS)))})"
 _UNMARK = "DELETE FROM mark WHERE node = ? AND start = ? AND kind = ?"
 _UNMETA = "DELETE FROM meta WHERE key = ?"
 _SPAN = f"SELECT count, top, checksum, {', '.join(COLUMNS)} FROM tokens WHERE node = ?"
@@ -38,7 +38,7 @@ def statements(batch: Batch) -> list[Statement]:
         _puts("recipe", [(number, _json(data)) for number, data in batch.recipes]),
         _puts("piece", [(model, token, bytes(piece)) for model, token, piece in batch.pieces]),
         _puts("node", [_node_row(node) for node, _ in batch.nodes]),
-        (_TOKENS, [_tokens_row(node, span) for node, span in spans]),
+        (TOKENS, [_tokens_row(node, span) for node, span in spans]),
         *[
             (_UNMARK, [key]) if value is None else _puts("mark", [(*key, value)])
             for key, value in marks
@@ -75,9 +75,12 @@ def write(connection: sqlite3.Connection, batch: Iterable[Statement]) -> None:
 def read_span(connection: sqlite3.Connection, node: int) -> Span | None:
     """None where no model has read the node. Raises ValueError for a damaged row."""
     row = connection.execute(_SPAN, (node,)).fetchone()
-    if row is None:
-        return None
-    count, top, checksum, *blobs = row
+    return None if row is None else span_of((node, *row))
+
+
+def span_of(row: Sequence[Any]) -> Span:
+    """A row of `tokens`. Raises ValueError or TypeError for a damaged one."""
+    node, count, top, checksum, *blobs = row
     if _checksum(blobs) != checksum:
         raise ValueError(f"the tokens of node {node} are not what was written")
     return decode(count, top, blobs)
