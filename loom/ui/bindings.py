@@ -222,6 +222,18 @@ COMMANDS: tuple[Command, ...] = (
         "Show or hide what the model held likely: at the cursor, or next.", Group.SEE,
     ),
     Command(
+        "divide('tree', -2)", ("<",), "Narrower tree",
+        "Less room for the tree; the line beside it can be dragged too.", Group.SEE,
+    ),
+    Command("divide('tree', 2)", (">",), "Wider tree", "More room for the tree.", Group.SEE),
+    Command("divide('lens', 2)", ("{",), "Wider lens", "More room for the lens.", Group.SEE),
+    Command("divide('lens', -2)", ("}",), "Narrower lens", "Less room for the lens.", Group.SEE),
+    Command("divide('cards', 1)", ("K",), "Taller cards", "More room for the cards.", Group.SEE),
+    Command(
+        "divide('cards', -1)", ("J",), "Lower cards", "More room for the text above the cards.",
+        Group.SEE,
+    ),
+    Command(
         "settings", ("P",), "Sampling",
         "Temperature and the rest, length, presets: in force at once.", Group.SET,
     ),

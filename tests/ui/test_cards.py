@@ -73,14 +73,21 @@ async def test_a_long_title_gives_way_to_what_is_in_force(make_app: MakeApp) -> 
         assert "…" in line
 
 
-async def test_the_status_line_tells_the_token_under_the_cursor(
+async def test_the_status_line_tells_the_token_under_the_cursor_where_no_lens_does(
     make_app: MakeApp, wait_for: Callable[..., object]
 ) -> None:
     app = make_app("Once upon a time.")
-    async with app.run_test(size=(140, 30)) as pilot:
+    async with app.run_test(size=(80, 30)) as pilot:
         await wait_for(pilot, lambda: app.session.tree[1].token_count)  # type: ignore[misc]
         assert app.main.status.token == ""
         await pilot.press("tab", "left")
+        await pilot.pause()
+        assert app.main.status.token.startswith(". ")
+        await pilot.press("L")
+        await pilot.pause()
+        assert app.main.lens.display
+        assert app.main.status.token == ""
+        await pilot.press("L")
         await pilot.pause()
         assert app.main.status.token.startswith(". ")
         assert "rank" in str(app.main.status.render())

@@ -580,6 +580,6 @@ async def test_a_model_that_is_ready_late_is_asked_then(
 
     monkeypatch.setattr(session, "attach", late)
     async with app.run_test(size=(120, 40)) as pilot:
-        await wait_for(pilot, lambda: "No model is loaded" in shown(app))
+        await wait_for(pilot, lambda: "The model is on its way." in shown(app))
         gate.set()
         await wait_for(pilot, lambda: "as open as" in shown(app))

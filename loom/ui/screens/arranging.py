@@ -74,7 +74,8 @@ class Arranging(Keyed):
     def action_tree(self) -> None:
         """Beside the text where there is room, over it where there isn't."""
         shown = self.tree_pane.display
-        self.tree_pane.set_class(shown, "-away")
+        for part in (self.tree_pane, self.query_one("#tree-edge")):
+            part.set_class(shown, "-away")
         self.tree_pane.set_class(not shown, "-called")
         if not shown:
             self.tree_pane.show(self.here)

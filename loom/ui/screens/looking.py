@@ -5,11 +5,12 @@ from __future__ import annotations
 from textual import events, on
 
 from loom.changes import EngineChanged, Grew
+from loom.ui.screens.growing import Growing
 from loom.ui.screens.page import Page, TextPane
 from loom.ui.widgets.lens import Lens, Sight
 
 
-class Looking(Page):
+class Looking(Growing):
     """Keeps the lens on the token under the cursor, or on what comes next where the writer is."""
 
     _looks_soon = False
@@ -18,8 +19,10 @@ class Looking(Page):
     def action_lens(self) -> None:
         """Beside the text where there is room, over it where there isn't."""
         shown = self.lens.display
-        self.lens.set_class(shown, "-away")
+        for part in (self.lens, self.query_one("#lens-edge")):
+            part.set_class(shown, "-away")
         self.lens.set_class(not shown, "-called")
+        self.post_message(TextPane.CursorMoved(self.text_pane.cursor))
 
     def close_overlay(self) -> bool:
         """Put the lens away if it lies over the text; whether it did."""
@@ -27,6 +30,11 @@ class Looking(Page):
         if over:
             self.action_lens()
         return over
+
+    def engine_attached(self) -> None:
+        super().engine_attached()
+        self.lens.engine_changed(awaited=False)
+        self.look_again()
 
     @on(Page.Told)
     def follow_with_lens(self, told: Page.Told) -> None:
@@ -37,7 +45,7 @@ class Looking(Page):
             if change.state == self._engine_state:
                 return
             self._engine_state = change.state
-            self.lens.engine_changed()
+            self.lens.engine_changed(awaited=not self.engine_settled.is_set())
         self.look_again()
 
     @on(TextPane.CursorMoved)

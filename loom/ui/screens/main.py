@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from loom.ui.bindings import COMMANDS, Where, bindings
 from loom.ui.screens.beginning import Beginning
 from loom.ui.screens.choosing import Choosing
+from loom.ui.screens.dividing import Dividing
 from loom.ui.screens.guiding import Guiding
 from loom.ui.screens.help import Help
 from loom.ui.screens.looking import Looking
@@ -20,7 +21,7 @@ ALWAYS = {"palette", "quit", "copy_text"}
 COMMANDS_BY_METHOD = {c.action.partition("(")[0] for c in COMMANDS}
 
 
-class MainScreen(Guiding, Searching, Beginning, Looking, Choosing):
+class MainScreen(Dividing, Guiding, Searching, Beginning, Looking, Choosing):
     """The commands of the table of keys, by their methods."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,7 +55,11 @@ class MainScreen(Guiding, Searching, Beginning, Looking, Choosing):
         self.notify(f"Copied {len(text)} characters.")
 
     async def action_help(self) -> None:
-        await self.app.push_screen(Help(self.commands))
+        def closed(tour: bool | None) -> None:
+            if tour:
+                self.program.take_tour()
+
+        await self.app.push_screen(Help(self.commands), closed)
 
     def action_palette(self) -> None:
         self.app.action_command_palette()

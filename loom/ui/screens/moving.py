@@ -117,8 +117,9 @@ class Moving(Page):
 
     @on(TextPane.CursorMoved)
     def tell_token(self) -> None:
-        """What the model held of the token under the cursor, in the status line."""
-        found = self.text_pane.token_at_cursor() if self.in_text else None
+        """What the model held of the token under the cursor, where no lens says it."""
+        asked = self.in_text and not self.lens.display
+        found = self.text_pane.token_at_cursor() if asked else None
         self.status.token = "" if found is None else token_line(self.session, *found)
 
     def on_descendant_focus(self) -> None:

@@ -34,6 +34,7 @@ from loom.ui.bindings import Where, bindings
 from loom.ui.navigation import end_of
 from loom.ui.widgets.banner import Banner
 from loom.ui.widgets.cards import Cards
+from loom.ui.widgets.divider import Divider
 from loom.ui.widgets.editor import Editor
 from loom.ui.widgets.lens import Lens
 from loom.ui.widgets.status import Status
@@ -78,10 +79,13 @@ class Page(Screen[None], inherit_bindings=False):
         yield Banner(id="banner")
         with Horizontal(id="body"):
             yield TreePane(self.session, id="tree")
+            yield Divider(id="tree-edge")
             with Vertical(id="middle"):
                 yield TextPane(self.session, id="text")
                 yield Editor(id="editor")
+                yield Divider(lying=True, id="cards-edge")
                 yield Cards(self.session, id="cards")
+            yield Divider(id="lens-edge")
             yield Lens(self.session, id="lens")
         yield Strip(id="strip")
 

@@ -75,7 +75,7 @@ class Writing(Growing):
         empty = not self.session.tree.path_bytes(task.place)
         self.text_pane.show(task.place)
         self.text_pane.display = not empty
-        self.cards.display = False
+        self.cards.display = self.query_one("#cards-edge").display = False
         self.editor.set_class(empty, "-alone")
         grow = self.key_of("commit_and_grow")
         keys = f"{self.key_of('commit')} commits · {grow} commits and grows"
@@ -107,6 +107,7 @@ class Writing(Growing):
     async def _close_editor(self) -> None:
         self.editor.close()
         self.text_pane.display = self.cards.display = True
+        self.query_one("#cards-edge").display = True
         await self.show_place()
         self.focus_tree()
         self.refresh_bindings()

@@ -1,4 +1,4 @@
-"""The continuations under the text: numbered, stacked, each with its first lines and how it reads.
+"""The continuations under the text: numbered, each with its first lines and how it reads.
 
 Reads a session; says by a message which one is wanted.
 """
@@ -30,7 +30,10 @@ from loom.ui.widgets.looks import look
 from loom.ui.widgets.wrapping import wrap
 
 GUTTER = 4  # columns before the text: mark, number, space
-STRIP = 24  # cells of the surprise strip at most
+SHORTEST, STRIP = 5, 24  # cells of the surprise strip
+BESIDE = 36  # columns from which cards stand side by side
+WIDEST = 84  # columns of one that stands alone in its row
+LOWEST, HIGHEST = 2, 12  # lines of a card where the writer has made room for them
 LINE_ENDS = re.compile(r" *\n[ \n]*")
 
 ENDINGS = {
@@ -42,6 +45,7 @@ ENDINGS = {
     Ending.CRASH: "cut off",
     Ending.WRITTEN: "yours",
 }
+SHORTENED = (Ending.LENGTH, Ending.STOP)  # whose first word says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,28 +137,38 @@ class Card(Widget):
         return "…" if engine is not None and engine.state == "ready" else "… waiting for the model"
 
     def _facts(self) -> Content:
-        reading = Reading.of(self._session, self.segment)
-        strip = glyphs.strip(reading.bits, min(STRIP, max(4, self.size.width // 4)))
-        facts = [part for part in (*self._measures(reading), *self._remarks()) if part]
+        """The strip takes what room is left beside what is said, which is cut short for it."""
+        reading, room = Reading.of(self._session, self.segment), self.size.width - GUTTER
+        facts = self._said(reading)
+        if reading.bits and room - len(facts) - 2 < SHORTEST:
+            facts = self._said(reading, brief=True)
+        strip = glyphs.strip(reading.bits, min(STRIP, max(SHORTEST, room - len(facts) - 2)))
         return Content.assemble(
             " " * GUTTER,
             (strip + "  " if strip else "", self._look("strip")),
-            (" · ".join(facts), self._look("facts")),
+            (facts, self._look("facts")),
         ).truncate(max(8, self.size.width), ellipsis=True)
 
-    def _measures(self, reading: Reading) -> Sequence[str]:
+    def _said(self, reading: Reading, *, brief: bool = False) -> str:
+        parts = (*self._measures(reading, brief), *self._remarks(brief))
+        return " · ".join(part for part in parts if part)
+
+    def _measures(self, reading: Reading, brief: bool) -> Sequence[str]:
         if not reading.bits:
             return ()
         count = len(reading.bits)
-        return (f"{reading.mean:.1f} bits", f"{count} token{'s' if count > 1 else ''}")
+        unit = "tok" if brief else "token" if count == 1 else "tokens"
+        return (f"{reading.mean:.1f} bits", f"{count} {unit}")
 
-    def _remarks(self) -> Sequence[str]:
+    def _remarks(self, brief: bool) -> Sequence[str]:
         session, segment = self._session, self.segment
         node = session.tree[segment.node]
         copies, on = session.display.copies(segment), len(session.display.children(segment))
         ending = "growing" if node.ended is None else ENDINGS[node.ended]
         if node.author is Author.IMPORT:
             ending = "imported"
+        if brief:
+            ending = ending.split()[0] if node.ended in SHORTENED else ending
         whole = segment.stop == node.length
         return (
             ending if whole or node.author is not Author.MODEL else "",
@@ -162,6 +176,13 @@ class Card(Widget):
             f"{on} on" if on else "",
             "★" if is_marked(session, segment, Kind.BOOKMARK) else "",
         )
+
+
+def columns(count: int, width: int) -> int:
+    """How many of `count` cards stand beside each other; the fewest that make as few rows."""
+    most = max(1, min(count, width // BESIDE))
+    rows = -(-count // most)
+    return -(-count // rows) if count else 1
 
 
 class Cards(VerticalScroll, can_focus=False):
@@ -178,6 +199,7 @@ class Cards(VerticalScroll, can_focus=False):
         self._session = session
         self._shown: tuple[Segment, ...] = ()
         self._place = session.place
+        self._lines: int | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(id="hint")
@@ -199,10 +221,45 @@ class Cards(VerticalScroll, can_focus=False):
         if [s.node for s in segments] != [s.node for s in self._shown]:
             self.scroll_home(animate=False)
         self._shown = segments
+        self._arrange()
         self._dress(place)
         line = self.query_one("#hint", Static)
         line.display = not segments
         line.update(Content(hint))
+
+    # ── where they stand ───────────────────────────────────────────────────────────────────
+
+    @property
+    def lines(self) -> int | None:
+        """Lines for all of them together; None where they take what they need."""
+        return self._lines
+
+    @lines.setter
+    def lines(self, lines: int | None) -> None:
+        if lines != self._lines:
+            self._lines = lines
+            self._arrange()
+
+    def on_resize(self) -> None:
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Side by side where each has columns enough, in rows as even as can be."""
+        count, across = len(self._shown), columns(len(self._shown), self.size.width)
+        self.set_class(across > 1, "-beside")
+        self.set_class(across == 1, "-stacked")
+        self.styles.grid_size_columns = across
+        self.styles.height = self.styles.max_height = self._lines if count else None
+        rows = -(-count // across)
+        gaps = self.styles.grid_gutter_horizontal * (rows - 1)
+        self.styles.grid_rows = None
+        if self._lines is not None and count:
+            height = max(LOWEST, min(HIGHEST, (self._lines - gaps) // rows))
+            self.styles.grid_rows = (height,)
+        side = max(0, (self.size.width - WIDEST) // 2) if across == 1 else 0
+        self.styles.padding = (0, 1 + side)
+
+    # ── what they show ─────────────────────────────────────────────────────────────────────
 
     def _dress(self, place: Place) -> None:
         last = self._session.marks.get(Mark(place.node, place.at, Kind.LAST))

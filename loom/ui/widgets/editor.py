@@ -9,6 +9,7 @@ from rich.text import Text
 from textual import events
 from textual.binding import BindingType
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import TextArea
 
 from loom.core.node import Place
@@ -17,6 +18,7 @@ from loom.ui.bindings import Where, bindings
 from loom.ui.revision import Task
 
 DRAFT_EVERY = 0.5  # seconds
+WIDEST = 84  # columns
 
 
 class Editor(TextArea):
@@ -53,6 +55,12 @@ class Editor(TextArea):
         self.move_cursor(self.document.end)
         self.display = True
         self.screen.set_focus(self)
+
+    def on_resize(self) -> None:
+        """In the middle of the page, and no wider than a line of prose."""
+        room = self.parent.size.width if isinstance(self.parent, Widget) else 0
+        above = 1 if self.has_class("-alone") else 0
+        self.styles.margin = (above, max(0, (room - WIDEST) // 2))
 
     def close(self) -> None:
         self.job = None

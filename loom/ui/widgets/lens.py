@@ -63,6 +63,7 @@ class Lens(VerticalScroll, can_focus=False):
         self._session = session
         self.outlook = Outlook(session)
         self.sight: Sight | None = None
+        self.awaits_engine = True
         self._prospect: Prospect | None = None
         self._asking: tuple[Place, Worker[None]] | None = None
         self._refused: tuple[Place, str] | None = None
@@ -110,8 +111,9 @@ class Lens(VerticalScroll, can_focus=False):
             return False
         return not self._session.tree[self.sight.ahead.node].growing
 
-    def engine_changed(self) -> None:
-        """What couldn't be said before may be said now."""
+    def engine_changed(self, *, awaited: bool) -> None:
+        """What couldn't be said before may be said now. `awaited`: there will be an engine soon."""
+        self.awaits_engine = awaited
         self._refused = None
         self._stop_asking()
 
@@ -200,6 +202,8 @@ class Lens(VerticalScroll, can_focus=False):
         if self._refused is not None and self._refused[0] == place:
             return self._refused[1]
         engine = self._session.engine
+        if engine is None and self.awaits_engine:
+            return "The model is on its way."
         if engine is None or engine.state in ("dead", "closed"):
             return "No model is loaded."
         if engine.state == "loading":

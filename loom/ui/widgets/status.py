@@ -139,7 +139,7 @@ class Status(Widget):
         session = self._session
         nodes = len(session.tree) - 1
         facts = [
-            (2, 3, f"{session.recipe.preset or 'balanced'} ×{session.branches}", "fact"),
+            (2, 3, f"{visible(session.recipe.preset) or 'no preset'} ×{session.branches}", "fact"),
             (1, 4, f"{nodes} node{'' if nodes == 1 else 's'}", "fact"),
             (9, 5, *self._engine_fact(brief=brief)),
         ]

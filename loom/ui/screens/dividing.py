@@ -1,0 +1,115 @@
+"""Making room: the dividers between tree, text, lens and cards, by mouse and by keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from textual import on
+from textual.timer import Timer
+from textual.widget import Widget
+
+from loom.paths import Paths
+from loom.ui.proportions import Proportions
+from loom.ui.screens.page import Page
+from loom.ui.widgets.divider import Divider
+
+Part = Literal["tree", "lens", "cards"]
+
+LEAST = {"tree": 16, "lens": 28, "cards": 4}
+TEXT_COLUMNS, TEXT_LINES = 30, 4  # what is left to the text in any case
+SETTLED = 0.5  # seconds after the last key until it is written down
+
+
+class Dividing(Page):
+    """What the writer makes of the page is kept for the next time, and used as far as it fits."""
+
+    _proportions = Proportions()
+    _keeping: Timer | None = None
+
+    async def on_mount(self) -> None:
+        self._proportions = Proportions.load(Paths.default().state)
+        self.call_next(self.lay_out)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.lay_out)
+
+    def on_unmount(self) -> None:
+        if self._keeping is not None:
+            self._keep()
+
+    # ── what is asked for ──────────────────────────────────────────────────────────────────
+
+    def action_divide(self, part: Part, by: int) -> None:
+        """So many cells more for it."""
+        pane = self._pane(part)
+        if not self._stands(pane):
+            self.notify(f"The {part} has no room of its own here.", timeout=2)
+            return
+        self._give(part, self._cells(part) + by)
+        if self._keeping is not None:
+            self._keeping.stop()
+        self._keeping = self.set_timer(SETTLED, self._keep)
+
+    @on(Divider.Dragged)
+    def drag(self, event: Divider.Dragged) -> None:
+        part = self._part(event.divider)
+        self._give(part, self._cells(part) + (event.by if part == "tree" else -event.by))
+
+    @on(Divider.Dropped)
+    def drop(self) -> None:
+        self._keep()
+
+    @on(Divider.Reset)
+    def put_back(self, event: Divider.Reset) -> None:
+        self._give(self._part(event.divider), None)
+        self._keep()
+
+    def _give(self, part: Part, cells: int | None) -> None:
+        wanted = None if cells is None else self._within(part, cells)
+        self._proportions = replace(self._proportions, **{part: wanted})
+        self.lay_out()
+
+    def _keep(self) -> None:
+        self._keeping = None
+        try:
+            self._proportions.save(Paths.default().state)
+        except OSError as error:
+            self.notify(f"The layout can't be kept: {error.strerror}.", severity="warning")
+
+    # ── what fits ──────────────────────────────────────────────────────────────────────────
+
+    def lay_out(self) -> None:
+        """The parts as they were left, as far as there is room."""
+        wanted = self._proportions
+        for part, cells in (("tree", wanted.tree), ("lens", wanted.lens)):
+            pane = self._pane(part)
+            stands = cells is not None and self._stands(pane)
+            pane.styles.width = self._within(part, cells) if stands and cells else None
+        cells = wanted.cards
+        self.cards.lines = None if cells is None else self._within("cards", cells)
+
+    def _within(self, part: str, cells: int) -> int:
+        return max(LEAST[part], min(cells, self._most(part)))
+
+    def _most(self, part: str) -> int:
+        if part == "cards":
+            return self.cards.region.height + self.text_pane.region.height - TEXT_LINES
+        other = self.lens if part == "tree" else self.tree_pane
+        taken = other.region.width if self._stands(other) else 0
+        return self.size.width - taken - TEXT_COLUMNS - 2
+
+    def _cells(self, part: Part) -> int:
+        size = self._pane(part).region.size
+        return size.height if part == "cards" else size.width
+
+    def _stands(self, pane: Widget) -> bool:
+        """Whether it is beside the text, not over it or away."""
+        return pane.display and pane.layer != "over"
+
+    def _pane(self, part: str) -> Widget:
+        return {"tree": self.tree_pane, "lens": self.lens, "cards": self.cards}[part]
+
+    def _part(self, divider: Divider) -> Part:
+        parts: dict[str | None, Part] = {"tree-edge": "tree", "lens-edge": "lens"}
+        return parts.get(divider.id, "cards")
