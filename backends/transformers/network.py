@@ -19,7 +19,7 @@ from transformers import DynamicCache
 from . import trials
 from .language import language_of
 from .packed import SHORT, Switch, is_packed, pack
-from .stretches import Layers, cache_size, cut, joined, size, sliced
+from .stretches import Layers, cache_size, cut, filled, held, joined, size, sliced
 from .trials import PADDING, Memory
 
 CACHE_MB = 1024  # of read text that is remembered
@@ -94,11 +94,7 @@ class TorchNetwork:
 
     def assembled(self, layers: Layers) -> Any:
         """A cache that holds these."""
-        cache = self.cache()
-        for index, layer in enumerate(layers):
-            if layer is not None:
-                cache.update(*layer, index)
-        return cache
+        return filled(self.cache(), layers)
 
     def index(self, rows: Sequence[int]) -> Any:
         return torch.tensor(rows, dtype=torch.long, device=self.device)
@@ -137,7 +133,7 @@ class TorchRows:
     def fork(self, count: int) -> None:
         self._forked = True
         if self._network.packed and self.length:
-            layers = sliced(self._cache, 0, 0, self.length)
+            layers = held(self._cache, self.length)
             rows = count + self._filling(count)
             cache = None if layers is None else pack(layers, rows, common=self.length > SHORT)
             if cache is not None:

@@ -1,6 +1,6 @@
 """Keys and values of a stretch of tokens, a pair a layer: taken from a cache, cut, put together.
 
-Copies, never views: what is counted is what is held.
+What is cut is copied, never a view: what is counted is what is held.
 """
 
 from __future__ import annotations
@@ -10,20 +10,15 @@ from typing import Any
 
 import torch
 
+from transformers.cache_utils import DynamicLayer
+
 Layers = list[tuple[torch.Tensor, torch.Tensor] | None]
 
 
-def sliced(cache: Any, row: int, start: int, stop: int) -> Layers | None:
-    """Tokens start..stop of one row; None if some layer doesn't hold them all.
-
-    Copying what is wanted takes the place of `DynamicCache.crop`, which silently keeps too much
-    when it is asked for more than there is.
-    """
+def held(cache: Any, stop: int) -> Layers | None:
+    """All that a plain cache holds, itself; None if some layer doesn't hold `stop` tokens."""
     layers: Layers = []
     for layer in cache.layers:
-        if hasattr(layer, "of_row"):
-            layers.append(layer.of_row(row, start, stop))
-            continue
         if getattr(layer, "is_sliding", False) or not hasattr(layer, "keys"):
             return None
         if layer.keys is None:
@@ -31,9 +26,40 @@ def sliced(cache: Any, row: int, start: int, stop: int) -> Layers | None:
             continue
         if layer.keys.ndim != 4 or layer.keys.shape[-2] != stop:
             return None
-        keys, values = (t[row : row + 1, :, start:stop].clone() for t in (layer.keys, layer.values))
-        layers.append((keys, values))
+        layers.append((layer.keys, layer.values))
     return layers
+
+
+def sliced(cache: Any, row: int, start: int, stop: int) -> Layers | None:
+    """Copies of tokens start..stop of one row, where `stop` is all; None if they aren't held.
+
+    Copying what is wanted takes the place of `DynamicCache.crop`, which silently keeps too much
+    when it is asked for more than there is.
+    """
+    if all(hasattr(layer, "of_row") for layer in cache.layers):
+        return [layer.of_row(row, start, stop) for layer in cache.layers]
+    layers = held(cache, stop)
+    if layers is None:
+        return None
+    return [
+        layer
+        and (layer[0][row : row + 1, :, start:].clone(), layer[1][row : row + 1, :, start:].clone())
+        for layer in layers
+    ]
+
+
+def filled(cache: Any, layers: Layers) -> Any:
+    """The cache, which is empty, with `layers` in it; they are not copied where that is safe."""
+    for index, layer in enumerate(layers):
+        if layer is None:
+            continue
+        place = cache.layers[index] if index < len(cache.layers) else None
+        if type(place) is DynamicLayer:  # it never writes into what it holds
+            place.lazy_initialization(*layer)
+            place.keys, place.values = layer
+        else:
+            cache.update(*layer, index)
+    return cache
 
 
 def cut(layers: Layers, start: int, stop: int) -> Layers:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PADDING = 4  # see TorchNetwork
 NEAR = 1e-3  # logits in float32 may differ so much, from one way to compute them to another
 NEAR_HALF = 0.25  # in half precision
+FEW = 5  # tokens read by each row at once
 LONG = 12  # times what the probe's first half left is the trunk on which rows are compared
 TRUNK, BRANCHES = 512, 8  # what packing is timed at
 
@@ -72,9 +73,15 @@ class Trial:
         return memory
 
     def packs(self) -> bool:
-        """Whether branches on a trunk say what forked rows say, also when one goes another way."""
+        """Whether branches on a trunk say what forked rows say, with a trunk and a copy of it."""
+        if self._layers is None:
+            return False
         with suppress(Exception):
-            return all(self._packs(common) for common in (True, False))
+            forked = self._network.assembled(self._layers)
+            forked.reorder_cache(self._network.index([0, 0]))
+            expected = self._branches(forked)
+            packed = [pack(self._layers, 2, common=common) for common in (True, False)]
+            return all(self._close(self._branches(cache), expected) for cache in packed)
         return False
 
     def packing_pays(self) -> bool:
@@ -99,26 +106,19 @@ class Trial:
             cache = pack(joined([self._layers] * times), count, common=True)
         elif network.memory is not Memory.NONE:
             cache = network.cache()
-        read = network.forward(probe[None, :-1].repeat(count, 1), cache, 1)
+        read = network.forward(probe[None, :FEW].repeat(count, 1), cache, 1)
         if cache is not None:
-            read = network.forward(probe[None, -1:].repeat(count, 1), cache, 1)
+            read = network.forward(probe[None, FEW : FEW + 1].repeat(count, 1), cache, 1)
         return read[0]
 
-    def _packs(self, common: bool) -> bool:
-        network, layers = self._network, self._layers
-        assert layers is not None
-        found, middle = [], len(self._probe) // 2
-        forked = network.assembled(layers)
-        forked.reorder_cache(network.index([0, 0]))
-        for cache in (pack(layers, 2, common=common), forked):
-            if cache is None:
-                return False
-            texts = torch.stack([self._probe[middle:], self._other[middle:]])
-            first = network.forward(texts[:, :5], cache, 5)
-            cache.reorder_cache(network.index([1, 0]))
-            second = [network.forward(texts[[1, 0], i : i + 1], cache, 1) for i in range(5, 8)]
-            found.append(torch.cat([first[[1, 0]], *second], dim=1))
-        return self._close(*found)
+    def _branches(self, cache: Any) -> torch.Tensor:
+        """The logits of two branches that differ, of which the second one goes first halfway."""
+        network, middle = self._network, len(self._probe) // 2
+        texts = torch.stack([self._probe[middle:], self._other[middle:]])
+        first = network.forward(texts[:, :FEW], cache, FEW)
+        cache.reorder_cache(network.index([1, 0]))
+        rest = [network.forward(texts[[1, 0], i : i + 1], cache, 1) for i in (FEW, FEW + 1)]
+        return torch.cat([first[[1, 0]], *rest], dim=1)
 
     def _timed(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Queries, keys, values of one layer, as many as there are in a long text."""
