@@ -22,12 +22,14 @@ from loom.ui.bindings import Command
 from loom.ui.keymaps import Problem, in_force
 from loom.ui.screens.main import MainScreen
 from loom.ui.screens.page import SAID
-from loom.ui.switching import Switching, closed
+from loom.ui.screens.tour import TourScreen
+from loom.ui.switching import closed
+from loom.ui.touring import Touring
 
 PROBLEM = 12.0  # seconds that a mistake in the settings can be read
 
 
-class LoomApp(Switching):
+class LoomApp(Touring):
     """`model` is a name or folder as on the command line; None leaves it to the settings."""
 
     CSS_PATH = "loom.tcss"
@@ -87,6 +89,11 @@ class LoomApp(Switching):
             "A recorded tree to look about in; it opens as a copy of your own.",
             self.main.open_demo,
         )
+        yield SystemCommand(
+            "Take the tour",
+            "One minute, one key at a time, in a session of its own.",
+            self.take_tour,
+        )
         yield SystemCommand("Theme", "Choose other colours.", self.action_change_theme)
 
     def _palette_entries(self, command: Command) -> Iterable[SystemCommand]:
@@ -107,6 +114,8 @@ class LoomApp(Switching):
         Textual hands keys to the focused widget's queue, so that what is typed ahead of a change of
         focus (`i` and a word, sent at once by a slow line) would go to the wrong one.
         """
+        if self.leaves_tour(event):
+            return
         if isinstance(event, events.Key | events.Paste) and await self._typed(event):
             return
         await super().on_event(event)
@@ -129,10 +138,13 @@ class LoomApp(Switching):
     ) -> bool:
         """What a command can't do is said in one sentence."""
         try:
-            return await super().run_action(action, default_namespace, namespaces)
+            done = await super().run_action(action, default_namespace, namespaces)
         except SAID as error:
             self.main.complain(error)
             return True
+        if done and isinstance(self.main, TourScreen) and isinstance(action, str):
+            self.main.ran(action)
+        return done
 
     async def action_quit(self) -> None:
         self.exit(message=await self.close_session())
@@ -145,5 +157,6 @@ class LoomApp(Switching):
         if self._closed:
             return None
         self._closed = True
+        await self.abandon_tour()
         self.keep_draft()
         return await closed(self.session)

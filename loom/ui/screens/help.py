@@ -49,11 +49,12 @@ class Section(Widget):
         return lines
 
 
-class Help(ModalScreen[None]):
-    """Closes with Esc, ?, q."""
+class Help(ModalScreen[bool]):
+    """Closes with Esc, ?, q; answers whether the tour is wanted instead."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape,question_mark,q", "dismiss", "Close"),
+        ("escape,question_mark,q", "dismiss(False)", "Close"),
+        ("t", "dismiss(True)", "The tour"),
         ("down,j", "scroll(2)", "Down"),
         ("up,k", "scroll(-2)", "Up"),
         ("pagedown,space", "scroll(20)", "Page down"),
@@ -64,11 +65,18 @@ class Help(ModalScreen[None]):
         super().__init__()
         self._commands = commands
 
+    @property
+    def _palette(self) -> str:
+        command = next(command for command in self._commands if command.name == "palette")
+        return command.shown or command.title
+
     def compose(self) -> ComposeResult:
         groups = {group: found for group, found in in_groups(self._commands).items() if found}
         with Vertical(id="help") as box:
             box.border_title = "Keys"
-            box.border_subtitle = "Esc closes · ↑ ↓ scroll · Ctrl+P finds a command by name"
+            box.border_subtitle = (
+                f"t the tour, one minute · ↑ ↓ scroll · {self._palette} by name · Esc"
+            )
             with VerticalScroll(can_focus=False), Horizontal():
                 with Vertical():
                     yield from (Section(group, groups[group]) for group in LEFT if group in groups)

@@ -22,7 +22,8 @@ from loom.ui.widgets.looks import look
 MOST = 4  # keys beside those that are always there
 GAP = "   "
 ALWAYS = (("all keys", "help"), ("quit", "quit"))
-ALWAYS_WRITING = (("everything", "palette"), ("quit", "quit"))
+ALWAYS_WRITING = (("all else", "palette"), ("quit", "quit"))
+FIRST = (("tour, demo, all else", "palette"), ("quit", "quit"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,9 @@ def hints_for(moment: Moment, commands: Iterable[Command] = COMMANDS) -> list[Hi
 def always(moment: Moment, commands: Iterable[Command] = COMMANDS) -> list[Hint]:
     """The ways to everything else, and out."""
     table = {command.name: command for command in commands}
-    pairs = ALWAYS_WRITING if moment.writing else ALWAYS
+    pairs = ALWAYS
+    if moment.writing:
+        pairs = FIRST if moment.blank else ALWAYS_WRITING
     made = (_hint(label, [table[name]], moment) for label, name in pairs)
     return [hint for hint in made if hint is not None]
 
