@@ -90,6 +90,11 @@ def resolve_model(name: str | None) -> str:
     return str(path.absolute()) if name != ECHO and path.exists() else name
 
 
+def portable_name(model: str) -> str:
+    """What names `model` on any machine: a bundled model's name for its folder, else as it is."""
+    return next((name for name, folder in models().items() if str(folder) == model), model)
+
+
 def load_backend(
     model: str, *, extra: Iterable[Path] = (), user: Path | None = None, name: str | None = None
 ) -> Backend:

@@ -31,6 +31,7 @@ from loom.engine.api import (
     Score,
 )
 from loom.engine.client import Died, EngineClient, LoadFailed, Loading, Ready, Signal
+from loom.extensions import portable_name
 from loom.growth import Buffer, Growth
 from loom.store.batch import ModelRow
 
@@ -294,7 +295,7 @@ class Generation:
 
     def _came_up(self, capabilities: Capabilities) -> None:
         if not self._session.read_only:
-            self._row = self._session.add_model(capabilities, self._spec)
+            self._row = self._session.add_model(capabilities, portable_name(self._spec))
         self._session.emit(EngineChanged("ready", f"{capabilities.label} · {capabilities.device}"))
         self._submit_waiting()
         self.wake()

@@ -59,8 +59,9 @@ class Hand:
     async def grow(self, count: int = 4) -> list[Segment]:
         """Continuations here, all of them."""
         self._clock.pass_by(READING / 2)
-        await self.session.generate(count=count)
+        nodes = self.session.grow(count=count)
         self._clock.pass_by(DRAWING * self.session.recipe.tokens)
+        await self.session.finished(nodes)
         return list(self.session.continuations())
 
     def walk(self, into: Sequence[Segment]) -> Segment:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from loom import recordings
+from loom.cli import main
 from loom.core.node import ROOT, Author, Ending
 from loom.session import Session
 from loom.shelf import Shelved
@@ -44,6 +46,24 @@ async def test_a_recording_is_whole_and_at_rest(shelved: Shelved) -> None:
                 assert there.ended is Ending.LENGTH
                 pieces = [session.piece(node, int(token)) for token in span.ids]
                 assert b"".join(pieces) == there.text, "unedited"
+
+
+@pytest.mark.parametrize("shelved", RECORDED, ids=lambda shelved: shelved.path.stem)
+async def test_a_recording_names_its_model_as_any_machine_knows_it(shelved: Shelved) -> None:
+    async with Session.open(shelved.path, read_only=True) as session:
+        rows = [session.model_of(node) for node in session.tree.preorder()]
+        assert {row.spec for row in rows if row is not None} == {"house"}
+
+
+@pytest.mark.parametrize("how", ["--verify", "--regrow"])
+@pytest.mark.parametrize("shelved", RECORDED, ids=lambda shelved: shelved.path.stem)
+def test_a_recording_is_what_its_model_says_and_draws(
+    shelved: Shelved, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["replay", str(shelved.path), how, "--json"])
+    facts = json.loads(capsys.readouterr().out)
+    assert (code, facts["good"]) == (0, True), facts["counts"]
+    assert set(facts["counts"]) <= {"same", "near-tie"} and facts["counts"]["same"] > 1
 
 
 async def test_one_opens_a_copy(tmp_path: Path) -> None:

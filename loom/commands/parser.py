@@ -130,6 +130,14 @@ def _writing(commands: _Commands) -> None:
     parser.add_argument("--off", action="store_true", help="remove it")
     commands.add_for_session("undo", "writing:undo", "take the last change back")
     commands.add_for_session("redo", "writing:redo", "do again what was taken back")
+    text = "list what happened, or go back to a moment"
+    parser = commands.add_for_session("history", "remembering:history", text)
+    parser.add_argument("--checkpoints", action="store_true", help="only the named ones")
+    text = "a checkpoint's name or a moment's number; `loom undo` takes it back"
+    parser.add_argument("--back-to", metavar="WHICH", help=text)
+    text = "name this moment, to go back to"
+    parser = commands.add_for_session("checkpoint", "remembering:checkpoint", text)
+    parser.add_argument("name", metavar="NAME")
 
 
 def _moving(commands: _Commands) -> None:
@@ -211,6 +219,18 @@ def _reading(commands: _Commands) -> None:
     parser.add_argument("--all", action="store_true", help="hidden ones too (JSON always has them)")
     parser = commands.add("score", "reading:score", "what a text costs the model, in bits")
     parser.add_argument("file", metavar="FILE", help="a text file; `-`: standard input")
+    parser = commands.add_for_session(
+        "replay", "replaying:replay", "how a session came to be; whether its model still says so"
+    )
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument("--headless", action="store_true", help="print what happened, in order")
+    how.add_argument(
+        "--verify", action="store_true", help="have the model read every token again and compare"
+    )
+    how.add_argument(
+        "--regrow", action="store_true", help="grow every continuation again from its seed"
+    )
+    parser.add_argument("--node", type=int, help="check only this node")
 
 
 def _about(commands: _Commands) -> None:

@@ -1,0 +1,78 @@
+"""What of a session can be checked on a model: its nodes by the model that read or drew them.
+
+Knows the session's record; asks no engine.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from loom.core.node import ROOT, Author, Node, Place, place_hash
+from loom.core.recipe import Recipe
+from loom.engine.api import Piece
+from loom.record import Record
+from loom.store.batch import ModelRow
+
+
+def by_model(record: Record, nodes: Iterable[int]) -> list[tuple[ModelRow, list[int]]]:
+    """Model rows with their nodes that have columns, in reading order, so prefixes are reused."""
+    found: dict[int, list[int]] = defaultdict(list)
+    wanted = set(nodes)
+    for number in record.tree.preorder():
+        row = record.model_of(number)
+        if number in wanted and row is not None and record.tree[number].token_count:
+            found[row.id].append(number)
+    rows = {row.id: row for row in map(record.model_of, wanted) if row is not None}
+    return [(rows[number], found[number]) for number in sorted(found)]
+
+
+def drawn(record: Record, nodes: Iterable[int]) -> list[int]:
+    """Those that a model drew, with what is needed to draw them again."""
+    tree = record.tree
+    return [
+        number
+        for number in nodes
+        if tree[number].author is Author.MODEL
+        and tree[number].seed is not None
+        and tree[number].recipe is not None
+        and not tree[number].growing
+    ]
+
+
+def parent_place(node: Node) -> Place:
+    return Place(node.parent or ROOT, node.at)
+
+
+def prefix_of(record: Record, number: int, row: ModelRow) -> tuple[Piece, ...]:
+    """What the model had before the node."""
+    return record.prefix(parent_place(record.tree[number]), row.fingerprint)
+
+
+def edited(record: Record, number: int, row: ModelRow) -> str:
+    """Why the node can't be what was recorded; "" where it agrees with its own hash."""
+    node, span = record.tree[number], record.span(number)
+    if span is None:
+        return "its token columns can't be read"
+    if node.growing:
+        return ""
+    fingerprint = row.fingerprint if node.author is Author.MODEL else ""
+    before = record.hash_at(parent_place(node))
+    if place_hash(before, node, span, fingerprint) != node.hash:
+        return "its hash doesn't fit its text"
+    return ""
+
+
+def together(
+    record: Record, nodes: Iterable[int], most: int
+) -> Iterator[tuple[Place, Recipe, list[int]]]:
+    """Nodes that were drawn at the same place by the same recipe, at most so many at a time."""
+    groups: dict[tuple[Place, int], list[int]] = defaultdict(list)
+    for number in nodes:
+        node = record.tree[number]
+        groups[parent_place(node), node.recipe or 0].append(number)
+    for (place, _), members in groups.items():
+        recipe = record.recipe_of(members[0])
+        assert recipe is not None
+        for start in range(0, len(members), most):
+            yield place, recipe, members[start : start + most]
