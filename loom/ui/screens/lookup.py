@@ -34,9 +34,9 @@ class Lookup(ModalScreen[T | None], Generic[T]):
         align: center bottom;
         background: transparent;
 
-        & > .lookup--words { color: $foreground 75%; }
-        & > .lookup--found { color: $text-accent; text-style: bold underline; }
-        & > .lookup--facts { color: $text-muted; }
+        & > .lookup--words { color: auto 76%; }
+        & > .lookup--found { text-style: bold underline; }
+        & > .lookup--facts { color: auto 76%; }
 
         #lookup {
             width: 100%;

@@ -11,6 +11,8 @@ from textual.color import Color
 from textual.style import Style as ContentStyle
 from textual.widget import Widget
 
+READABLE = 4.5  # contrast of text
+
 
 def look(widget: Widget, name: str) -> ContentStyle:
     """One component class of `widget`.
@@ -29,6 +31,29 @@ def look(widget: Widget, name: str) -> ContentStyle:
         underline=text.underline,
         reverse=text.reverse,
     )
+
+
+def legible(color: Color, opacity: float, background: Color) -> Color:
+    """`color` over `background`, as transparent as is wanted or as can be read."""
+    shown = background + color.multiply_alpha(opacity)
+    while opacity < 1 and contrast(shown, background) < READABLE:
+        opacity = min(1.0, opacity + 0.1)
+        shown = background + color.multiply_alpha(opacity)
+    return shown
+
+
+def contrast(a: Color, b: Color) -> float:
+    """1 to 21, as WCAG 2.2 defines it."""
+    light, dark = sorted((_luminance(a), _luminance(b)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(color: Color) -> float:
+    red, green, blue = (
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
+        for share in color.normalized
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 class Looks:
@@ -62,5 +87,5 @@ class Looks:
                 color = background.get_contrast_text(color.a)
             opacity *= styles.text_opacity
             attributes += styles.text_style
-        shown = background + color.multiply_alpha(opacity)
+        shown = legible(color, opacity, background)
         return Style.from_color(shown.rich_color, background.rich_color) + attributes

@@ -77,9 +77,9 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
 
         & > .text--e0 { text-opacity: 70%; }
         & > .text--e2 { background: $primary 16%; }
-        & > .text--e3 { background: $primary 32%; }
-        & > .text--e4 { background: $primary 48%; text-style: underline; }
-        & > .text--e5 { background: $primary 64%; text-style: bold underline; }
+        & > .text--e3 { background: $primary 26%; }
+        & > .text--e4 { background: $primary 36%; text-style: underline; }
+        & > .text--e5 { background: $primary 46%; text-style: bold underline; }
 
         & > .text--author-writer { background: $primary 30%; text-style: bold; }
         & > .text--author-import { background: $secondary 30%; text-style: italic; }

@@ -71,7 +71,7 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
         overflow-x: hidden;
         overflow-y: auto;
         scrollbar-size-vertical: 1;
-        color: $foreground 60%;
+        color: $foreground 72%;
 
         & > .tree--rail { color: $foreground 30%; }
         & > .tree--path { color: $foreground; }
@@ -84,12 +84,12 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
         &:nocolor > .tree--path { text-style: bold; }
         &:nocolor > .tree--current { text-style: bold reverse; }
         & > .tree--writer { color: $text-primary; }
-        & > .tree--model { color: $foreground 60%; }
+        & > .tree--model { color: $foreground 72%; }
         & > .tree--import { color: $text-secondary; }
         & > .tree--growing { color: $text-success; }
         & > .tree--unvisited { color: $text-accent; }
         & > .tree--bookmark { color: $text-warning; text-style: bold; }
-        & > .tree--count { color: $foreground 50%; text-style: italic; }
+        & > .tree--count { color: $foreground 72%; text-style: italic; }
     }
     """
 
