@@ -41,12 +41,15 @@ def load(
     """Options: `threads`, `context` (at most so many tokens), `bos` (whether a document begins with
     that token), `cache_mb` (of read text that is remembered), `gpu_layers` (-1: all), `kv_type`,
     `flash_attention`. Numbers that are left out or 0, and "auto", are chosen."""
+    from loom.engine import heap
+
     from .engine import LlamaEngine
     from .files import fingerprint, model_files
     from .library import library
     from .loading import Settings, open_model
     from .network import LlamaNetwork
 
+    heap.keep()
     files = model_files(model)
     settings = Settings.of(options)
     model_handle = open_model(library(), files[0], settings, progress)

@@ -53,15 +53,16 @@ class LlamaNetwork:
         that each sequence reads on from its `start`th. Raises JobFailed or Interrupted."""
         count = len(tokens[0])
         flat = np.array(tokens, np.int32).reshape(-1)
-        positions = np.tile(np.arange(start, start + count, dtype=np.int32), len(tokens))
-        owners = np.repeat(np.array(sequences, np.int32), count)
-        wanted = np.tile(np.arange(count) >= count - keep, len(tokens))
-        logits = np.empty((int(wanted.sum()), self.language.size), np.float32)
+        wanted = (np.arange(count) >= count - keep)[None].repeat(len(tokens), 0).reshape(-1)
+        positions = np.arange(start, start + count, dtype=np.int32)[None].repeat(len(tokens), 0)
+        positions = positions.reshape(-1)
+        owners = np.array(sequences, np.int32).repeat(count)
+        logits = np.empty((len(tokens) * keep, self.language.size), np.float32)
         done = 0
         for part in self._parts(wanted):
             filled = self.batch.filled(flat[part], positions[part], owners[part], wanted[part])
             self._decode(filled)
-            kept = int(wanted[part].sum())
+            kept = int(np.count_nonzero(wanted[part]))
             self._copy_logits(logits[done : done + kept])
             done += kept
         return _log_softmax(logits).reshape(len(tokens), keep, self.language.size)
@@ -76,6 +77,8 @@ class LlamaNetwork:
 
     def _parts(self, wanted: NDArray[np.bool_]) -> list[slice]:
         """Stretches with no more tokens and outputs than go through at once."""
+        if len(wanted) <= self.batch.size and np.count_nonzero(wanted) <= self._outputs:
+            return [slice(0, len(wanted))]
         parts, start, outputs = [], 0, 0
         for index, output in enumerate(wanted.tolist()):
             if index - start == self.batch.size or outputs + output > self._outputs:

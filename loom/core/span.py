@@ -102,6 +102,17 @@ class Span:
         columns["ends"] = (ends - base).astype(np.int32)
         return Span(**columns)  # type: ignore[arg-type]
 
+    def singles(self) -> list[Span]:
+        """Each token as a span of its own."""
+        columns = dict(self.columns())
+        columns["ends"] = np.diff(self.ends, prepend=np.int32(0))
+        count = len(self)
+        parts = [
+            [None] * count if column is None else [column[i : i + 1] for i in range(count)]
+            for column in columns.values()
+        ]
+        return [Span(*row) for row in zip(*parts, strict=True)]
+
     def alternative(self, index: int, rank: int, length: int) -> Span:
         """One token of `length` bytes: alternative `rank` of token `index`, read, not drawn."""
         row = self.cut(index, index + 1)

@@ -81,13 +81,15 @@ class Sight:
     head: tuple[int, ...]
     start: int
 
-    def of(self, *parts: Sequence[int]) -> list[int]:
-        """The ids seen of the text that `parts` make up."""
-        ids = list(self.head)
-        skipped = self.start
+    def of(self, *parts: Sequence[int], start: int = 0, stop: int | None = None) -> list[int]:
+        """The ids seen of the text that `parts` make up, or those from `start` to `stop`."""
+        ids = list(self.head[start:stop])
+        offset = len(self.head) - self.start
         for part in parts:
-            ids += part[skipped:] if skipped else part
-            skipped = max(0, skipped - len(part))
+            first = max(start, len(self.head)) - offset
+            last = len(part) if stop is None else stop - offset
+            ids += part[max(0, first) : max(0, last)]
+            offset += len(part)
         return ids
 
 

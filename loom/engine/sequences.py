@@ -103,10 +103,10 @@ class Sequences:
         assert self._rows is not None and self._sight is not None
         start = self._rows.length
         texts = self.own if self._forked else self.own[:1]
-        tokens = [self._sight.of(self.shared, own)[start:until] for own in texts]
+        tokens = [self._sight.of(self.shared, own, start=start, stop=until) for own in texts]
         return self._rows.read(tokens, keep)
 
     def _save(self, row: int) -> None:
         if self._rows is not None and self._sight is not None and self._rows.length:
-            ids = self._sight.of(self.shared, self.own[row])[: self._rows.length]
+            ids = self._sight.of(self.shared, self.own[row], stop=self._rows.length)
             self._rows.save(row, ids)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from loom.core.endings import EndingCheck
 from loom.core.node import Ending
-from loom.core.sampling import draw, sampled_logprobs
+from loom.core.sampling import choices
 from loom.core.seeds import uniform
 from loom.core.statistics import read_columns, span_of
 from loom.engine.api import (
@@ -105,10 +105,10 @@ class Branch:
         self.drawn = 0
         self.ending = EndingCheck(job.recipe)
 
-    def draws(self, logq: NDArray[np.float64]) -> int:
-        token = draw(logq, uniform(self.seed, self.drawn))
+    def uniform(self) -> float:
+        """The number that draws the next token."""
         self.drawn += 1
-        return token
+        return uniform(self.seed, self.drawn - 1)
 
 
 class Growing:
@@ -121,6 +121,7 @@ class Growing:
         self._encoding = _encoded(job.prefix, network.language)
         self._prefix: list[int] = []
         self._sequences: Sequences | None = None
+        self._banned = np.flatnonzero(network.language.banned)
         self._branches = [Branch(n, seed, job) for n, seed in enumerate(job.seeds)]
 
     def cancel(self, branch: int | None) -> list[Event]:
@@ -149,24 +150,24 @@ class Growing:
         """One token in every row, from float32[rows, V]."""
         assert self._sequences is not None
         language, recipe = self._network.language, self._job.recipe
-        sampled = sampled_logprobs(
-            np.where(language.banned, -np.inf, logprobs), recipe.sampling, self._recent()
-        )
-        tokens = [b.draws(row) for b, row in zip(self._branches, sampled, strict=True)]
+        found = choices(logprobs, recipe.sampling, self._recent(), self._banned)
+        tokens = [found.draw(row, b.uniform()) for row, b in enumerate(self._branches)]
         start = not self._sequences.length
         pieces = [language.spelling.spelled((token,), start=start)[0] for token in tokens]
-        neutral = recipe.sampling.neutral and not language.banned.any()
+        changed = not recipe.sampling.neutral or len(self._banned) > 0
         ends = np.cumsum([len(piece) for piece in pieces])
         top = min(recipe.top, language.size)
-        span = span_of(logprobs, tokens, ends, top, None if neutral else sampled, drawn=True)
+        span = span_of(logprobs, tokens, ends, top, found, drawn=True, changed=changed)
         events: list[Event] = []
         endings: dict[int, Ending] = {}
-        for row, (branch, token) in enumerate(zip(self._branches, tokens, strict=True)):
+        for row, (branch, token, own) in enumerate(
+            zip(self._branches, tokens, span.singles(), strict=True)
+        ):
             if token in language.ends:
                 endings[row] = Ending.EOS
                 continue
             self._sequences.own[row].append(token)
-            events.append(Grown(self._job.id, branch.number, pieces[row], span.cut(row, row + 1)))
+            events.append(Grown(self._job.id, branch.number, pieces[row], own))
             ending = branch.ending.feed(pieces[row])
             if ending is not None:
                 endings[row] = ending
@@ -174,9 +175,11 @@ class Growing:
 
     def _recent(self) -> list[list[int]]:
         assert self._sequences is not None
-        window = self._job.recipe.sampling.repetition_window
-        shared = self._sequences.shared[-window:] if window else []
-        return [(shared + own)[-window:] if window else [] for own in self._sequences.own]
+        sampling = self._job.recipe.sampling
+        if sampling.repetition_penalty == 1 or not sampling.repetition_window:
+            return [[] for _ in self._sequences.own]
+        shared = self._sequences.shared[-sampling.repetition_window :]
+        return [shared + own for own in self._sequences.own]
 
     def _end(self, endings: dict[int, Ending]) -> list[Event]:
         """Ends the branches in these rows."""

@@ -219,3 +219,34 @@ def test_draws_with_addressed_uniforms_follow_the_distribution() -> None:
     count = 20_000
     drawn = np.bincount([draw(np.log(q), uniform(5, t)) for t in range(count)], minlength=5)
     assert (((drawn - q * count) ** 2) / (q * count)).sum() < 18.5  # 99.9 % of χ², 4 degrees
+
+
+@given(rows(), SAMPLINGS, st.lists(st.integers(0, 7), max_size=3))
+def test_banned_tokens_are_as_if_the_model_had_ruled_them_out(
+    logprobs: NDArray[np.float32], settings: Sampling, banned: list[int]
+) -> None:
+    ids = np.array([i for i in banned if i < logprobs.shape[1]], dtype=np.intp)
+    without = logprobs.copy()
+    without[:, ids] = -np.inf
+    if np.isneginf(without).all(axis=1).any():
+        return
+    recent: list[list[int]] = [[0]] * len(logprobs)
+    found = sampling.choices(logprobs, settings, recent, ids)
+    dense = sampled_logprobs(without, settings, recent)
+    assert len(found) == len(logprobs)
+    for index, row in enumerate(dense):
+        part = found.row(index)
+        np.testing.assert_array_equal(found.ids[part], np.flatnonzero(np.isfinite(row)))
+        np.testing.assert_array_equal(found.logs[part], row[found.ids[part]])
+        for u in (0.0, 0.3, 0.999999):
+            assert found.draw(index, u) == draw(row, u)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_first_rough_cut_changes_nothing(preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = np.random.default_rng(5).gumbel(scale=2.0, size=(3, 9000)).astype(np.float32)
+    fast = sampling.choices(logits, PRESETS[preset], [[]] * 3)
+    monkeypatch.setattr(sampling, "SLACK", 1e6)
+    slow = sampling.choices(logits, PRESETS[preset], [[]] * 3)
+    np.testing.assert_array_equal(fast.ids, slow.ids)
+    np.testing.assert_allclose(fast.logs, slow.logs, atol=1e-12)

@@ -110,3 +110,11 @@ def test_an_alternative_is_a_token_that_was_read_with_the_same_row_behind_it() -
     assert token.alternatives == span[1].alternatives
     assert token.sampled_logprob is None
     assert other.mass_above is None
+
+
+@given(SPANS)
+def test_single_tokens_are_what_cutting_gives(span: Span) -> None:
+    singles = span.singles()
+    assert len(singles) == len(span)
+    for index, single in enumerate(singles):
+        assert_equal(single, span.cut(index, index + 1))
