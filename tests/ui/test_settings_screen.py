@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from loom.config import load_config
 from loom.core.recipe import PRESETS, End, Recipe, Sampling
 from loom.session import Session
 from loom.ui.app import LoomApp
-from loom.ui.screens.fields import FIELDS, OWN, Outcome, stops, stops_text
+from loom.ui.screens.fields import FIELDS, OWN, Outcome, fields_with, stops, stops_text
 from loom.ui.screens.settings import Settings
 
 MakeApp = Callable[..., LoomApp]
+WaitFor = Callable[[Pilot[None], Callable[[], Any]], Awaitable[None]]
 BALANCED = Outcome(Recipe(sampling=PRESETS["balanced"], preset="balanced"), 4)
 BY_NAME = {field.name: field for field in FIELDS}
 
@@ -41,7 +44,7 @@ def test_what_a_line_shows_is_what_it_reads(field: object) -> None:
         Recipe(
             sampling=Sampling(
                 temperature=0.123456789, top_k=7, top_p=1e-9, min_p=0.3, typical_p=0.5,
-                repetition_penalty=1.25,
+                repetition_penalty=1.25, repetition_window=9, logit_bias=((3, -1.5), (70, 2.0)),
             ),
             tokens=9, end=End.PARAGRAPH, stop=("a|b", "\n\\n"), preset=OWN,
         ),
@@ -69,6 +72,16 @@ def test_what_a_line_shows_is_what_it_reads(field: object) -> None:
         ("branches", "65", "Branches must be between 1 and 64, not 65."),
         ("end", "chapter", "End must be tokens, sentence or paragraph."),
         ("end", "", "End must be tokens, sentence or paragraph."),
+        ("repetition_window", "-1", "Window must be 0 or more, not -1."),
+        ("logit_bias", "262", 'Bias must be a list such as 262:-5 or " the":-5.'),
+        ("logit_bias", "1:x", "Bias must be a token, a colon and a number, not x."),
+        ("logit_bias", "1:nan", "Bias must be a number within 2147483647, not nan."),
+        ("logit_bias", "the:1", "Bias must be a token's id or its text in quotes, not the."),
+        (
+            "logit_bias",
+            '" the":1',
+            "Bias must be ids while there is no model to look up a text in.",
+        ),
     ],
 )
 def test_a_value_out_of_range_is_one_sentence(name: str, text: str, said: str) -> None:
@@ -93,6 +106,16 @@ def test_stop_strings_of_any_kind_come_back(texts: tuple[str, ...]) -> None:
 def test_stop_strings_are_written_as_one_types_them() -> None:
     assert stops(r"\n\n|###| a \| b|\q|") == ("\n\n", "###", " a | b", "\\q")
     assert stops("") == ()
+
+
+def test_a_bias_is_given_by_id_or_by_the_text_of_a_token() -> None:
+    (field,) = (one for one in fields_with([b"a", b" the", b'"\n']) if one.name == "logit_bias")
+    known = field.applied(r'" the":-5, 0:1.5  "\"\n":2', BALANCED, PRESETS)
+    assert known.recipe.sampling.logit_bias == ((1, -5.0), (0, 1.5), (2, 2.0))
+    assert field.text(known) == "1:-5 0:1.5 2:2"
+    assert field.applied(" ", known, PRESETS) == BALANCED
+    with pytest.raises(ValueError, match="“them” is not one of them"):
+        field.applied('"them":1', BALANCED, PRESETS)
 
 
 async def test_what_is_typed_is_in_force_at_once_and_after_opening_again(
@@ -195,3 +218,25 @@ async def test_a_session_to_read_has_no_sampling_to_set(make_app: MakeApp, tmp_p
         await pilot.pause()
         assert app.screen is app.main
         assert "reading only" in [*app._notifications][-1].message
+
+
+async def test_a_bias_tells_its_tokens_and_is_in_the_preset_that_is_saved(
+    make_app: MakeApp, wait_for: WaitFor, _home: Path
+) -> None:
+    app = make_app("Once")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for(pilot, lambda: app.session.engine and app.session.engine.state == "ready")
+        await pilot.press("P")
+        await pilot.pause()
+        app.screen.set_focus(line(app, "logit_bias"))
+        await pilot.pause()
+        line(app, "logit_bias").value = '"A":-3'
+        await pilot.pause()
+        assert explained(app) == "66 is “A”"
+        assert app.session.recipe.sampling.logit_bias == ((66, -3.0),)
+        await pilot.press("ctrl+s", *"less", "enter")
+        await pilot.pause()
+        assert load_config(_home / "loom.toml").presets["less"].logit_bias == ((66, -3.0),)
+        box = app.screen.query_one("#settings").region
+        assert box.bottom <= 24
+        assert app.screen.query_one("#explained").region.height >= 2

@@ -6,12 +6,13 @@ Knows no widgets.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from loom.config import MOST, MOST_BRANCHES
 from loom.core.recipe import End, Recipe, Sampling
+from loom.ui.screens.biases import bias_text, reader
 
 OWN = "own"  # the name of a sampling that is no preset's
 
@@ -36,6 +37,8 @@ class Field:
 
     def text(self, outcome: Outcome) -> str:
         value = self._value(outcome)
+        if self.name == BIAS:
+            return bias_text(value)
         if isinstance(value, tuple):
             return stops_text(value)
         return f"{value:.12g}" if isinstance(value, float) else str(value)
@@ -132,6 +135,14 @@ def stops(text: str) -> tuple[str, ...]:
 
 
 OF_RECIPE = {"tokens", "end", "stop"}
+BIAS = "logit_bias"
+
+
+def fields_with(vocabulary: Sequence[bytes]) -> tuple[Field, ...]:
+    """The lines, with a model's tokens to be known by their texts."""
+    read = reader(vocabulary)
+    return tuple(replace(field, read=read) if field.name == BIAS else field for field in FIELDS)
+
 
 FIELDS = (
     Field("branches", "Branches", "How many continuations grow at once.", branches),
@@ -154,6 +165,14 @@ FIELDS = (
     ),
     Field(
         "repetition_penalty", "Repetition",
-        "Above 1 makes tokens of the last few hundred less likely; 1 is off.", number,
+        "Above 1 makes tokens that came already less likely; 1 is off.", number,
+    ),
+    Field(
+        "repetition_window", "Window", "How many tokens back Repetition looks; 0 is nowhere.",
+        whole,
+    ),
+    Field(
+        BIAS, "Bias",
+        'Added to the log-odds of single tokens: 262:-5 or, by text, " the":-5.', reader(()),
     ),
 )  # fmt: skip

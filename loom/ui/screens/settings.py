@@ -22,7 +22,8 @@ from loom.core.text import visible
 from loom.presets import save_preset
 from loom.session import Session
 from loom.store.errors import StoreError
-from loom.ui.screens.fields import FIELDS, Field, Outcome
+from loom.ui.screens.biases import told
+from loom.ui.screens.fields import BIAS, FIELDS, Field, Outcome, fields_with
 
 SAVING = "save-as"
 
@@ -48,6 +49,8 @@ class Settings(ModalScreen[None]):
         super().__init__()
         self._session, self._owner, self._file = session, owner, file
         self.outcome = self._before = Outcome(session.recipe, session.branches)
+        self._vocabulary = session.engine.vocabulary if session.engine is not None else ()
+        self._fields = {field.name: field for field in fields_with(self._vocabulary)}
 
     @property
     def presets(self) -> dict[str, Sampling]:
@@ -60,7 +63,7 @@ class Settings(ModalScreen[None]):
             with Horizontal():
                 yield OptionList(id="presets")
                 with VerticalScroll(id="fields", can_focus=False):
-                    for field in FIELDS:
+                    for field in self._fields.values():
                         with Horizontal(classes="field"):
                             yield Label(field.label)
                             yield Input(id=field.name, compact=True)
@@ -90,7 +93,7 @@ class Settings(ModalScreen[None]):
 
     def _fill_fields(self, but: str = "") -> None:
         with self.prevent(Input.Changed):
-            for field in FIELDS:
+            for field in self._fields.values():
                 if field.name != but:
                     line = self.query_one(f"#{field.name}", Input)
                     line.value = field.text(self.outcome)
@@ -113,7 +116,7 @@ class Settings(ModalScreen[None]):
 
     @on(Input.Changed)
     def typed(self, event: Input.Changed) -> None:
-        field = field_of(event.input)
+        field = self._field_of(event.input)
         if field is None:
             return
         try:
@@ -126,7 +129,8 @@ class Settings(ModalScreen[None]):
             return
         event.input.remove_class("-wrong")
         if self._apply(outcome):
-            self.explain(field.help)
+            biases = outcome.recipe.sampling.logit_bias if field.name == BIAS else ()
+            self.explain(told(biases, self._vocabulary) or field.help)
 
     def _apply(self, outcome: Outcome) -> bool:
         try:
@@ -141,14 +145,14 @@ class Settings(ModalScreen[None]):
     @on(Input.Blurred)
     def left(self, event: Input.Blurred) -> None:
         """A line shows what is in force when one is gone from it."""
-        field = field_of(event.input)
+        field = self._field_of(event.input)
         if field is not None:
             with self.prevent(Input.Changed):
                 event.input.value = field.text(self.outcome)
             event.input.remove_class("-wrong")
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
-        field = field_of(event.widget) if isinstance(event.widget, Input) else None
+        field = self._field_of(event.widget) if isinstance(event.widget, Input) else None
         if field is not None:
             self._before = self.outcome
             self.explain(field.help)
@@ -178,12 +182,11 @@ class Settings(ModalScreen[None]):
             event.input.value = ""
             self.explain(f"Saved as {name} in {self._file}.")
 
+    def _field_of(self, line: Input) -> Field | None:
+        return self._fields.get(line.id or "")
+
     def action_close(self) -> None:
         self.dismiss(None)
-
-
-def field_of(line: Input) -> Field | None:
-    return next((field for field in FIELDS if field.name == line.id), None)
 
 
 def in_words(recipe: Recipe) -> str:
@@ -191,8 +194,14 @@ def in_words(recipe: Recipe) -> str:
     neutral, sampling = Sampling(), recipe.sampling
     names = [f.name for f in FIELDS if hasattr(neutral, f.name)]
     told = [
-        f"{name.replace('_', '-')} {getattr(sampling, name):g}"
+        f"{name.replace('_', '-')} {_shown(getattr(sampling, name))}"
         for name in names
         if getattr(sampling, name) != getattr(neutral, name)
     ]
     return ", ".join(told) or "the model's own distribution"
+
+
+def _shown(value: float | tuple[object, ...]) -> str:
+    if not isinstance(value, tuple):
+        return f"{value:g}"
+    return f"on {len(value)} token{'' if len(value) == 1 else 's'}"
