@@ -120,15 +120,16 @@ def _token_facts(session: Session, node_id: int, span: Span, index: int) -> Fact
     }
 
 
-def score_facts(span: Span, size: int, model: str) -> Facts:
-    """What a text of `size` bytes costs the model."""
+def score_facts(session: Session, node_id: int, span: Span) -> Facts:
+    """What the node's text costs the model that has read it."""
+    node, model = session.tree[node_id], session.model_of(node_id)
     bits = bits_of(span)
     return {
-        "tokens": len(span),
-        "bytes": size,
+        "token_count": len(span),
+        "bytes": node.length,
         "bits": bits,
-        "bits_per_byte": bits / size,
-        "model": model,
+        "bits_per_byte": bits / node.length,
+        "model": None if model is None else model.label,
     }
 
 

@@ -381,7 +381,9 @@ def test_score_adds_up_what_show_lists(story: str, run: Run) -> None:
     scored = run("score", "draft.txt", model=True)
     tokens = run("show", story, "--tokens", model=True)["tokens"]
     bits = -sum(token["logprob"] for token in tokens) / 0.6931471805599453
-    assert scored["tokens"] == len(tokens)
+    assert scored["token_count"] == len(scored["tokens"]) == len(tokens)
+    assert [token["bytes"] for token in scored["tokens"]] == [token["bytes"] for token in tokens]
+    assert scored["tokens"][3]["alternatives"]
     assert scored["bits"] == pytest.approx(bits, rel=1e-4)
     assert scored["bits_per_byte"] == pytest.approx(scored["bits"] / len(OPENING))
 

@@ -128,16 +128,22 @@ def cut(text: str, room: int) -> str:
 async def score(args: Namespace, console: Console) -> None:
     text = _text_to_score(args.file)
     async with access.scratch() as session:
-        capabilities = await access.attach(session, args, console)
-        span = await session.score(text)
-    facts = score_facts(span, len(text), capabilities.label)
-    console.answer(lambda: facts, lambda: [_score_line(facts)])
+        node = session.write(text)
+        await access.attach(session, args, console)
+        await access.read(session, session.place, console)
+        span = session.span(node)
+        if span is None:
+            raise CommandError("The model could not read this text.", "Its tokens don't spell it.")
+        console.answer(
+            lambda: {**score_facts(session, node, span), "tokens": span_facts(session, node)},
+            lambda: [_score_line(score_facts(session, node, span))],
+        )
 
 
 def _score_line(facts: Facts) -> str:
     return (
         f"{facts['bits_per_byte']:.3f} bits a byte · {facts['bits']:.1f} bits · "
-        f"{facts['tokens']} tokens · {facts['bytes']} bytes · {visible(facts['model'])}"
+        f"{facts['token_count']} tokens · {facts['bytes']} bytes · {visible(facts['model'])}"
     )
 
 

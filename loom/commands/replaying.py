@@ -9,7 +9,7 @@ from loom.commands import access
 from loom.commands.checking import check
 from loom.console import Console
 from loom.core.text import visible
-from loom.facts import Facts, place_facts
+from loom.facts import Facts
 from loom.replay.story import Moment, story
 from loom.session import Session
 
@@ -41,7 +41,8 @@ def _event(session: Session, moment: Moment) -> Facts:
             {"node": mark.node, "at_byte": mark.start, "kind": str(mark.kind), "value": value}
             for mark, value in moment.marks
         ],
-        "place": None if moment.place is None else place_facts(session, moment.place),
+        "node": None if moment.place is None else moment.place.node,
+        "at_byte": None if moment.place is None else moment.place.at,
     }
 
 
