@@ -14,8 +14,10 @@ from textual.actions import ActionParseResult
 from textual.app import SystemCommand
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.theme import Theme
 
 from loom.config import Config
+from loom.paths import Paths
 from loom.session import Session
 from loom.ui import themes
 from loom.ui.bindings import Command
@@ -46,6 +48,7 @@ class LoomApp(Touring):
 
     def on_mount(self) -> None:
         self._use_theme(self.config.theme)
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
         for problem in self._keys_in_force[1]:
             self._warn(f"{self.config.where('keys', problem.name)}: {problem.text} {problem.hint}")
         self.main.call_after_refresh(self._after_first_frame)
@@ -62,7 +65,19 @@ class LoomApp(Touring):
         wrong = themes.complaint(self, name)
         if wrong:
             self._warn(f"{self.config.where('theme')}: {wrong}")
-        self.theme = themes.DARK.name if wrong else name
+        kept = themes.chosen(Paths.default().state, name)
+        own = themes.DARK.name if wrong else name
+        self.theme = self._theme_kept = own if themes.complaint(self, kept) else kept
+
+    def _keep_theme(self, theme: Theme) -> None:
+        """One taken in the palette is there the next time."""
+        if theme.name == self._theme_kept:
+            return
+        self._theme_kept = theme.name
+        try:
+            themes.keep(Paths.default().state, theme.name, self.config.theme)
+        except OSError as error:
+            self._warn(f"The theme can't be remembered: {error.strerror}.")
 
     def _warn(self, sentence: str) -> None:
         self.notify(sentence.strip(), severity="warning", timeout=PROBLEM, markup=False)

@@ -1,4 +1,5 @@
-"""Two themes for reading prose for hours, one dark and one light, beside Textual's own.
+"""Two themes for reading prose for hours, one dark and one light, beside Textual's own; and which
+one was chosen in the palette.
 
 The only place with colours outside the stylesheet. In both, the colours of the surprise scale go
 from the background's lightness towards the middle, so that its steps differ without hue.
@@ -7,10 +8,13 @@ from the background's lightness towards the middle, so that its steps differ wit
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 from typing import Any
 
 from textual.app import App
 from textual.theme import Theme
+
+from loom.store.atomic import write_atomically
 
 DARK = Theme(
     name="loom-dark",
@@ -61,6 +65,7 @@ LIGHT = Theme(
     },
 )
 OWN = (DARK, LIGHT)
+CHOICE = "theme"  # the file in the state folder
 
 
 def register(app: App[Any]) -> None:
@@ -76,3 +81,21 @@ def complaint(app: App[Any], name: str) -> str:
     close = difflib.get_close_matches(name, known, 1)
     hint = f"Did you mean {close[0]}?" if close else f"There are {', '.join(known)}."
     return f"there is no theme {name!r}. {hint}"
+
+
+def chosen(state: Path, configured: str) -> str:
+    """The theme taken in the palette, as long as the settings say what they said then; else theirs.
+
+    So the last word counts, whichever of the two it was said in.
+    """
+    try:
+        name, instead_of = (state / CHOICE).read_text("utf-8").split("\n")[:2]
+    except (OSError, ValueError):
+        return configured
+    return name if instead_of == configured else configured
+
+
+def keep(state: Path, name: str, configured: str) -> None:
+    """Choose `name`; the settings file stays as its user wrote it. Raises OSError."""
+    state.mkdir(parents=True, exist_ok=True)
+    write_atomically(state / CHOICE, f"{name}\n{configured}\n".encode())

@@ -10,6 +10,7 @@ from textual.color import Color
 from textual.theme import Theme
 
 from loom.config import Config, parse_config
+from loom.paths import Paths
 from loom.session import Session
 from loom.ui.app import LoomApp
 from loom.ui.themes import DARK, LIGHT, OWN
@@ -98,7 +99,42 @@ async def test_a_theme_that_is_not_there_is_told_with_line_and_the_nearest(tmp_p
     async with app.run_test() as pilot:
         await pilot.pause()
         assert app.theme == DARK.name
+        assert not (Paths.default().state / "theme").exists(), "nobody chose it"
         (told,) = [notification.message for notification in app._notifications]
     assert told == (
         "loom.toml, line 2: theme: there is no theme 'loom-drak'. Did you mean loom-dark?"
     )
+
+
+async def test_a_theme_taken_in_the_palette_is_there_the_next_time(
+    tmp_path: Path, _home: Path
+) -> None:
+    settings = _home / "loom.toml"
+    settings.write_text('theme = "loom-light"  # by day\n')
+    app = app_with(tmp_path, settings.read_text())
+    async with app.run_test() as pilot:
+        assert app.theme == LIGHT.name
+        app.theme = "nord"
+        await pilot.pause()
+    assert settings.read_text() == 'theme = "loom-light"  # by day\n'
+    (tmp_path / "story.loom").unlink()
+    again = app_with(tmp_path, settings.read_text())
+    async with again.run_test():
+        assert again.theme == "nord"
+        assert len(again._notifications) == 0
+    (tmp_path / "story.loom").unlink()
+    changed = app_with(tmp_path, 'theme = "gruvbox"')
+    async with changed.run_test():
+        assert changed.theme == "gruvbox", "the settings were changed since"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"no-such-theme\nloom-dark\n", b"nord"])
+async def test_what_is_remembered_badly_is_forgotten(
+    tmp_path: Path, _home: Path, content: bytes
+) -> None:
+    (_home / "state").mkdir()
+    (_home / "state" / "theme").write_bytes(content)
+    app = app_with(tmp_path, "")
+    async with app.run_test():
+        assert app.theme == DARK.name
+        assert len(app._notifications) == 0
