@@ -406,7 +406,7 @@ class Echo:
             fingerprint=self._language.fingerprint,
             vocabulary=len(self._language.pieces),
             context=CONTEXT,
-            runtime={"numpy": np.__version__},
+            runtime={"numpy": np.__version__, "sight": "sliding"},
         )
 
     def pieces(self, ids: Sequence[int]) -> tuple[bytes, ...]:

@@ -59,6 +59,7 @@ class LlamaEngine:
             reproducible=False,
             runtime={
                 "engine": _NAME,
+                **network.language.seeing,
                 "llama-cpp-python": version("llama-cpp-python"),
                 "device": device,
                 "dtype": dtype,

@@ -55,6 +55,7 @@ class TransformersEngine:
             reproducible=network.reproducible,
             runtime={
                 "engine": _NAME,
+                **network.language.seeing,
                 "transformers": transformers.__version__,
                 "torch": torch.__version__,
                 "device": str(network.device),

@@ -1,6 +1,6 @@
 """What a backend's model must give so that `loom.engine.turns` can run jobs on it.
 
-Log-probabilities come as numpy; knows no library and no file.
+Knows no library and no file.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from loom.engine.bytetable import ByteExact
 
 Floats = NDArray[np.floating[Any]]
 
+STEPWISE = "stepwise"  # the sight of a long text, as `sight` moves it on
+
 
 class Interrupted(Exception):
     """A forward pass was broken off from outside; its rows are as they were before, or empty."""
@@ -26,9 +28,10 @@ class Rows(Protocol):
 
     length: int
 
-    def read(self, tokens: Sequence[Sequence[int]], keep: int) -> NDArray[np.float32]:
+    def read(self, tokens: Sequence[Sequence[int]], keep: int) -> Any:
         """Reads as many tokens on in every row, in one forward pass; the natural log-probabilities
-        after the last `keep` of them, float32[rows, keep, V]."""
+        after the last `keep` of them, float32[rows, keep, V], as an array of numpy or of whatever
+        the `Arithmetic` that comes with the network takes."""
         ...
 
     def fork(self, count: int) -> None:
@@ -62,6 +65,13 @@ class Language:
     @property
     def size(self) -> int:
         return len(self.banned)
+
+    @property
+    def seeing(self) -> dict[str, str]:
+        """What a runtime tells those who want to know what the model saw of a text."""
+        named = {"first": self.first, "opening": self.opening}
+        ids = {name: str(token) for name, token in named.items() if token is not None}
+        return {"sight": STEPWISE, **ids}
 
 
 class Network(Protocol):
@@ -102,8 +112,13 @@ def sight(language: Language, count: int) -> Sight:
     head = () if language.first is None else (language.first,)
     if not count and not head and language.opening is not None:
         return Sight((language.opening,), 0)
-    room = language.context - len(head)
+    return Sight(head, seen_from(language.context, len(head), count))
+
+
+def seen_from(context: int, head: int, count: int) -> int:
+    """The first of `count` tokens that is seen with `head` ids put before them."""
+    room = context - head
     if count <= room:
-        return Sight(head, 0)
-    step = max(1, language.context // 4)
-    return Sight(head, -(-(count - room) // step) * step)
+        return 0
+    step = max(1, context // 4)
+    return -(-(count - room) // step) * step
