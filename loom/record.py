@@ -20,7 +20,7 @@ from loom.core.span import Span
 from loom.core.tree import Tree
 from loom.engine.api import Piece
 from loom.history import History
-from loom.store.batch import ModelRow
+from loom.store.batch import EventRow, ModelRow
 from loom.store.errors import damaged
 from loom.store.store import SessionDamaged, Store
 
@@ -57,13 +57,16 @@ class Record:
         for event in loaded.events:
             self.history.read(event.kind, event.data)
             self._events = event.id
-            if "place" in event.data:
+            if "ordinal" in event.data:
                 self._ordinals[event.data["place"]] = event.data["ordinal"] + 1
         self.place = Place(*json.loads(self._meta.get("place", "[0, 0]")))
-        self.branches = int(self._meta.get("branches", 4))
-        self.recipe = Recipe.from_json(json.loads(self._meta.get("recipe", "{}")))
+        self._read_settings()
         self._spans: OrderedDict[int, Span] = OrderedDict()
         self._lost: set[int] = set()  # nodes whose columns can't be read
+
+    def _read_settings(self) -> None:
+        self.branches = int(self._meta.get("branches") or 4)
+        self.recipe = Recipe.from_json(json.loads(self._meta.get("recipe") or "{}"))
 
     @property
     def read_only(self) -> bool:
@@ -71,11 +74,15 @@ class Record:
 
     @property
     def title(self) -> str:
-        return self._meta.get("title", self.path.stem)
+        return self._meta.get("title") or self.path.stem
 
     def copy_to(self, path: Path) -> None:
         """The session as it is now in a new file. Raises StoreError, also where there is one."""
         self._store.copy_to(path)
+
+    def events(self) -> tuple[EventRow, ...]:
+        """Everything that happened, in order; read from the file anew."""
+        return self._store.events()
 
     @property
     def seed(self) -> int:

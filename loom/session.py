@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,18 @@ from loom.core.span import Span
 from loom.engine.api import Capabilities, EngineError, Following
 from loom.engine.client import EngineClient
 from loom.generation import Generation
-from loom.history import REDO, SEAL, UNDO, Operation
+from loom.history import (
+    CHECKPOINT,
+    DROP,
+    REDO,
+    RETURN,
+    SEAL,
+    SET,
+    UNDO,
+    Operation,
+    Setting,
+)
+from loom.past import Past
 from loom.record import Record
 from loom.store.batch import Batch, EventRow, ModelRow
 from loom.store.store import SessionDamaged, Store, StoreError
@@ -284,19 +295,40 @@ class Session(Record):
         """What lists and the status line call the session. Raises ValueError for none."""
         if not title.strip():
             raise ValueError("A title needs at least one letter.")
-        self._post(Batch(meta={"title": title}))
-        self._meta["title"] = title
+        self._set({"title": title})
 
     def set_sampling(self, *, recipe: Recipe | None = None, branches: int | None = None) -> None:
         """What `grow` does from now on. Raises ValueError for a number of branches below 1."""
         if branches is not None and branches < 1:
             raise ValueError(f"The number of branches must be 1 or more, not {branches}.")
-        self.recipe = recipe or self.recipe
-        self.branches = branches or self.branches
-        meta = {"branches": str(self.branches), "recipe": json.dumps(self.recipe.to_json())}
-        self._meta.update(meta)
-        self._post(Batch(meta=meta))
-        self._emit(SamplingChanged())
+        wanted = {
+            "branches": str(branches or self.branches),
+            "recipe": json.dumps((recipe or self.recipe).to_json()),
+        }
+        self._set(wanted)
+
+    def _set(self, wanted: Mapping[str, str]) -> None:
+        """Change settings. What is set before anything has happened is how the session began."""
+        now = {"branches": str(self.branches), "recipe": json.dumps(self.recipe.to_json())}
+        changes = tuple(
+            (name, self._meta.get(name), value)
+            for name, value in wanted.items()
+            if (self._meta.get(name) or now.get(name)) != value
+        )
+        if changes and self._events:
+            self._commit(Operation(SET, settings=changes))
+        elif not self._events:
+            self._post(Batch(meta=wanted))
+            self._take_settings(tuple(wanted.items()))
+
+    def _take_settings(self, settings: Iterable[Setting]) -> None:
+        """What changed settings mean here; the file has them already."""
+        changed = tuple(settings)
+        for name, value in changed:
+            self._meta[name] = value or ""
+        if changed:
+            self._read_settings()
+            self._emit(SamplingChanged())
 
     # ── undo ───────────────────────────────────────────────────────────────────────────────
 
@@ -305,9 +337,9 @@ class Session(Record):
         operation = self.history.undo()
         if operation is None:
             return None
-        self._generation.cancel([node for node in operation.added if node in self.growing()])
         place = operation.moved[0] if operation.moved else self.place
-        self._replay(UNDO, operation.backward(), place)
+        self._generation.cancel([node for node in operation.added if node in self.growing()])
+        self._replay(UNDO, operation.backward(), operation.settings_backward(), place)
         return operation.kind
 
     def redo(self) -> str | None:
@@ -315,19 +347,66 @@ class Session(Record):
         if operation is None:
             return None
         place = operation.moved[1] if operation.moved else self.place
-        self._replay(REDO, operation.forward(), place)
+        self._replay(REDO, operation.forward(), operation.settings_forward(), place)
         return operation.kind
 
-    def _replay(self, kind: str, marks: tuple[tuple[Mark, str | None], ...], place: Place) -> None:
+    def _replay(
+        self,
+        kind: str,
+        marks: tuple[tuple[Mark, str | None], ...],
+        settings: tuple[Setting, ...],
+        place: Place,
+    ) -> None:
         self._set_marks(marks)
         before, self.place = self.place, self._visible_place(place)
-        moved = [list(before), list(self.place)]
-        changes = [[m.node, m.start, str(m.kind), value] for m, value in marks]
-        event = self._event(kind, {"moved": moved, "set": changes})
-        self._post(Batch(marks=marks, meta=self._place_meta(), event=event))
+        data: dict[str, Any] = {"moved": [list(before), list(self.place)]}
+        data["set"] = [[m.node, m.start, str(m.kind), value] for m, value in marks]
+        if settings:
+            data["became"] = [list(setting) for setting in settings]
+        meta = {**self._place_meta(), **dict(settings)}
+        self._post(Batch(marks=marks, meta=meta, event=self._event(kind, data)))
+        self._take_settings(settings)
         self._emit(TreeChanged(frozenset(mark.node for mark, _ in marks)))
         if before != self.place:
             self._emit(Moved(self.place))
+
+    # ── going back ─────────────────────────────────────────────────────────────────────────
+
+    def checkpoint(self, name: str) -> int:
+        """Name this moment, to come back to; its number. Raises ValueError for no name."""
+        if not name.strip():
+            raise ValueError("A checkpoint needs a name of at least one letter.")
+        event = self._event(CHECKPOINT, {"name": name.strip()})
+        self._post(Batch(event=event))
+        return event.id
+
+    def return_to(self, number: int) -> None:
+        """Make everything look as it did after event `number`; undoable, nothing is deleted.
+
+        Raises ValueError for a number that there is none of, or that lies before something that
+        can't be undone.
+        """
+        self._check_writable()
+        past = Past(self.events(), number)
+        marks = past.changes(self.tree, self.marks)
+        settings = tuple(
+            (name, self._meta.get(name), value)
+            for name, value in past.settings.items()
+            if self._meta.get(name, "") != (value or "")
+        )
+        hides = {mark.node for mark, _, new in marks if mark.kind is Kind.HIDDEN and new}
+        self._generation.cancel([node for node in self.growing() if self._is_below(node, hides)])
+        place = past.place if past.place.node in self.tree else self.place
+        operation = Operation(
+            RETURN, marks=marks, settings=settings, moved=(self.place, place), more={"to": number}
+        )
+        if operation.undoable:
+            self._commit(operation)
+        else:
+            self.go(place)
+
+    def _is_below(self, node: int, tops: Container[int]) -> bool:
+        return any(stretch.node in tops for stretch in self.tree.stretches(Place(node, 0)))
 
     # ── the engine ─────────────────────────────────────────────────────────────────────────
 
@@ -464,7 +543,8 @@ class Session(Record):
         marks = tuple((Mark(node, 0, Kind.HIDDEN), "empty") for node in nodes)
         if marks:
             self._set_marks(marks)
-            self._post(Batch(marks=marks))
+            changes = [[m.node, m.start, str(m.kind), value] for m, value in marks]
+            self._post(Batch(marks=marks, event=self._event(DROP, {"set": changes})))
             self._emit(TreeChanged(frozenset(mark.node for mark, _ in marks)))
 
     def add_model(self, capabilities: Capabilities, spec: str) -> ModelRow:
@@ -513,9 +593,12 @@ class Session(Record):
         self.history.record(operation)
         if operation.moved:
             self._back.append(self.place)
-            self.place = operation.moved[1]
+            self.place = self._visible_place(operation.moved[1])
         event = self._event(operation.kind, operation.to_json())
-        self._post(Batch(nodes=nodes, marks=every, meta=self._place_meta(), event=event))
+        settings = operation.settings_forward()
+        meta = {**self._place_meta(), **dict(settings)}
+        self._post(Batch(nodes=nodes, marks=every, meta=meta, event=event))
+        self._take_settings(settings)
         touched = {node.id for node, _ in nodes} | {mark.node for mark, _ in every}
         self._emit(TreeChanged(frozenset(touched)))
         if operation.moved:

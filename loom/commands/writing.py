@@ -126,7 +126,8 @@ async def redo(args: Namespace, console: Console) -> None:
 
 def _answer_undone(session: Session, what: str | None, done: str, console: Console) -> None:
     if what is None:
-        raise CommandError(f"There is nothing to be {done}.")
+        barrier = session.history.barrier if done == "undone" else ""
+        raise CommandError(f"There is nothing to be {done}{': ' + barrier if barrier else ''}.")
     place = place_facts(session, session.place)
 
     def lines() -> Iterable[str]:

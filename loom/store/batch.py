@@ -13,6 +13,8 @@ from loom.core.marks import Mark
 from loom.core.node import Node
 from loom.core.span import Span
 
+COMPACTED, REPAIRED = "compacted", "repaired"  # kinds of events that are written here
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:

@@ -42,6 +42,11 @@ def read_all(connection: sqlite3.Connection) -> Loaded:
         connection.execute("ROLLBACK")
 
 
+def read_events(connection: sqlite3.Connection) -> tuple[EventRow, ...]:
+    """Raises ValueError where one isn't what was written."""
+    return tuple(events_of(checked_rows(connection, "event")))
+
+
 def _all(connection: sqlite3.Connection) -> Loaded:
     rows = {table: checked_rows(connection, table) for table in COLUMNS if table != "piece"}
     read_span(connection, ROOT)  # these two are read when asked for: are their tables there?

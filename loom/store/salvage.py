@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from loom.core.node import ROOT, Node
 from loom.store import schema
+from loom.store.batch import REPAIRED
 from loom.store.errors import SessionDamaged, StoreError
 from loom.store.file import connect, place_new, readable
 from loom.store.findings import KEPT_DAMAGED, Findings, Tally, sentences
@@ -30,8 +31,6 @@ from loom.store.pages import Found, Pages
 from loom.store.rows import TOKENS, read_span, span_of
 from loom.store.schema import migrate
 from loom.store.sums import COLUMNS, KEYS, insertion, sum_of
-
-REPAIRED = "repaired"  # the kind of the event before which nothing can be undone
 
 Key = tuple[Any, ...]
 

@@ -28,7 +28,7 @@ from loom.store.errors import (
     explained,
 )
 from loom.store.file import copy, has_log, identify, settle
-from loom.store.loading import read_all
+from loom.store.loading import read_all, read_events
 from loom.store.lock import Lock
 from loom.store.opening import for_reading, for_writing, make, seen_whole, unwritable
 from loom.store.rows import read_pieces, read_span, statements, write
@@ -175,6 +175,12 @@ class Store:
             self._writer.flush()
         loaded, self._loaded = self._loaded, None
         return self._read(read_all) if loaded is None else loaded
+
+    def events(self) -> tuple[EventRow, ...]:
+        """All that has happened, in order, after what is posted was written."""
+        if self._writer is not None:
+            self._writer.flush()
+        return self._read(read_events)
 
     def span(self, node: int) -> Span | None:
         """Of the node as posted last; None where no model has read it."""

@@ -213,6 +213,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("undo", ("u", "alt+z"), "Undo", "Take the last change back.", Group.ARRANGE),
     Command("redo", ("ctrl+r", "alt+y"), "Redo", "Do it again.", Group.ARRANGE),
     Command(
+        "history", ("U",), "History", "Everything that happened; Enter goes back to a moment.",
+        Group.ARRANGE,
+    ),
+    Command(
+        "checkpoint", ("ctrl+s", "C"), "Name this moment",
+        "A checkpoint to go back to, in the history.", Group.ARRANGE,
+    ),
+    Command(
         "layer", ("c",), "Colour layer",
         "Plain, probability, surprise, entropy, author, one after the other.", Group.SEE,
     ),

@@ -17,11 +17,11 @@ import pytest
 from benchmarks.faults.story import write_story
 from benchmarks.faults.witness import Witness, opened_or_saved
 from loom.core.node import Ending
-from loom.store.batch import Batch
+from loom.store.batch import REPAIRED, Batch
 from loom.store.examine import examine
 from loom.store.log import read_log
 from loom.store.pages import Pages
-from loom.store.salvage import REPAIRED, salvage
+from loom.store.salvage import salvage
 from loom.store.store import SessionDamaged, Store, StoreError
 from loom.store.sums import COLUMNS, KEYS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loom.chronicle import NAMES
 from loom.core.display import Segment
 from loom.core.marks import Kind, Mark
 from loom.core.node import ROOT
@@ -59,13 +60,19 @@ class Arranging(Keyed):
         self.app.clear_notifications()
         kind = self.session.undo()
         self._ride()
-        self.notify(f"Undone: {kind}." if kind else "There is nothing to undo.", timeout=2)
+        self.notify(f"Undone: {NAMES.get(kind, kind)}." if kind else self._nothing(), timeout=2)
+
+    def _nothing(self) -> str:
+        barrier = self.session.history.barrier
+        return f"There is nothing to undo{': ' + barrier if barrier else ''}."
 
     def action_redo(self) -> None:
         self.app.clear_notifications()
         kind = self.session.redo()
         self._ride()
-        self.notify(f"Redone: {kind}." if kind else "There is nothing to redo.", timeout=2)
+        self.notify(
+            f"Redone: {NAMES.get(kind, kind)}." if kind else "There is nothing to redo.", timeout=2
+        )
 
     def action_layer(self) -> None:
         now = [str(layer) for layer in LAYERS].index(self.text_pane.colour_layer)

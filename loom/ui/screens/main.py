@@ -14,6 +14,7 @@ from loom.ui.screens.dividing import Dividing
 from loom.ui.screens.guiding import Guiding
 from loom.ui.screens.help import Help
 from loom.ui.screens.looking import Looking
+from loom.ui.screens.remembering import Remembering
 from loom.ui.screens.searching import Searching
 
 IN_EDITOR = {c.action.partition("(")[0] for c in COMMANDS if c.where is Where.EDITOR}
@@ -21,7 +22,7 @@ ALWAYS = {"palette", "quit", "copy_text"}
 COMMANDS_BY_METHOD = {c.action.partition("(")[0] for c in COMMANDS}
 
 
-class MainScreen(Dividing, Guiding, Searching, Beginning, Looking, Choosing):
+class MainScreen(Dividing, Guiding, Searching, Remembering, Beginning, Looking, Choosing):
     """The commands of the table of keys, by their methods."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

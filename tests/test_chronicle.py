@@ -1,0 +1,71 @@
+"""The history in words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest_asyncio
+
+from loom.chronicle import checkpoint_named, moments
+from loom.core.marks import Kind, Mark
+from loom.core.node import Place
+from loom.session import Session
+from loom.store.batch import COMPACTED, Batch
+
+
+@pytest_asyncio.fixture
+async def session(tmp_path: Path) -> AsyncIterator[Session]:
+    async with Session.create(tmp_path / "story.loom", seed=1, now=lambda: 1.7e9) as made:
+        yield made
+
+
+def told(session: Session) -> list[str]:
+    return [moment.text for moment in moments(session)]
+
+
+async def test_every_change_has_its_words(session: Session) -> None:
+    await session.attach("echo")
+    await session.engine_ready()
+    node = session.write("The lamp\nwent out. " + "Again and again " * 9)
+    (grown,) = await session.generate(count=1, recipe=replace(session.recipe, tokens=3))
+    session.go(Place(node, 4))
+    session.mark(Mark(node, 0, Kind.BOOKMARK), "1")
+    session.mark(Mark(node, 0, Kind.FOLDED), "1")
+    session.set_sampling(branches=5)
+    session.set_sampling(branches=6)
+    session.set_title("Lamps")
+    number = session.checkpoint("Lit")
+    session.hide(session.display.segment_of(session.tree[grown].end))
+    session.undo()
+    session.redo()
+    session.return_to(number)
+    assert told(session) == [
+        "wrote “The lamp⏎went out. Again and again Agai…”",
+        "grew 1 continuation after “…ain Again and again ”",
+        "set a bookmark at “The lamp⏎went out. Again and again Agai…”",
+        "folded “The lamp⏎went out. Again and again Agai…”",
+        "title “Lamps”",
+        "Lit",
+        f"hid {told(session)[6].removeprefix('hid ')}",
+        f"undid {told(session)[6]}",
+        f"redid {told(session)[6]}",
+        "went back to Lit",
+    ]
+    named = checkpoint_named(moments(session), "Lit")
+    assert named is not None and named.number == number
+    assert checkpoint_named(moments(session), "Unlit") is None
+
+
+async def test_escapes_in_the_text_are_shown_not_obeyed(session: Session) -> None:
+    session.write("\x1b[2J\x07 \u202e x")
+    session.checkpoint("\x1b[31m")
+    assert all(char.isprintable() for text in told(session)[:1] for char in text)
+
+
+async def test_what_lies_before_compacting_can_not_be_gone_back_to(session: Session) -> None:
+    session.write("first")
+    session._post(Batch(event=session._event(COMPACTED, {"removed": []})))
+    session.write(" second")
+    assert [moment.reachable for moment in moments(session)] == [False, True, True]
