@@ -230,6 +230,10 @@ COMMANDS: tuple[Command, ...] = (
         "Show or hide what the model held likely: at the cursor, or next.", Group.SEE,
     ),
     Command(
+        "context", ("p",), "What the model saw",
+        "The text and the tokens that the model was given before this node.", Group.SEE,
+    ),
+    Command(
         "divide('tree', -2)", ("<",), "Narrower tree",
         "Less room for the tree; the line beside it can be dragged too.", Group.SEE,
     ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from textual import events, on
 
 from loom.changes import EngineChanged, Grew
+from loom.context import context_of
+from loom.ui.screens.context import ContextScreen
 from loom.ui.screens.growing import Growing
 from loom.ui.screens.page import Page, TextPane
 from loom.ui.widgets.lens import Lens, Sight
@@ -23,6 +25,13 @@ class Looking(Growing):
             part.set_class(shown, "-away")
         self.lens.set_class(not shown, "-called")
         self.post_message(TextPane.CursorMoved(self.text_pane.cursor))
+
+    async def action_context(self) -> None:
+        """Of the node under the cursor, or where the writer is."""
+        number = self.session.display.segment_of(self.cursor).node
+        found = self.text_pane.token_at_cursor() if self.in_text else None
+        node = number if found is None else found[0]
+        await self.app.push_screen(ContextScreen(lambda: context_of(self.session, node)))
 
     def close_overlay(self) -> bool:
         """Put the lens away if it lies over the text; whether it did."""
