@@ -34,6 +34,7 @@ ENGINE_OPTIONS = (
     "device",
     "download",
     "dtype",
+    "statistics",
     "threads",
 )
 

@@ -31,7 +31,8 @@ def load(
 ) -> TransformersEngine:
     """Options: `device`, `dtype`, `threads`, `cache_mb`, `context` (at most so many tokens),
     `bos` (whether a document begins with that token), `download` (from the hub), `attention` (of
-    branches to what they share: `packed`, `rows`, or what is faster here, `auto`)."""
+    branches to what they share: `packed`, `rows`, or what is faster here, `auto`), `statistics`
+    (computed on the `device`, on the `host`, or where it is faster, `auto`)."""
     import torch
 
     from . import loading

@@ -21,7 +21,7 @@ class TransformersEngine:
 
     def __init__(self, network: TorchNetwork, label: str, mark: str, threads: int) -> None:
         self.network = network
-        self._turns = Turns(network)
+        self._turns = Turns(network, network.arithmetic)
         self._label, self._fingerprint, self._threads = label, mark, threads
 
     def submit(self, job: Job) -> None:

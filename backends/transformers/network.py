@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from loom.engine.api import EngineError, ModelUnsupported, options_of
+from loom.engine.arithmetic import Arithmetic, HostArithmetic
 from loom.engine.prefixes import Prefixes, Values, Wholes
 from transformers import DynamicCache
 
 from . import trials
+from .columns import DeviceArithmetic
 from .language import language_of
 from .packed import SHORT, Switch, is_packed, pack
 from .stretches import Layers, cache_size, cut, filled, held, joined, size, sliced
@@ -24,6 +25,7 @@ from .trials import PADDING, Memory
 
 CACHE_MB = 1024  # of read text that is remembered
 ATTENTION = ("auto", "packed", "rows")
+STATISTICS = ("auto", "device", "host")
 
 
 class TorchNetwork:
@@ -41,13 +43,11 @@ class TorchNetwork:
         self.padding = PADDING if exact else 1
         self._keeps = "logits_to_keep" in inspect.signature(module.forward).parameters
         self._switch = Switch(module)
-        wanted = options_of(options, "attention", str, "auto")
-        if wanted not in ATTENTION:
-            raise EngineError(
-                f"The engine option attention is {wanted!r}.", f"Choose one of {_or(ATTENTION)}."
-            )
+        wanted = _choice(options, "attention", ATTENTION)
+        statistics = _choice(options, "statistics", STATISTICS)
         trial = trials.Trial(self)
         self.language = language_of(tokenizer, module.config, trial.vocabulary, options)
+        self.arithmetic = self._arithmetic(statistics)
         self.memory = trial.memory()
         self.packed = wanted != "rows" and self.memory is Memory.SLICED and trial.packs()
         if wanted == "packed" and not self.packed:
@@ -99,6 +99,13 @@ class TorchNetwork:
     def index(self, rows: Sequence[int]) -> Any:
         return torch.tensor(rows, dtype=torch.long, device=self.device)
 
+    def _arithmetic(self, where: str) -> Arithmetic:
+        """On a GPU where its logits are, in float64, which only CUDA has; else numpy is faster."""
+        banned = self.language.banned
+        if where == "device" or (where == "auto" and self.device.type == "cuda"):
+            return DeviceArithmetic(banned, self.device)
+        return HostArithmetic(banned)
+
     def close(self) -> None:
         self.prefixes.clear()
         self.wholes.clear()
@@ -119,16 +126,16 @@ class TorchRows:
         """Of keys and values."""
         return 0 if self._cache is None else cache_size(self._cache)
 
-    def read(self, tokens: Sequence[Sequence[int]], keep: int) -> NDArray[np.float32]:
+    def read(self, tokens: Sequence[Sequence[int]], keep: int) -> Any:
         rows = [list(row) for row in (*tokens, *[tokens[0]] * self._filling(len(tokens)))]
         if self._cache is None:
             rows = self._texts = [[*t, *new] for t, new in zip(self._texts, rows, strict=True)]
         self.length += len(tokens[0])
         logits = self._network.forward(torch.tensor(rows), self._cache, keep)
-        if not keep:
-            return np.empty((len(tokens), 0, self._network.language.size), np.float32)
-        logs = torch.log_softmax(logits[: len(tokens)].float(), dim=-1)
-        return np.asarray(logs.cpu().numpy(), dtype=np.float32)
+        logs = torch.log_softmax(logits[: len(tokens), :keep].float(), dim=-1)
+        if isinstance(self._network.arithmetic, HostArithmetic):
+            return np.asarray(logs.cpu().numpy(), dtype=np.float32)
+        return logs
 
     def fork(self, count: int) -> None:
         self._forked = True
@@ -179,5 +186,11 @@ class TorchRows:
         return -count % self._network.padding if self._forked else 0
 
 
-def _or(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"
+def _choice(options: Mapping[str, Any], name: str, among: Sequence[str]) -> str:
+    value: str = options_of(options, name, str, among[0])
+    if value not in among:
+        raise EngineError(
+            f"The engine option {name} is {value!r}.",
+            f"Choose one of {', '.join(among[:-1])} or {among[-1]}.",
+        )
+    return value

@@ -38,15 +38,31 @@ def span_of(
     top_sampled and sampled_* stay None.
     """
     ids = np.asarray(chosen, dtype=np.int32)
-    columns = read_columns(logprobs, ids, top)
-    if drawn:
-        found = logprobs if sampled is None else sampled
-        rows = found if isinstance(found, Choices) else Choices.of(found)
-        places = _places(rows, ids)
-        columns |= drawn_columns(rows, places)
-        if sampled is not None and changed:
-            columns |= sampled_columns(rows, places, columns["top_ids"])
+    columns = columns_of(logprobs, ids, top, sampled, drawn=drawn, changed=changed)
     return Span(ids=ids, ends=np.asarray(ends, dtype=np.int32), **columns)
+
+
+def columns_of(
+    logprobs: Array,
+    chosen: ArrayLike,
+    top: int,
+    sampled: Array | Choices | None = None,
+    *,
+    drawn: bool = False,
+    changed: bool = True,
+) -> dict[str, Array]:
+    """All of a span but its ids and ends; see `span_of`."""
+    ids = np.asarray(chosen, dtype=np.int32)
+    columns = read_columns(logprobs, ids, top)
+    if not drawn:
+        return columns
+    found = logprobs if sampled is None else sampled
+    rows = found if isinstance(found, Choices) else Choices.of(found)
+    places = _places(rows, ids)
+    columns |= drawn_columns(rows, places)
+    if sampled is not None and changed:
+        columns |= sampled_columns(rows, places, columns["top_ids"])
+    return columns
 
 
 def read_columns(logprobs: Array, chosen: ArrayLike, top: int) -> dict[str, Array]:

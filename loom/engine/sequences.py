@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from loom.engine.network import Network, Rows, Sight, sight
 
@@ -53,7 +51,7 @@ class Sequences:
             self._read(min(rows.length + SIDE_CHUNK, wanted), 0)
         return rows.length, wanted
 
-    def last(self, stop: int) -> NDArray[np.float32]:
+    def last(self, stop: int) -> Any:
         """float32[rows, n, V]: after each token from the one that `ready` left to the `stop`th."""
         assert self._rows is not None
         until = self._visible(stop)
@@ -99,7 +97,7 @@ class Sequences:
         self._rows.fork(len(self.own))
         self._forked = True
 
-    def _read(self, until: int, keep: int) -> NDArray[np.float32]:
+    def _read(self, until: int, keep: int) -> Any:
         assert self._rows is not None and self._sight is not None
         start = self._rows.length
         texts = self.own if self._forked else self.own[:1]

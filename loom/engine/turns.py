@@ -7,16 +7,14 @@ a branch says doesn't depend on its siblings, on other jobs, or on what was read
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from loom.core.endings import EndingCheck
 from loom.core.node import Ending
-from loom.core.sampling import choices
 from loom.core.seeds import uniform
-from loom.core.statistics import read_columns, span_of
+from loom.core.span import Span
 from loom.engine.api import (
     Ended,
     EngineError,
@@ -31,6 +29,7 @@ from loom.engine.api import (
     Progress,
     Score,
 )
+from loom.engine.arithmetic import Arithmetic, Columns, HostArithmetic
 from loom.engine.network import Interrupted, Language, Network, sight
 from loom.engine.sequences import CHUNK, Sequences
 
@@ -51,19 +50,22 @@ class Work(Protocol):
 
 
 class Turns:
-    """The queue. A job that goes wrong answers Failed and the others go on."""
+    """The queue. A job that goes wrong answers Failed and the others go on.
 
-    def __init__(self, network: Network) -> None:
+    `arithmetic` takes what the network's rows give; numpy's, where none is given."""
+
+    def __init__(self, network: Network, arithmetic: Arithmetic | None = None) -> None:
         self._network = network
+        self._arithmetic = arithmetic or HostArithmetic(network.language.banned)
         self._works: dict[str, Work] = {}
         self._answers: list[Event] = []
 
     def submit(self, job: Job) -> None:
         work: Work
         if isinstance(job, Generate):
-            work = Growing(job, self._network)
+            work = Growing(job, self._network, self._arithmetic)
         else:
-            work = Scoring(job, self._network)
+            work = Scoring(job, self._network, self._arithmetic)
         if not work.over:
             self._works[job.id] = work
 
@@ -114,14 +116,14 @@ class Branch:
 class Growing:
     """A Generate: all live branches, one token a step."""
 
-    def __init__(self, job: Generate, network: Network) -> None:
+    def __init__(self, job: Generate, network: Network, arithmetic: Arithmetic) -> None:
         self.over = not job.seeds
         self._job = job
         self._network = network
+        self._arithmetic = arithmetic
         self._encoding = _encoded(job.prefix, network.language)
         self._prefix: list[int] = []
         self._sequences: Sequences | None = None
-        self._banned = np.flatnonzero(network.language.banned)
         self._branches = [Branch(n, seed, job) for n, seed in enumerate(job.seeds)]
 
     def cancel(self, branch: int | None) -> list[Event]:
@@ -144,20 +146,20 @@ class Growing:
         progress = self._sequences.ready(count)
         if progress is not None:
             return [Progress(self._job.id, *progress)]
-        return self._draw(_checked(self._sequences.last(count)[:, 0]))
+        return self._draw(self._sequences.last(count)[:, 0])
 
-    def _draw(self, logprobs: NDArray[np.float32]) -> list[Event]:
+    def _draw(self, logprobs: Any) -> list[Event]:
         """One token in every row, from float32[rows, V]."""
         assert self._sequences is not None
         language, recipe = self._network.language, self._job.recipe
-        found = choices(logprobs, recipe.sampling, self._recent(), self._banned)
-        tokens = [found.draw(row, b.uniform()) for row, b in enumerate(self._branches)]
+        uniforms = [branch.uniform() for branch in self._branches]
+        top = min(recipe.top, language.size)
+        tokens, columns = self._arithmetic.drawn(
+            logprobs, recipe.sampling, self._recent(), uniforms, top
+        )
         start = not self._sequences.length
         pieces = [language.spelling.spelled((token,), start=start)[0] for token in tokens]
-        changed = not recipe.sampling.neutral or len(self._banned) > 0
-        ends = np.cumsum([len(piece) for piece in pieces])
-        top = min(recipe.top, language.size)
-        span = span_of(logprobs, tokens, ends, top, found, drawn=True, changed=changed)
+        span = _span(tokens, pieces, columns)
         events: list[Event] = []
         endings: dict[int, Ending] = {}
         for row, (branch, token, own) in enumerate(
@@ -197,9 +199,10 @@ class Growing:
 class Scoring:
     """A Score: a chunk of its text a step, then the distribution that follows."""
 
-    def __init__(self, job: Score, network: Network) -> None:
+    def __init__(self, job: Score, network: Network, arithmetic: Arithmetic) -> None:
         self.over = False
         self._job = job
+        self._arithmetic = arithmetic
         self._language = network.language
         self._encoding = _encoded((*job.prefix, job.text), network.language)
         self._sequences = Sequences(network, [], 1)
@@ -218,14 +221,14 @@ class Scoring:
         if not more and not self._job.following:
             return self._end(Ending.LENGTH)
         if self._sequences.blind(count):
-            logprobs = _uniform(self._language.size)
+            logprobs = self._arithmetic.even(self._language.size)
             stop = count + 1
         else:
             progress = self._sequences.ready(count)
             if progress is not None:
                 return [Progress(self._job.id, *progress)]
             stop = self._chunk_end(count) if more else count + 1
-            logprobs = _checked(self._sequences.last(stop - 1)[0])
+            logprobs = self._sequences.last(stop - 1)[0]
         if more:
             events = self._grown(stop, logprobs)
             done = stop == self._sequences.length and not self._job.following
@@ -252,17 +255,16 @@ class Scoring:
             last -= 1
         return last
 
-    def _grown(self, stop: int, logprobs: NDArray[np.float32]) -> list[Event]:
+    def _grown(self, stop: int, logprobs: Any) -> list[Event]:
         ids = self._sequences.shared[self._next : stop]
         pieces = self._language.spelling.spelled(ids, start=not self._next)
-        ends = np.cumsum([len(piece) for piece in pieces])
-        top = min(self._job.top, self._language.size)
+        columns = self._arithmetic.read(logprobs, ids, min(self._job.top, self._language.size))
         self._next = stop
-        return [Grown(self._job.id, 0, b"".join(pieces), span_of(logprobs, ids, ends, top))]
+        return [Grown(self._job.id, 0, b"".join(pieces), _span(ids, pieces, columns))]
 
-    def _following(self, logprobs: NDArray[np.float32]) -> Following:
+    def _following(self, logprobs: Any) -> Following:
         top = min(self._job.top, self._language.size)
-        columns = read_columns(logprobs[None], [0], top)
+        columns = self._arithmetic.read(logprobs[None], [0], top)
         ids = tuple(columns["top_ids"][0].tolist())
         start = not self._sequences.length
         pieces = tuple(self._language.spelling.spelled((i,), start=start)[0] for i in ids)
@@ -304,18 +306,9 @@ def _known(ids: Sequence[int], language: Language) -> Sequence[int]:
     return ids
 
 
-def _checked(logprobs: NDArray[np.float32]) -> NDArray[np.float32]:
-    if np.isnan(logprobs).any():
-        raise JobFailed(
-            "The model's numbers overflowed.",
-            'Load it with the engine option dtype = "float32" or "bfloat16".',
-        )
-    return logprobs
-
-
-def _uniform(size: int) -> NDArray[np.float32]:
-    """What is known of the first token where the model says nothing: that it is one of `size`."""
-    return np.full((1, size), -np.log(size), np.float32)
+def _span(tokens: Sequence[int], pieces: Sequence[bytes], columns: Columns) -> Span:
+    ends = np.cumsum([len(piece) for piece in pieces])
+    return Span(ids=np.array(tokens, np.int32), ends=ends.astype(np.int32), **columns)
 
 
 def _failure(job: str, error: Exception) -> Failed:
