@@ -16,6 +16,7 @@ from loom.core.span import Span
 from loom.core.text import decode
 
 if TYPE_CHECKING:
+    from loom.context import Context
     from loom.session import Session
 
 Facts = dict[str, Any]
@@ -117,6 +118,27 @@ def _token_facts(session: Session, node_id: int, span: Span, index: int) -> Fact
             {"id": i, "text": decode(session.piece(node_id, i)), "logprob": logprob}
             for i, logprob in token.alternatives
         ],
+    }
+
+
+def context_facts(context: Context) -> Facts:
+    """CONTEXT."""
+    special = [number for part in context.parts if part.node is None for number in part.ids or ()]
+    return {
+        "model": context.model,
+        "window": context.window,
+        "tokens": context.tokens,
+        "seen_from": context.seen_from,
+        "special": special,
+        "given": [
+            {
+                "node": part.node,
+                "text": decode(part.text),
+                "ids": None if part.ids is None else list(part.ids),
+            }
+            for part in context.texts
+        ],
+        "doubt": context.doubt or None,
     }
 
 

@@ -21,7 +21,7 @@ from loom.commands import parser as grammar
 
 DOCS = Path(__file__).parents[1] / "docs" / "json.md"
 OPENING = "The lighthouse keeper had not spoken to anyone since"
-NOT_FACTS = {"open", "demo"}
+NOT_FACTS = {"open", "demo", "completion"}
 PLAIN: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,
@@ -155,6 +155,7 @@ def test_what_the_commands_print_is_what_is_documented(printed: Callable[..., An
         ("tree", "story.loom"),
         ("generate", "story.loom", "-n", "2", "--tokens", "4", "--model", "echo"),
         ("show", "story.loom", *at_two, "--tokens"),
+        ("show", "story.loom", *at_two, "--context", "--model", "echo"),
         ("show", "story.loom"),
         ("next", "story.loom", *at_two, "--model", "echo"),
         ("take", "story.loom", *at_two, "--token", "1", "--rank", "1"),
@@ -199,7 +200,7 @@ def test_a_failure_is_what_is_documented(printed: Callable[..., Any]) -> None:
 def test_show_has_tokens_only_when_asked(printed: Callable[..., Any]) -> None:
     printed("new", "story.loom", "--text", OPENING)
     assert "tokens" not in printed("show", "story.loom")
-    assert SECTIONS["show"].optional == {"tokens"}
+    assert SECTIONS["show"].optional == {"tokens", "context"}
     assert printed("show", "story.loom", "--tokens", "--model", "echo")["tokens"]
 
 
@@ -214,7 +215,7 @@ def test_show_has_tokens_only_when_asked(printed: Callable[..., Any]) -> None:
         "NODE": "id parent at author text ended model recipe seed hidden token_count",
         "TOKEN": "id text bytes logprob sampled_logprob entropy varentropy rank alternatives",
         "ALTERNATIVE": "id text logprob",
-        "show": "id path_text tokens",
+        "show": "id path_text tokens context",
     }.items(),
 )
 def test_no_promised_field_is_ever_removed(name: str, fields: str) -> None:

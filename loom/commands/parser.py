@@ -217,6 +217,9 @@ def _reading(commands: _Commands) -> None:
     parser = commands.add_for_session("tree", "reading:tree", "print all nodes in reading order")
     parser.add_argument("--node", type=int, help="only this node and what hangs below it")
     parser.add_argument("--all", action="store_true", help="hidden ones too (JSON always has them)")
+    parser.add_argument(
+        "--context", action="store_true", help="with what the model was given before the node"
+    )
     parser = commands.add("score", "reading:score", "what a text costs the model, in bits")
     parser.add_argument("file", metavar="FILE", help="a text file; `-`: standard input")
     parser = commands.add_for_session(

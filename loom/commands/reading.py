@@ -12,9 +12,19 @@ from pathlib import Path
 
 from loom.commands import access
 from loom.console import CommandError, Console
+from loom.context import Context, context_of
 from loom.core.node import ROOT, Author, Place
-from loom.core.text import visible
-from loom.facts import Facts, below, bits_of, bookmarks, node_facts, score_facts, span_facts
+from loom.core.text import decode, visible
+from loom.facts import (
+    Facts,
+    below,
+    bits_of,
+    bookmarks,
+    context_facts,
+    node_facts,
+    score_facts,
+    span_facts,
+)
 from loom.session import Session
 from loom.shelf import text_in
 from loom.store.errors import SessionLocked
@@ -29,18 +39,35 @@ async def show(args: Namespace, console: Console) -> None:
             await _have_read(args, console)
     async with access.reading(args.session) as session:
         node = access.node_of(session, args)
+        context = await _context(session, node, args, console) if args.context else None
         console.answer(
-            lambda: shown(session, node, tokens=args.tokens),
-            lambda: _show_lines(session, node, console, tokens=args.tokens),
+            lambda: shown(session, node, tokens=args.tokens, context=context),
+            lambda: _show_lines(session, node, console, tokens=args.tokens, context=context),
         )
 
 
-def shown(session: Session, node: int, *, tokens: bool) -> Facts:
+def shown(session: Session, node: int, *, tokens: bool, context: Context | None = None) -> Facts:
     facts = node_facts(session, node)
     facts["path_text"] = session.path_text(session.tree[node].end)
     if tokens:
         facts["tokens"] = span_facts(session, node)
+    if context is not None:
+        facts["context"] = context_facts(context)
     return facts
+
+
+async def _context(session: Session, node: int, args: Namespace, console: Console) -> Context:
+    """The model is asked only where it has to cut text into tokens again."""
+    try:
+        context = await context_of(session, node)
+        if context.tokens is None:
+            await access.attach(session, args, console)
+            context = await context_of(session, node)
+    except ValueError as error:
+        raise CommandError(
+            str(error), "Name a node that a model has grown, with --node."
+        ) from error
+    return context
 
 
 async def _unread(args: Namespace) -> bool:
@@ -56,10 +83,15 @@ async def _have_read(args: Namespace, console: Console) -> None:
         await access.read(session, place, console)
 
 
-def _show_lines(session: Session, node: int, console: Console, *, tokens: bool) -> Iterable[str]:
+def _show_lines(
+    session: Session, node: int, console: Console, *, tokens: bool, context: Context | None
+) -> Iterable[str]:
     yield console.style(heading(session, node), "dim")
     if tokens:
         yield from _token_lines(session, node)
+    if context is not None:
+        yield from _context_lines(context)
+    if tokens or context is not None:
         return
     hangs = Place(session.tree[node].parent or ROOT, session.tree[node].at)
     yield visible(session.path_text(hangs)) + console.style(visible(session.text(node)), "bold")
@@ -72,6 +104,21 @@ def _token_lines(session: Session, node: int) -> Iterable[str]:
         surprise, entropy = -token["logprob"] / math.log(2), token["entropy"] / math.log(2)
         text = one_line(token["text"])
         yield f"{surprise:7.2f} {entropy:7.2f} {token['rank']:>6}  {text}"
+
+
+def _context_lines(context: Context) -> Iterable[str]:
+    """Id and text of each token, in order; a ruler where sight began."""
+    yield f"{'id':>7}  what {visible(context.model)} was given"
+    place = 0
+    for part in context.parts:
+        ids = part.ids or (None,) * len(part.pieces)
+        for number, piece in zip(ids, part.pieces, strict=True):
+            if place == context.seen_from and place and part.node is not None:
+                yield f"{'':>7}  — sight began here —"
+            yield f"{'?' if number is None else number:>7}  {one_line(decode(piece)) or '∅'}"
+            place += part.node is not None
+    if context.doubt:
+        yield context.doubt
 
 
 def heading(session: Session, number: int) -> str:
