@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from loom.session import Session
 
 FRAME = 1 / 30  # seconds between two updates of growing text
-SAVE_EVERY = 0.25  # seconds between two writings of a growing node
+SAVE_EVERY = 0.25  # seconds between two writings of a growing node; longer for more tokens than
+SAVED_AT_ONCE = 512  # these, as each time the whole node is written
 
 
 class Generation:
@@ -54,6 +55,7 @@ class Generation:
         self._growth = Growth()
         self._reading: dict[str, int] = {}
         self._unreadable: set[int] = set()
+        self._read_through: set[int] = set()  # nodes with nothing unread on the way to their ends
         self._waiting: list[tuple[tuple[int, ...], Place, Recipe, tuple[int, ...]]] = []
         self._asked: dict[str, tuple[asyncio.Future[Any], list[Span]]] = {}
         self._failures: dict[int, EngineError] = {}
@@ -100,6 +102,7 @@ class Generation:
             if not future.done():
                 future.set_exception(EngineError(why))
         self._unreadable.clear()
+        self._read_through.clear()
 
     def take_over(self, client: EngineClient, spec: str) -> None:
         self.loop, self.client, self._spec = asyncio.get_running_loop(), client, spec
@@ -203,8 +206,7 @@ class Generation:
         if self._row is None or self.client is None or self.client.state != "ready":
             return ()
         session = self._session
-        path = [stretch.node for stretch in session.tree.stretches(place)]
-        unread = [n for n in reversed(path) if self._is_unread(n)]
+        unread = self._unread_on_path(place.node)
         if not unread or self._reading:
             return tuple(unread)
         node = session.tree[unread[0]]
@@ -214,6 +216,18 @@ class Generation:
         prefix = session.prefix(Place(node.parent or 0, node.at), self._row.fingerprint)
         self.client.submit(Score(job, prefix, node.text, session.recipe.top))
         return tuple(unread)
+
+    def _unread_on_path(self, number: int) -> list[int]:
+        """The newest first. What has been read stays so: a path is climbed once."""
+        climbed: list[int] = []
+        above: int | None = number
+        while above is not None and above not in self._read_through:
+            climbed.append(above)
+            above = self._session.tree[above].parent
+        unread = [node for node in climbed if self._is_unread(node)]
+        if not unread:
+            self._read_through.update(climbed)
+        return unread
 
     def _is_unread(self, number: int) -> bool:
         node = self._session.tree[number]
@@ -323,7 +337,7 @@ class Generation:
     def _update(self, buffer: Buffer) -> None:
         buffer.fresh = False
         span, now = buffer.span(), self._session.now
-        save = now - buffer.saved >= SAVE_EVERY
+        save = now - buffer.saved >= SAVE_EVERY * max(1.0, len(buffer) / SAVED_AT_ONCE)
         if save:
             buffer.saved = now
         self._session.set_grown(self._as_node(buffer, span, None), span, save=save)

@@ -30,6 +30,10 @@ class Buffer:
         self._tokens.add(event.span)
         self.fresh = True
 
+    def __len__(self) -> int:
+        """Tokens so far."""
+        return len(self._tokens)
+
     def span(self) -> Span | None:
         """All columns so far, or None before the first token."""
         return self._tokens.span()

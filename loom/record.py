@@ -96,6 +96,12 @@ class Record:
         data = json.loads(saved)
         return Draft(data["text"], Place(*data["place"]))
 
+    @property
+    def hoisted(self) -> tuple[tuple[int, int], ...]:
+        """(node, start) of what was hoisted last, the innermost last, as far as it is still there."""
+        tops = json.loads(self._meta.get("hoisted", "[]"))
+        return tuple((node, start) for node, start in tops if node in self.tree)
+
     def text(self, node: int) -> str:
         return texts.decode(self.tree[node].text)
 
@@ -177,16 +183,25 @@ class Record:
 
     def hash_at(self, place: Place) -> bytes:
         """The place's hash; known for places inside nodes that still grow, too."""
-        digest = bytes(16)
-        for stretch in self.tree.stretches(place):
+        digest, stretches = bytes(16), [place]
+        while not self._is_sealed_end(stretches[-1]):
+            node = self.tree[stretches[-1].node]
+            if node.parent is None:
+                break
+            stretches.append(self._parent_place(node))
+        for stretch in reversed(stretches):
             node = self.tree[stretch.node]
-            if node.hash and stretch.at == node.length:
+            if self._is_sealed_end(stretch):
                 digest = node.hash
                 continue
             row = self.model_of(node.id) if node.author is Author.MODEL else None
             fingerprint = row.fingerprint if row else ""
             digest = place_hash(digest, node, self.span(node.id), fingerprint, stretch.at)
         return digest
+
+    def _is_sealed_end(self, place: Place) -> bool:
+        node = self.tree[place.node]
+        return bool(node.hash) and place.at == node.length
 
     def prefix(self, place: Place, fingerprint: str) -> tuple[Piece, ...]:
         """The path for the engine with `fingerprint`: its own ids, and bytes for the rest."""

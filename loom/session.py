@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -37,7 +38,9 @@ from loom.history import (
     Setting,
 )
 from loom.past import Past
+from loom.paths import Paths
 from loom.record import Record
+from loom.store.backup import Backups, Keeper
 from loom.store.batch import Batch, EventRow, ModelRow
 from loom.store.store import SessionDamaged, Store, StoreError
 
@@ -55,6 +58,7 @@ class Session(Record):
         self._back: list[Place] = []
         self._forward: list[Place] = []
         self._told_of_damage = False
+        self._keeper: Keeper | None = None
         store.on_error = self._store_failed
 
     # ── opening and closing ────────────────────────────────────────────────────────────────
@@ -78,6 +82,7 @@ class Session(Record):
         session = cls(Store.open(path, read_only=read_only), now)
         if not session.read_only:
             session._seal_leftovers()
+            session._keep_backup()
         return session
 
     async def __aenter__(self) -> Self:
@@ -94,6 +99,8 @@ class Session(Record):
     async def close(self) -> None:
         """Seal what grows, end the engine, leave a single file."""
         await self._generation.close()
+        if self._keeper is not None:
+            self._keeper.close()
         self._store.close()
 
     # ── what the engine adds ───────────────────────────────────────────────────────────────
@@ -250,6 +257,13 @@ class Session(Record):
         if draft != self._meta.get("draft", ""):
             self._meta["draft"] = draft
             self._post(Batch(meta={"draft": draft}))
+
+    def keep_hoisted(self, tops: Sequence[tuple[int, int]]) -> None:
+        """Remember (node, start) of what is hoisted, the innermost last, for the next time."""
+        hoisted = json.dumps([list(top) for top in tops])
+        if hoisted != self._meta.get("hoisted", "[]") and not self.read_only:
+            self._meta["hoisted"] = hoisted
+            self._post(Batch(meta={"hoisted": hoisted}))
 
     # ── arranging ──────────────────────────────────────────────────────────────────────────
 
@@ -632,6 +646,13 @@ class Session(Record):
             self.set_sealed(replace(node, ended=Ending.CRASH), self.span(node.id), {})
         self.drop_empty([node.id for node in left if not node.length])
         self.place = self._visible_place(self.place)
+
+    def _keep_backup(self) -> None:
+        """Once a day, while one works on; what is empty needs none."""
+        if len(self.tree) > 1:
+            backups = Backups(Paths.default().backups, self.path)
+            today = datetime.fromtimestamp(self._now())
+            self._keeper = Keeper(backups, today, self._store_failed)
 
     def _check_writable(self) -> None:
         if self.read_only:

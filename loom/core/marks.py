@@ -34,13 +34,18 @@ class Mark(NamedTuple):
 
 
 class Marks:
-    """Mark → value; iterates over (mark, value) in order of creation."""
+    """Mark → value; iterates over (mark, value) in order of creation.
 
-    __slots__ = ("_by_node", "_hidden")
+    `clear` are nodes of its tree that hang in sight, as far as was looked: seen_place remembers
+    them there, so that a chain is climbed once and not at every question.
+    """
+
+    __slots__ = ("_by_node", "_hidden", "clear")
 
     def __init__(self) -> None:
         self._by_node: dict[int, dict[Mark, str]] = {}
         self._hidden: dict[int, int] = {}
+        self.clear: set[int] = set()
 
     def __iter__(self) -> Iterator[tuple[Mark, str]]:
         for marks in self._by_node.values():
@@ -82,6 +87,7 @@ class Marks:
         return self._hidden.get(node)
 
     def _find_hidden(self, node: int) -> None:
+        self.clear.clear()
         starts = [mark.start for mark, _ in self.of(node) if mark.kind is Kind.HIDDEN]
         if starts:
             self._hidden[node] = min(starts)
@@ -91,16 +97,23 @@ class Marks:
 
 def seen_place(tree: Tree, marks: Marks, place: Place) -> Place:
     """`place`, or where the visible part of the path to it stops."""
+    nodes, hidden, clear = tree.nodes, marks.hidden, marks.clear
     node, at = place
-    seen = place
+    seen, climbed = place, list[int]()
     while True:
-        hidden = marks.hidden_from(node)
-        if hidden is not None and at > hidden:
-            seen = Place(node, hidden)
-        parent = tree[node].parent
-        if parent is None:
-            return seen
-        node, at = parent, tree[node].at
+        start = hidden.get(node)
+        if start is not None and at > start:
+            seen = Place(node, start)
+            climbed.clear()
+        if node in clear:
+            break
+        climbed.append(node)
+        found = nodes[node]
+        if found.parent is None:
+            break
+        node, at = found.parent, found.at
+    clear.update(climbed)
+    return seen
 
 
 def is_hidden(tree: Tree, marks: Marks, what: Place | int) -> bool:

@@ -77,3 +77,16 @@ def test_everything_below_a_hidden_node_is_hidden_and_seen_from_above() -> None:
     assert seen_place(tree, marks, tree[4].end) == Place(2, 0)
     assert seen_place(tree, marks, Place(1, 1)) == Place(1, 1)
     assert not is_hidden(tree, marks, ROOT)
+
+
+def test_what_is_remembered_of_a_path_changes_with_what_is_hidden() -> None:
+    tree, marks = Tree(), Marks()
+    for id_ in range(1, 6):
+        tree.add(Node(id_, id_ - 1, 4 if id_ > 1 else 0, Author.WRITER, b"word"))
+    marks.set(Mark(9, 0, Kind.HIDDEN), "1")  # something hidden elsewhere
+    for _ in range(2):
+        assert seen_place(tree, marks, Place(5, 4)) == Place(5, 4)
+        marks.set(Mark(2, 1, Kind.HIDDEN), "1")
+        assert seen_place(tree, marks, Place(5, 4)) == Place(2, 1)
+        assert seen_place(tree, marks, Place(2, 1)) == Place(2, 1)
+        marks.set(Mark(2, 1, Kind.HIDDEN), None)
