@@ -57,6 +57,7 @@ class Session(Record):
         self._generation = Generation(self)
         self._back: list[Place] = []
         self._forward: list[Place] = []
+        self._walked = Place(ROOT, 0)  # all the way there, the children are marked as visited last
         self._told_of_damage = False
         self._keeper: Keeper | None = None
         store.on_error = self._store_failed
@@ -156,11 +157,11 @@ class Session(Record):
         marks: list[tuple[Mark, str | None]] = []
         if not self.is_visited(place.node):
             marks.append((Mark(place.node, 0, Kind.VISITED), "1"))
-        for parent, child in _steps(self.tree.stretches(place)):
+        for parent, child in self._new_steps(place):
             last = Mark(parent.node, parent.at, Kind.LAST)
-            if self.marks.get(last) != str(child.node):
-                marks.append((last, str(child.node)))
-        before, self.place = self.place, place
+            if self.marks.get(last) != str(child):
+                marks.append((last, str(child)))
+        before, self.place, self._walked = self.place, place, place
         self._set_marks(marks)
         if not self.read_only:
             self._post(
@@ -174,6 +175,19 @@ class Session(Record):
         if marks:
             self._emit(TreeChanged(frozenset({place.node})))
         self._generation.wake()
+
+    def _new_steps(self, place: Place) -> list[tuple[Place, int]]:
+        """(parent, child) on the way to `place`, from where it leaves the way walked last."""
+        tree, (node, _), (other, _) = self.tree, place, self._walked
+        steps = []
+        while node != other:
+            if tree.depth(node) < tree.depth(other):
+                other = tree[other].parent or ROOT
+                continue
+            parent = self._parent_place(tree[node])
+            steps.append((parent, node))
+            node = parent.node
+        return steps[::-1]
 
     # ── writing ────────────────────────────────────────────────────────────────────────────
 
@@ -677,7 +691,3 @@ class Session(Record):
         loop = self._generation.loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._emit, notice)
-
-
-def _steps(stretches: Sequence[Place]) -> Iterable[tuple[Place, Place]]:
-    return zip(stretches, stretches[1:], strict=False)
