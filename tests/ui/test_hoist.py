@@ -16,6 +16,7 @@ from loom.ui.screens.byline import BylineScreen
 
 MakeApp = Callable[..., LoomApp]
 Press = Callable[[Pilot[None], str], Awaitable[None]]
+Settle = Callable[[Pilot[None]], Awaitable[None]]
 WaitFor = Callable[[Pilot[None], Callable[[], Any]], Awaitable[None]]
 
 
@@ -212,6 +213,36 @@ async def test_a_name_is_completed_and_written_at_the_root(
         await pilot.press("enter")
         await pilot.pause()
         assert (len(app.session.tree), app.session.place) == (count, node.end)
+
+
+async def test_what_is_hoisted_is_hoisted_after_a_restart(
+    make_app: MakeApp, settle: Settle, wait_for: WaitFor
+) -> None:
+    app = make_app("Something else.")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("g")
+        await settle(pilot)
+        await pilot.press("2", "g")
+        await settle(pilot)
+        await pilot.press("z")
+        await pilot.pause()
+        top = app.main.scope
+        crumbs = app.main.tree_pane.border_title
+        assert top is not None and crumbs
+        await pilot.press("q")
+
+    again = make_app()
+    async with again.run_test(size=(120, 40)) as pilot:
+        await wait_for(pilot, lambda: again.main.tree_pane.top)
+        assert again.main.scope == top
+        assert again.main.tree_pane.border_title == crumbs
+        await pilot.press("Z", "q")
+
+    last = make_app()
+    async with last.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert last.main.scope is None
+        assert last.session.hoisted == ()
 
 
 async def test_any_other_name_can_be_taken(make_app: MakeApp, type_text: Press) -> None:

@@ -43,8 +43,17 @@ class Hoisting(Moving, Arranging):
             self.notify(f"Nothing is hoisted; {self.key_of('hoist')} hoists this node.")
         self._hoist(self._tops[:-1])
 
+    async def on_mount(self) -> None:
+        """As it was left, if that is still to be seen."""
+        self._tops = self.session.hoisted
+        if self._tops and (self.scope is None or not self._is_inside(self.here)):
+            self._tops = ()
+        if self._tops:
+            self.call_after_refresh(self._hoist, self._tops)
+
     def _hoist(self, tops: tuple[tuple[int, int], ...]) -> None:
         self._tops = tops
+        self.session.keep_hoisted(tops)
         top = self.scope
         self.tree_pane.hoist(top)
         self.tree_pane.show(self.here)
