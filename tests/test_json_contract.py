@@ -178,6 +178,8 @@ def test_what_the_commands_print_is_what_is_documented(printed: Callable[..., An
         ("sessions", "--copy", "story.loom"),
         ("sessions", "--trash", "story-2.loom"),
         ("sessions",),
+        ("compact", "story.loom"),
+        ("backups", "story.loom"),
         ("config",),
         ("config", "--path"),
         ("doctor", "--no-engine"),

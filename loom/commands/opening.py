@@ -24,7 +24,7 @@ def open_screen(args: Namespace, console: Console) -> int:
 def open_demo(args: Namespace, console: Console) -> int:
     """A copy of a recorded session, to look about in and to go on with."""
     _need_terminal()
-    recorded = recordings.recording(args.name)
+    recorded = recordings.recording(args.recording)
     path = recordings.taken_out(recorded.path, Paths.default().sessions)
     return _shown(shelf.opened(path), args, console)
 

@@ -16,7 +16,7 @@ loom draft.txt           begin a session with that text
 loom demo                look about in a recorded session
 loom COMMAND --help      the options of a command"""
 
-GLOBAL_WITH_VALUE = ("--model", "--config")
+GLOBAL_WITH_VALUE = ("--model", "--config", "--engine")
 DEMO = "first-story"
 PRESETS_HINT = "balanced, wild, careful, greedy, raw, or one of loom.toml"
 
@@ -31,7 +31,7 @@ def build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"loom {__version__}")
-    _global_options(parser, default=None)
+    _global_options(parser, default=None, engine="engine_before")
     commands = _Commands(parser)
     _opening(commands)
     _shelving(commands)
@@ -40,6 +40,7 @@ def build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
     _growing(commands)
     _reading(commands)
     _about(commands)
+    _completing(commands)
     return parser, commands.by_name
 
 
@@ -66,11 +67,21 @@ class _Commands:
         return parser
 
 
-def _global_options(parser: argparse.ArgumentParser, default: Any) -> None:
+def _global_options(parser: argparse.ArgumentParser, default: Any, engine: str = "engine") -> None:
+    """`engine` names the list of engine options: those before the command and those after it."""
     group = parser.add_argument_group("everywhere")
     group.add_argument("--model", default=default, help="a name of `loom models`, or a folder")
     group.add_argument(
         "--config", type=Path, default=default, metavar="FILE", help="use this instead of loom.toml"
+    )
+    group.add_argument(
+        "--engine",
+        dest=engine,
+        default=default,
+        action="append",
+        type=_engine_option,
+        metavar="NAME=VALUE",
+        help="an engine option, such as threads=4 or context=4096; may be given again",
     )
 
 
@@ -102,7 +113,9 @@ def _opening(commands: _Commands) -> None:
     parser = commands.add(
         "demo", "opening:open_demo", "open a copy of a recorded session", json=False
     )
-    parser.add_argument("name", nargs="?", default=DEMO, metavar="NAME", help=f"default: {DEMO}")
+    parser.add_argument(
+        "recording", nargs="?", default=DEMO, metavar="NAME", help=f"default: {DEMO}"
+    )
 
 
 def _shelving(commands: _Commands) -> None:
@@ -194,6 +207,20 @@ def _recipe_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _engine_option(text: str) -> tuple[str, str | int | float | bool]:
+    name, sign, value = text.partition("=")
+    if not name or not sign or not value:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an option, = and a value: threads=4")
+    if value in ("true", "false"):
+        return name, value == "true"
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
@@ -214,12 +241,12 @@ def _reading(commands: _Commands) -> None:
     parser = commands.add_for_session("show", "reading:show", "print a node and the text up to it")
     parser.add_argument("--node", type=int, help="the node (default: where the session is)")
     parser.add_argument("--tokens", action="store_true", help="with what the model believed")
-    parser = commands.add_for_session("tree", "reading:tree", "print all nodes in reading order")
-    parser.add_argument("--node", type=int, help="only this node and what hangs below it")
-    parser.add_argument("--all", action="store_true", help="hidden ones too (JSON always has them)")
     parser.add_argument(
         "--context", action="store_true", help="with what the model was given before the node"
     )
+    parser = commands.add_for_session("tree", "reading:tree", "print all nodes in reading order")
+    parser.add_argument("--node", type=int, help="only this node and what hangs below it")
+    parser.add_argument("--all", action="store_true", help="hidden ones too (JSON always has them)")
     parser = commands.add("score", "reading:score", "what a text costs the model, in bits")
     parser.add_argument("file", metavar="FILE", help="a text file; `-`: standard input")
     parser = commands.add_for_session(
@@ -251,6 +278,16 @@ def _about(commands: _Commands) -> None:
         help="write what is whole of a damaged session into a new file",
     )
     parser.add_argument("--no-engine", action="store_true", help="don't try to load a model")
+    commands.add_for_session("backups", "keeping:backups", "list the copies of a session")
+    text = "remove hidden nodes for good; the session as it was is kept as a backup"
+    commands.add_for_session("compact", "keeping:compact", text)
+
+
+def _completing(commands: _Commands) -> None:
+    text = "a script that completes commands, options, bylines and presets"
+    parser = commands.add("completion", "completing:completion", text, json=False)
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
 
 def _models(parser: argparse.ArgumentParser) -> None:
