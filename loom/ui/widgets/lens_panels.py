@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from rich.segment import Segment as Piece
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -36,11 +36,14 @@ class Panel(Widget):
         self._looks = Looks(self)
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Lays out again only if the number of lines changes."""
-        if lines != self.lines:
-            grown = len(lines) != len(self.lines)
-            self.lines = lines
-            self.refresh(layout=grown)
+        """Lays out again only if the number of lines changes, and draws only those that differ."""
+        before, self.lines = self.lines, lines
+        if len(lines) != len(before):
+            self.refresh(layout=True)
+            return
+        for y, (old, new) in enumerate(zip(before, lines, strict=True)):
+            if old != new:
+                self.refresh(Region(0, y, self.size.width, 1))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self.lines)

@@ -13,13 +13,13 @@ from textual import events
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from loom.core.node import Author, Place
 from loom.core.text import sentence_edges, word_edges
 from loom.core.tree import Tree
 from loom.ui.widgets.course import Course
+from loom.ui.widgets.drawn import Drawn
 from loom.ui.widgets.layers import SCALES, STEPS
 from loom.ui.widgets.looks import Looks
 from loom.ui.widgets.page import Line, Page
@@ -39,7 +39,7 @@ class TextSource(TokenSource, Protocol):
     def tree(self) -> Tree: ...
 
 
-class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
+class TokenText(Drawn, can_focus=True, inherit_bindings=False):
     """Lines are wrapped when the path changes and drawn when they are seen."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -167,6 +167,7 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
             self._spare = 0
             self._fit()
             self._reveal()
+        self.refresh_changed()
 
     def grew(self, nodes: Iterable[int]) -> None:
         """Text of these nodes got longer; also to be called when they are sealed."""
@@ -184,12 +185,13 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
             self._at = self._page.length
             if saw_end:
                 self._reveal()
+        self.refresh_changed()
 
     def scored(self, node: int) -> None:
         """A model has read the node: it has tokens and probabilities now."""
         self._tokens.forget(node)
         self._strips.clear()
-        self.refresh()
+        self.refresh_changed()
 
     def token_at_cursor(self) -> tuple[int, int] | None:
         """(node, index) of the token that starts at the cursor; None at the end of the path, or
@@ -223,7 +225,6 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
         self._at = min(self._at, self._page.length)
         for y in [y for y in self._strips if y >= first]:
             del self._strips[y]
-        self.refresh()
 
     # ── the cursor ─────────────────────────────────────────────────────────────────────────
 
@@ -266,9 +267,9 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
         self._goal = None
         if at != self._at:
             self._at = at
-            self.refresh()
             self.post_message(self.CursorMoved(self.cursor))
         self._reveal()
+        self.refresh_changed()
 
     def _token_at(self, y: int, column: int) -> int:
         """Where the token drawn there begins; right of the text, the last token of the line."""
@@ -314,7 +315,6 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _fit(self) -> None:
         self.virtual_size = Size(self._columns, self._lines + self._spare)
-        self.refresh()
 
     def _sees(self, y: int) -> bool:
         return 0 <= y - round(self.scroll_y) < self._rows
@@ -365,8 +365,7 @@ class TokenText(ScrollView, can_focus=True, inherit_bindings=False):
 
     # ── drawing ────────────────────────────────────────────────────────────────────────────
 
-    def render_line(self, y: int) -> Strip:
-        y += round(self.scroll_y)
+    def draw(self, y: int) -> Strip:
         if y >= self._lines:
             return Strip.blank(self.size.width, self._looks())
         cursor = self._cursor_on(y)

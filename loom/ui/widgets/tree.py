@@ -13,7 +13,6 @@ from rich.style import Style
 from textual import events
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.timer import Timer
 
@@ -23,6 +22,7 @@ from loom.core.node import ROOT, Author, Place
 from loom.core.text import ALIGNED, visible
 from loom.core.tree import Tree
 from loom.ui.widgets.course import Course
+from loom.ui.widgets.drawn import Drawn
 from loom.ui.widgets.looks import Looks
 from loom.ui.widgets.rows import Rails, Rows
 from loom.ui.widgets.wrapping import clip
@@ -53,7 +53,7 @@ class TreeSource(Protocol):
     def growing(self) -> tuple[int, ...]: ...
 
 
-class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
+class TreeView(Drawn, can_focus=True, inherit_bindings=False):
     """Rows are listed anew once a frame at most, and only when the tree has changed."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -184,7 +184,7 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
         self._is_stale = self._is_moved = False
         self._window = None
         self._spin()
-        self.refresh()
+        self.refresh_changed()
 
     # ── the view ───────────────────────────────────────────────────────────────────────────
 
@@ -239,8 +239,8 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
 
     # ── drawing ────────────────────────────────────────────────────────────────────────────
 
-    def render_line(self, y: int) -> Strip:
-        width, index = self.size.width, round(self.scroll_y) + y
+    def draw(self, index: int) -> Strip:
+        width = self.size.width
         if index >= len(self._rows):
             return Strip.blank(width, self._looks())
         base = self._base(index)
