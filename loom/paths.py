@@ -18,6 +18,7 @@ class Paths:
 
     config: Path
     sessions: Path
+    backups: Path
     backends: Path
     plugins: Path
     state: Path
@@ -36,6 +37,7 @@ class Paths:
         return cls(
             config=config / "loom.toml",
             sessions=data / "sessions",
+            backups=data / "backups",
             backends=data / "backends",
             plugins=data / "plugins",
             state=state,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -14,9 +15,10 @@ from pathlib import Path
 
 from loom.config import Config
 from loom.core.text import decode, visible
+from loom.history import SET, Operation
 from loom.session import SESSION_SUFFIX, Session
 from loom.store.atomic import write_atomically
-from loom.store.batch import Batch
+from loom.store.batch import Batch, EventRow
 from loom.store.errors import SessionLocked, StoreError
 from loom.store.glance import glance
 from loom.store.store import Store
@@ -131,7 +133,11 @@ def renamed(path: Path, title: str) -> None:
     """
     store = Store.open(path)
     try:
-        store.post(Batch(meta={"title": checked_title(title)}))
+        new, loaded = checked_title(title), store.load()
+        change = Operation(SET, settings=(("title", loaded.meta.get("title"), new),))
+        number = loaded.events[-1].id + 1 if loaded.events else 1
+        event = EventRow(number, time.time(), SET, change.to_json())
+        store.post(Batch(meta={"title": new}, event=event))
     finally:
         store.close()
 

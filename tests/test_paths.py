@@ -18,6 +18,7 @@ def test_loom_home_holds_everything(tmp_path: Path, paths: Paths) -> None:
     assert paths == Paths(
         config=home / "loom.toml",
         sessions=home / "sessions",
+        backups=home / "backups",
         backends=home / "backends",
         plugins=home / "plugins",
         state=home / "state",

@@ -35,6 +35,12 @@ class Story:
             )
         )
 
+    @staticmethod
+    def note(store: Store) -> Batch:
+        """One more event for a session, whatever is in it."""
+        number = len(store.load().events) + 1
+        return Batch(event=EventRow(number, 1.8e9, "checkpoint", {"name": f"note {number}"}))
+
     def grow(self, count: int) -> None:
         """`count` nodes more, each posted."""
         for _ in range(count):

@@ -281,6 +281,9 @@ def _about(commands: _Commands) -> None:
     commands.add_for_session("backups", "keeping:backups", "list the copies of a session")
     text = "remove hidden nodes for good; the session as it was is kept as a backup"
     commands.add_for_session("compact", "keeping:compact", text)
+    commands.add_for_session("backups", "keeping:backups", "list the copies of a session")
+    text = "remove hidden nodes for good; the session as it was is kept as a backup"
+    commands.add_for_session("compact", "keeping:compact", text)
 
 
 def _completing(commands: _Commands) -> None:

@@ -165,15 +165,24 @@ def copy(
     connection: sqlite3.Connection,
     path: Path,
     finish: Callable[[sqlite3.Connection], None] = lambda copied: None,
+    *,
+    pages: int = -1,
+    stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """The whole session as one new file, `finish`ed before it appears under its name.
 
-    Raises OSError (FileExistsError where one is) or sqlite3.Error and then leaves nothing.
+    Raises OSError (FileExistsError where one is, InterruptedError where `stop`, asked after every
+    `pages`, said so) or sqlite3.Error and then leaves nothing.
     """
+
+    def watch(status: int, remaining: int, total: int) -> None:
+        if stop():
+            raise InterruptedError
+
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with closing(connect(temporary, "rwc")) as target:
-            connection.backup(target)
+            connection.backup(target, pages=pages, progress=watch)
             target.execute("PRAGMA journal_mode = DELETE")
             finish(target)
         place_new(temporary, path)

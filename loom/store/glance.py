@@ -51,10 +51,11 @@ def _read(connection: sqlite3.Connection) -> Glance:
     run = connection.execute
     title = run("SELECT value FROM meta WHERE key = 'title'").fetchone()
     (last,) = run("SELECT max(id) FROM node").fetchone()
+    removed = run("SELECT value FROM meta WHERE key = 'removed'").fetchone()
     models = [spec for (spec,) in run("SELECT spec FROM model ORDER BY id DESC")]
     return Glance(
         title=title[0] if title else None,
-        nodes=last or 0,
+        nodes=(last or 0) - (int(removed[0]) if removed else 0),
         opening=_opening(connection),
         models=tuple(dict.fromkeys(models)),
     )
