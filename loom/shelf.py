@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 from loom.config import Config
@@ -60,6 +61,14 @@ def look_at(path: Path) -> Shelved | None:
     except OSError:
         return None
     size, changed = sum(s.st_size for s in sizes), max(s.st_mtime for s in sizes)
+    return _looked_at(path, size, changed, tuple((s.st_ino, s.st_ctime_ns) for s in sizes))
+
+
+@lru_cache(maxsize=1024)
+def _looked_at(
+    path: Path, size: int, changed: float, files: tuple[tuple[int, int], ...]
+) -> Shelved:
+    """Remembered as long as its files are the same, which (inode, time of any change) tells."""
     try:
         seen = glance(path)
     except StoreError as error:

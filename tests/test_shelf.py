@@ -14,7 +14,7 @@ from loom.core.node import Place
 from loom.core.recipe import Recipe
 from loom.session import Session
 from loom.store.errors import SessionLocked, StoreError
-from loom.store.glance import FIRST_BYTES, glance
+from loom.store.glance import FIRST_BYTES, Glance, glance
 
 OPENING = "The lighthouse keeper had not spoken"
 
@@ -55,6 +55,25 @@ def test_what_is_no_session_is_listed_with_its_problem(tmp_path: Path) -> None:
     (shelved,) = shelf.listed(tmp_path)
     assert "not a Loom session" in shelved.problem
     assert shelved.words == ""
+
+
+async def test_a_list_is_quick_the_second_time_and_never_out_of_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Path] = []
+
+    def counted(path: Path) -> Glance:
+        looked.append(path)
+        return glance(path)
+
+    monkeypatch.setattr(shelf, "glance", counted)
+    one, two = [await made(tmp_path / f"{name}.loom", name) for name in ("one", "two")]
+    shelf.listed(tmp_path)
+    shelf.listed(tmp_path)
+    assert sorted(looked) == [one, two]
+    shelf.renamed(two, "Deux")
+    assert {shelved.title for shelved in shelf.listed(tmp_path)} == {"one", "Deux"}
+    assert looked[2:] == [two]
 
 
 async def test_first_words_leave_out_what_is_hidden_and_go_on_over_nodes(tmp_path: Path) -> None:
