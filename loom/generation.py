@@ -38,6 +38,7 @@ from loom.store.batch import ModelRow
 if TYPE_CHECKING:
     from loom.session import Session
 
+UNFINISHED = 0.99  # of a text that is being read, at most
 FRAME = 1 / 30  # seconds between two updates of growing text
 SAVE_EVERY = 0.25  # seconds between two writings of a growing node; longer for more tokens than
 SAVED_AT_ONCE = 512  # these, as each time the whole node is written
@@ -55,6 +56,7 @@ class Generation:
         self._growth = Growth()
         self._reading: dict[str, int] = {}
         self._unreadable: set[int] = set()
+        self._put_off: set[int] = set()  # nodes whose reading the writer has stopped
         self._read_through: set[int] = set()  # nodes with nothing unread on the way to their ends
         self._waiting: list[tuple[tuple[int, ...], Place, Recipe, tuple[int, ...]]] = []
         self._asked: dict[str, tuple[asyncio.Future[Any], list[Span]]] = {}
@@ -229,10 +231,24 @@ class Generation:
             self._read_through.update(climbed)
         return unread
 
+    def stop_reading(self) -> bool:
+        """Read no more of what is being read, until it is asked for; whether anything was."""
+        reading = list(self._reading.values())
+        self._put_off.update(reading)
+        self.cancel(reading)
+        if reading:
+            self._session.emit(EngineChanged("ready", "reading", 1.0))
+        return bool(reading)
+
+    def resume_reading(self) -> None:
+        """What was stopped may be read again."""
+        self._put_off.clear()
+
     def _is_unread(self, number: int) -> bool:
         node = self._session.tree[number]
         written = node.author is not Author.MODEL and node.length > 0
-        return written and node.token_count is None and number not in self._unreadable
+        shunned = number in self._unreadable or number in self._put_off
+        return written and node.token_count is None and not shunned
 
     async def following(self, place: Place, top: int) -> Following:
         capabilities = await self.ready()
@@ -331,8 +347,18 @@ class Generation:
         fresh = [b for b in self._growth.fresh() if b.job not in self._reading]
         for buffer in fresh:
             self._update(buffer)
+        for job in self._reading:
+            self._tell_reading(job)
         if fresh:
             self._session.emit(Grew(frozenset(buffer.node for buffer in fresh)))
+
+    def _tell_reading(self, job: str) -> None:
+        buffer = self._growth.of(self._reading[job])
+        if buffer is not None and buffer.fresh:
+            buffer.fresh = False
+            length = self._session.tree[buffer.node].length
+            share = min(len(buffer.text) / length, UNFINISHED)
+            self._session.emit(EngineChanged("ready", "reading", share))
 
     def _update(self, buffer: Buffer) -> None:
         buffer.fresh = False

@@ -517,7 +517,12 @@ class Session(Record):
 
     def read(self, place: Place | None = None) -> tuple[int, ...]:
         """Have the engine read written text on the path that has no tokens yet; which nodes."""
+        self._generation.resume_reading()
         return self._generation.read(place or self.place)
+
+    def stop_reading(self) -> bool:
+        """Stop the reading of written text until `read` is called; whether any was under way."""
+        return self._generation.stop_reading()
 
     async def next_tokens(self, place: Place | None = None, top: int = 20) -> Following:
         """The distribution of the next token at a place. Raises EngineError."""

@@ -9,6 +9,8 @@ import codecs
 import re
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 ONE_PER_BYTE = "loom.one-per-byte"
 ALIGNED = "surrogateescape"  # also one character a byte, but encodes back to the same bytes
 
@@ -155,9 +157,10 @@ def token_edges(data: bytes, ends: Sequence[int]) -> list[int]:
 
 def _in_bytes(text: str, offsets: Sequence[int]) -> list[int]:
     """Rising character offsets as byte offsets."""
-    found, before, position = [], 0, 0
-    for offset in offsets:
-        position += len(text[before:offset].encode("utf-8", ALIGNED))
-        before = offset
-        found.append(position)
+    if text.isascii() or not offsets:
+        return list(offsets)
+    codes = np.frombuffer(text[: offsets[-1]].encode("utf-32-le", "surrogatepass"), np.uint32)
+    sizes = 1 + (codes >= 0x80) + (codes >= 0x800).astype(np.int64) + (codes >= 0x10000)
+    sizes[(codes >= 0xDC80) & (codes <= 0xDCFF)] = 1  # stands for one byte that isn't UTF-8
+    found: list[int] = np.concatenate([[0], np.cumsum(sizes)])[np.asarray(offsets)].tolist()
     return found

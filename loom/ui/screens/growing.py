@@ -65,6 +65,8 @@ class Growing(Keyed):
         elif growing:
             self._stopped_here = True
             self._say_rest(len(growing))
+        elif self.status.busy and self.session.stop_reading():
+            self.notify("The model reads no further; in the text, a lets it go on.")
         elif self.in_text:
             self.focus_tree()
 

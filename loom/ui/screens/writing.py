@@ -13,6 +13,7 @@ from loom.ui.screens.growing import Growing
 from loom.ui.widgets.editor import Editor
 
 TITLE_CELLS = 32
+LARGE = 100_000  # characters; an editor for more would be slow at every key
 
 
 class Writing(Growing):
@@ -146,14 +147,25 @@ class Writing(Growing):
         if text != task.text:
             self.put(task, text.encode("utf-8", "surrogateescape"))
 
+    def _with_pasted(self, pasted: str) -> tuple[Task, bytes]:
+        """What is to be put where, with all that the editor holds if it is open."""
+        text, task = pasted, Task(self.cursor)
+        if self.editor.job is not None:
+            before, after = self.editor.around
+            text, task = before + pasted + after, self.editor.job
+        return task, text.encode("utf-8", "surrogateescape")
+
     async def paste(self, event: events.Paste) -> None:
-        """Into the editor; outside it straight into the tree, at the cursor."""
-        if self.editor.is_open:
+        """Into the editor; outside it, and where it is long, straight into the tree."""
+        if self.editor.is_open and len(event.text) <= LARGE:
             await self.editor.pasted(event)
             return
         if not event.text:
             return
-        text = event.text.encode("utf-8", "surrogateescape")
-        if self.attempt(lambda: self.put(Task(self.cursor), text)):
+        task, text = self._with_pasted(event.text)
+        if self.attempt(lambda: self.put(task, text)):
+            if self.editor.is_open:
+                self.session.save_draft(None, task.place)
+                await self._close_editor()
             words = first_words(text, TITLE_CELLS)
             self.notify(f"Pasted “{words}”; {self.key_of('undo')} takes it back.", markup=False)

@@ -67,6 +67,13 @@ class Editor(TextArea):
         self.display = False
         self.load_text("")
 
+    @property
+    def around(self) -> tuple[str, str]:
+        """The text before and after what is marked, or the cursor."""
+        start, end = sorted((self.selection.start, self.selection.end))
+        last = self.document.end
+        return self.get_text_range((0, 0), start), self.get_text_range(end, last)
+
     def keep_draft(self) -> None:
         """Ask to have the text kept if it has changed since the last time."""
         if self.job is None or self.text == self._kept:

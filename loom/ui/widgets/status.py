@@ -90,10 +90,15 @@ class Status(Widget):
         busy = change.state == self._engine.state == "ready" and change.fraction is not None
         if busy:
             share = change.fraction or 0.0
-            self._doing = f"{visible(change.detail)} {share:.0%}" if share < 1 else ""
+            self._doing = f"{visible(change.detail)} {share:.0%}, Esc stops" if share < 1 else ""
         else:
             self._engine, self._doing = change, ""
         self.refresh()
+
+    @property
+    def busy(self) -> bool:
+        """Whether it says that something is being read."""
+        return bool(self._doing)
 
     def scored(self) -> None:
         self._doing = ""
