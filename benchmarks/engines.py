@@ -1,16 +1,26 @@
-"""Engines driven directly, without a process around them: tokens a second, drawn and read."""
+"""Engines driven directly, without a process around them: tokens a second, drawn and read; and
+`python -m benchmarks.engines`: the table of ratios that engines are held to."""
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
+import platform
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import count
+from pathlib import Path
 
+from benchmarks.contests import contests
 from benchmarks.measure import Benchmark, Work
+from benchmarks.ratios import HEAD, Verdict, judge, line
+from benchmarks.subjects import RANDOM, subjects
 from loom.core.recipe import PRESETS, Recipe
 from loom.engine.api import Engine, Failed, Generate, Grown, Job, Score
-from loom.extensions import load_backend, models, resolve_model
+from loom.extensions import HOUSE, load_backend, models, resolve_model
 
 BRANCHES = 4
 TOKENS = 48
@@ -67,3 +77,53 @@ def read(name: str, ending: ExitStack) -> Work:
         return tokens_of(engine, Score(f"s{job}", (), b"%d. " % job + PREFIX))
 
     return work
+
+
+def table(names: list[str], on: list[str], samples: int) -> Iterator[Verdict]:
+    """The ratios whose name contains one of `names` (all, if there are none) on these models."""
+    with ExitStack() as ending:
+        for subject in subjects(ending, on):
+            for contest in contests(subject):
+                if not names or any(name in contest.name for name in names):
+                    yield judge(contest, samples)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """C libraries print on the second file descriptor; what Python has to say comes after."""
+    saved = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nothing)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.engines",
+        description="Measure engines against what they could be, each beside its baseline.",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only those that contain this")
+    parser.add_argument("--on", action="append", choices=(HOUSE, RANDOM), help="only this model")
+    parser.add_argument("--samples", type=int, default=7, help="pairs of each (default: 7)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the facts there too")
+    args = parser.parse_args()
+    print(HEAD, flush=True)
+    verdicts = []
+    with quiet():
+        for verdict in table(args.names, args.on or [HOUSE, RANDOM], args.samples):
+            verdicts.append(verdict)
+            print(line(verdict), flush=True)
+    if args.json is not None:
+        machine = {"machine": platform.machine(), "cores": os.cpu_count()}
+        facts = {**machine, "ratios": [verdict.facts() for verdict in verdicts]}
+        args.json.write_text(json.dumps(facts, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -29,11 +29,15 @@ KEYMAPS = ("default", "pyloom", "loomsidian", "basemode")
 ENGINE_OPTIONS = (
     "attention",
     "backend",
+    "bos",
     "cache_mb",
     "context",
     "device",
     "download",
     "dtype",
+    "flash_attention",
+    "gpu_layers",
+    "kv_type",
     "statistics",
     "threads",
 )
@@ -79,6 +83,15 @@ class Config:
         if self.file is None:
             return name
         return f"{self.file}, line {line_of(self.source, key)}: {name}"
+
+    def with_engine(self, options: Mapping[str, Any]) -> Config:
+        """With these engine options over those of the file. Raises ConfigError for one that no
+        engine here has and the file doesn't name."""
+        known = {*ENGINE_OPTIONS, *self.engine}
+        for name in options:
+            if name not in known:
+                raise ConfigError(f"There is no engine option {name!r}.", _among(name, known))
+        return replace(self, engine={**self.engine, **options})
 
     def recipe_with(self, preset: str) -> Recipe:
         """The default recipe with the sampling of `preset`; raises ConfigError if there is none."""

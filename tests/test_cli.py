@@ -690,3 +690,33 @@ def test_generate_keeps_models_out_of_its_own_process(story: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stderr == b"0 []\n"
+
+
+def test_engine_options_are_taken_before_and_after_the_command(run: Run) -> None:
+    words = ("--engine", "threads=3", "config", "--engine", "context=64", "--engine", "bos=false")
+    found = {s["name"]: (s["value"], s["from"]) for s in run(*words)["settings"]}
+    assert found["engine.threads"] == (3, "command line")
+    assert found["engine.context"] == (64, "command line")
+    assert found["engine.bos"] == (False, "command line")
+
+
+@pytest.mark.parametrize(
+    ("option", "said"), [("thread=1", "Did you mean threads?"), ("threads", "threads=4")]
+)
+def test_an_engine_option_that_is_none_is_wrong_usage(
+    option: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(["config", "--engine", option])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    assert code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_an_engine_option_reaches_the_engine(
+    story: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["generate", story, "--model", "echo", "--engine", "backend=nobody"]
+    assert main(words) == 1
+    assert "nobody" in capsys.readouterr().err

@@ -61,7 +61,7 @@ def test_every_key() -> None:
         threads = 2
         cache_mb = 512
         download = false
-        n_gpu_layers = 12
+        of_a_plugin = 12
 
         [keys]
         grow = ["g", "space"]
@@ -97,7 +97,7 @@ def test_every_key() -> None:
             "threads": 2,
             "cache_mb": 512,
             "download": False,
-            "n_gpu_layers": 12,
+            "of_a_plugin": 12,
         },
         keys={"grow": ("g", "space"), "undo": ("u",)},
     )
@@ -329,3 +329,18 @@ def test_where_names_the_line_of_a_setting() -> None:
     assert config.where("theme") == "loom.toml, line 1: theme"
     assert config.where("keys", "root") == "loom.toml, line 4: keys.root"
     assert Config().where("keys", "root") == "keys.root"
+
+
+def test_engine_options_of_the_command_line_come_over_those_of_the_file() -> None:
+    config = Config(engine={"threads": 2, "own": "mine"})
+    assert config.with_engine({"threads": 1, "own": "yours", "context": 64}).engine == {
+        "threads": 1,
+        "own": "yours",
+        "context": 64,
+    }
+    with pytest.raises(ConfigError, match="no engine option 'thread'") as raised:
+        config.with_engine({"thread": 1})
+    assert raised.value.hint == "Did you mean threads?"
+    with pytest.raises(ConfigError, match="'nonsense'") as raised:
+        config.with_engine({"nonsense": 1})
+    assert "kv_type" in raised.value.hint and "own" in raised.value.hint

@@ -46,15 +46,25 @@ class Settings:
     def of(cls, options: Mapping[str, Any]) -> Settings:
         """Raises EngineError for a value that means nothing."""
         cores = os.cpu_count() or 1
-        threads = options_of(options, "threads", int, 0)
+        threads = _whole(options, "threads", 0)
         return cls(
             threads=min(threads, cores) if threads > 0 else max(1, cores - 1),
-            context=max(0, options_of(options, "context", int, 0)),
-            cache_bytes=options_of(options, "cache_mb", int, CACHE_MB) * 2**20,
-            gpu_layers=options_of(options, "gpu_layers", int, -1),
+            context=_whole(options, "context", 0),
+            cache_bytes=_whole(options, "cache_mb", CACHE_MB) * 2**20,
+            gpu_layers=_whole(options, "gpu_layers", -1, least=-1),
             kv_type=_choice(options, "kv_type", _KV_TYPES | {"auto": -1}),
             flash_attention=_choice(options, "flash_attention", _FLASH),
         )
+
+
+def _whole(options: Mapping[str, Any], name: str, default: int, least: int = 0) -> int:
+    value: int = options_of(options, name, int, default)
+    if value < least:
+        raise EngineError(
+            f"The engine option {name} is {value}.",
+            f"It is a whole number from {least}; leave it out to have one chosen.",
+        )
+    return value
 
 
 def _choice(options: Mapping[str, Any], name: str, choices: Mapping[str, int]) -> int:

@@ -57,8 +57,10 @@ def _settings(args: Namespace, values: Config, path: Path) -> Iterator[Facts]:
     yield setting("preset", values.preset)
     for name, sampling in {**PRESETS, **values.presets}.items():
         yield setting(f"presets.{name}", asdict(sampling))
+    given = access.engine_options(args)
     for name, option in values.engine.items():
-        yield setting(f"engine.{name}", option)
+        known = setting(f"engine.{name}", option)
+        yield {**known, "from": "command line"} if name in given else known
     yield setting("keymap", values.keymap)
     for action, keys in values.keys.items():
         yield setting(f"keys.{action}", list(keys))

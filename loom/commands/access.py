@@ -9,9 +9,10 @@ from argparse import Namespace
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from loom.changes import Change, EngineChanged, Grew
-from loom.config import Config, load_config
+from loom.config import Config, ConfigError, load_config
 from loom.console import CommandError, Console, UsageError
 from loom.core.node import ROOT, Place
 from loom.engine.api import Capabilities
@@ -45,7 +46,18 @@ async def scratch() -> AsyncIterator[Session]:
 
 
 def config_of(args: Namespace) -> Config:
-    return load_config(args.config)
+    """loom.toml, with the engine options of the command line over it. Raises ConfigError, or
+    UsageError for an option that no engine has."""
+    config = load_config(args.config)
+    try:
+        return config.with_engine(engine_options(args))
+    except ConfigError as error:
+        raise UsageError(str(error), error.hint) from error
+
+
+def engine_options(args: Namespace) -> dict[str, Any]:
+    """Those given with --engine, before the command and after it."""
+    return dict([*(args.engine_before or ()), *(getattr(args, "engine", None) or ())])
 
 
 def model_of(args: Namespace, config: Config) -> str:

@@ -191,14 +191,29 @@ class Engine(Protocol):
 
 
 def options_of(engine_options: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
-    """`engine_options[name]` as `kind`, or `default`; raises EngineError naming the option."""
+    """`engine_options[name]` as `kind` (int, float, bool or str), or `default`; raises EngineError
+    naming the option and what it may be."""
     value = engine_options.get(name, default)
-    if value is default or isinstance(value, kind):
+    if value is default:
         return value
     try:
-        return kind(value)
-    except (TypeError, ValueError) as error:
+        return _as_kind(value, kind)
+    except (TypeError, ValueError, OverflowError) as error:
         raise EngineError(
-            f"The engine option {name!r} is {value!r}, which is not a {kind.__name__}.",
-            "Correct it in loom.toml under [engine] or on the command line.",
+            f"The engine option {name} is {value!r}; it must be {_KINDS.get(kind, kind.__name__)}.",
+            f"Correct it in loom.toml under [engine], or with --engine {name}=….",
         ) from error
+
+
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def _as_kind(value: Any, kind: type) -> Any:
+    """Raises ValueError or another where it isn't one."""
+    if kind is str:
+        return str(value)
+    if isinstance(value, bool) is not (kind is bool):
+        raise ValueError(value)
+    if kind is int and float(value) != int(value):
+        raise ValueError(value)
+    return kind(value)

@@ -388,7 +388,16 @@ def test_weights_that_give_no_numbers_are_refused(
 
 @needs_library
 @pytest.mark.parametrize(
-    "options", [{"kv_type": "q3"}, {"flash_attention": "maybe"}, {"threads": "many"}]
+    "options",
+    [
+        {"kv_type": "q3"},
+        {"flash_attention": "maybe"},
+        {"threads": "many"},
+        {"threads": -1},
+        {"context": 0.5},
+        {"bos": "perhaps"},
+        {"gpu_layers": -2},
+    ],
 )
 def test_options_that_mean_nothing_are_named(load: Any, options: dict[str, Any]) -> None:
     with pytest.raises(EngineError, match=next(iter(options))):

@@ -1,0 +1,114 @@
+"""An engine driven by hand, with a clock beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from loom.core.recipe import PRESETS, Recipe
+from loom.engine.api import Engine, Failed, Generate, Grown, Score
+from loom.extensions import load_backend
+
+Ids = tuple[int, ...]
+MANY = 10_000  # tokens: as long as anybody asks
+
+
+class Driven:
+    """`network` and `rows` look inside, for what the protocol doesn't tell: bytes."""
+
+    def __init__(self, model: Path, ending: ExitStack, **options: Any) -> None:
+        self.backend: Any = load_backend(str(model))
+        self.engine: Engine = self.backend.load(str(model), options, lambda done, total: None)
+        ending.callback(self.engine.close)
+        self.can = self.engine.can()
+        self._jobs = count()
+        self._chance = np.random.default_rng(0)
+
+    @property
+    def network(self) -> Any:
+        inside: Any = self.engine
+        return inside.network if hasattr(inside, "network") else inside._network
+
+    def text(self, tokens: int) -> Ids:
+        """Ids that nobody has read before."""
+        return tuple(self._chance.integers(300, self.can.vocabulary - 5, tokens).tolist())
+
+    def submit(self, prefix: Ids, branches: int, tokens: int = MANY, sampler: str = "") -> str:
+        job = f"job-{next(self._jobs)}"
+        recipe = Recipe(PRESETS[sampler or "balanced"], tokens=tokens)
+        first = 1000 * next(self._jobs)
+        seeds = tuple(range(first, first + branches))
+        self.engine.submit(Generate(job, (prefix,), recipe, seeds))
+        return job
+
+    def first_token(self, prefix: Ids, branches: int = 1) -> tuple[float, list[Ids]]:
+        """(seconds until every branch has a token, those tokens); the job is then over."""
+        begun = time.perf_counter()
+        self.submit(prefix, branches, 1)
+        grown: list[Ids] = []
+        for event in self._until_idle():
+            if isinstance(event, Grown):
+                grown.append(tuple(event.span.ids.tolist()))
+        return time.perf_counter() - begun, grown
+
+    def branches(self, prefix: Ids, branches: int, tokens: int) -> tuple[int, float]:
+        """(tokens, seconds) of a job, whole."""
+        begun = time.perf_counter()
+        self.submit(prefix, branches, tokens)
+        grown = sum(len(e.span) for e in self._until_idle() if isinstance(e, Grown))
+        return grown, time.perf_counter() - begun
+
+    def continuations(self, prefix: Ids, branches: int, tokens: int) -> list[Ids]:
+        job = self.submit(prefix, branches, tokens)
+        grown: dict[int, list[int]] = {}
+        for event in self._until_idle():
+            if isinstance(event, Grown) and event.job == job:
+                grown.setdefault(event.branch, []).extend(event.span.ids.tolist())
+        return [tuple(ids) for ids in grown.values()]
+
+    def steps(self, prefix: Ids, branches: int, sampler: str = "") -> Generator[float, None, None]:
+        """Seconds of each step in which every branch grows, after the first such step."""
+        job = self.submit(prefix, branches, sampler=sampler)
+        try:
+            while not any(isinstance(event, Grown) for event in self.engine.step()):
+                pass
+            while True:
+                begun = time.perf_counter()
+                events = self.engine.step()
+                seconds = time.perf_counter() - begun
+                if sum(isinstance(event, Grown) for event in events) < branches:
+                    return
+                yield seconds
+        finally:
+            self.engine.cancel(job)
+            self._until_idle()
+
+    def rows(self) -> Any:
+        """Those of the job that runs."""
+        inside: Any = self.engine
+        (work,) = inside._turns._works.values()
+        return work._sequences._rows
+
+    def read(self, *texts: bytes) -> tuple[int, float]:
+        """(tokens, seconds) of scoring these, submitted at once."""
+        begun = time.perf_counter()
+        for text in texts:
+            self.engine.submit(Score(f"job-{next(self._jobs)}", (), text))
+        grown = sum(len(e.span) for e in self._until_idle() if isinstance(e, Grown))
+        return grown, time.perf_counter() - begun
+
+    def _until_idle(self) -> Sequence[Any]:
+        """Everything until there is nothing to do. Raises RuntimeError when a job fails."""
+        found: list[Any] = []
+        while events := self.engine.step():
+            found += events
+        for event in found:
+            if isinstance(event, Failed):
+                raise RuntimeError(event.error)
+        return found
