@@ -345,3 +345,22 @@ def test_sizes_and_paths_as_one_types_them() -> None:
     assert typed_path(" ~/a.txt ") == Path.home() / "a.txt"
     with pytest.raises(StoreError, match="no path"):
         typed_path("  ")
+
+
+async def test_the_lines_under_a_long_list_stay_in_sight(
+    make_app: MakeApp, wait_for: WaitFor, folder: Path
+) -> None:
+    for number in range(20):
+        (folder / f"broken-{number}.loom").write_text("junk")
+    app = make_app(OPENING)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_list(app, pilot, wait_for)
+        assert isinstance(app.screen, Sessions)
+        await pilot.press("r")
+        await pilot.pause()
+        box = app.screen.query_one("#picker").region
+        for name in ("#asked", "#said"):
+            region = app.screen.query_one(name).region
+            assert region.height == 1
+            assert box.contains_region(region)
+        assert len(Sessions.KEYS) <= box.width - 6, "all its keys are told"

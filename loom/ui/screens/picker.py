@@ -58,8 +58,9 @@ class Picker(ModalScreen[T | None], Generic[T]):
         with Vertical(id="picker") as box:
             box.border_title, box.border_subtitle = self.HEADING, self.KEYS
             yield OptionList(id="picked")
-            yield Input(id="asked", compact=True, select_on_focus=False)
-            yield Static(id="said")
+            with Vertical(id="foot"):
+                yield Input(id="asked", compact=True, select_on_focus=False)
+                yield Static(id="said")
 
     def on_mount(self) -> None:
         self.options, self.line = self.query_one(OptionList), self.query_one(Input)

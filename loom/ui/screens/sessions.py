@@ -41,7 +41,7 @@ class Sessions(ShelvedPicker[Opening]):
     recorded ones. Nothing is deleted here."""
 
     HEADING = "Sessions"
-    KEYS = "Enter opens · n new · f file · r rename · d copy · s save · Del trash · t its list"
+    KEYS = "Enter · n new · f file · r rename · d copy · s save · Del away · t trash"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New"),
         Binding("f", "text_file", "Open a text file"),
