@@ -1,0 +1,112 @@
+"""What is done in each recording. To add one, write a function here and name it in RECORDINGS."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from loom.bylines import heading
+from loom.core.node import ROOT, Place
+from sessions.hand import Hand
+
+BYLINES = ("Jane Austen", "Herman Melville", "Edgar Allan Poe", "CIA World Factbook")
+LOOP = 6  # tokens that come again at once: caught
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """`seed` is the session's and that of the choices; `play` is what is done."""
+
+    name: str
+    title: str
+    seed: int
+    play: Callable[[Hand], Awaitable[None]]
+    preset: str = "balanced"
+    tokens: int = 40
+    top: int = 20
+
+
+async def first_story(hand: Hand) -> None:
+    """Grow, walk in, go back and elsewhere, branch inside, write on, throw away, take back."""
+    await hand.write("The lighthouse keeper had not spoken to anyone since")
+    fork = hand.session.place
+    first = hand.walk(await hand.grow())
+    hand.walk(await hand.grow())
+    hand.go(fork)
+    others = [segment for segment in hand.session.continuations() if segment != first]
+    second = hand.walk(others)
+    hand.walk(await hand.grow(3))
+    hand.doubt(second.node)
+    hand.walk(await hand.grow(3))
+    await hand.write("\n\nThen, one night in March, the light went out.")
+    night = hand.session.place
+    grown = await hand.grow()
+    hand.hide(grown[-1])
+    hand.undo()
+    kept = hand.walk(grown)
+    hand.bookmark(kept)
+    hand.walk(await hand.grow())
+    hand.go(night)
+
+
+async def four_bylines(hand: Hand) -> None:
+    """The same first words under four names: four worlds, grown side by side."""
+    for name in BYLINES:
+        hand.go(Place(ROOT, 0))
+        await hand.write(heading(name) + "It was late in the year when we came to the island,")
+        fork = hand.session.place
+        hand.walk(await hand.grow(3))
+        await hand.grow(2)
+        hand.go(fork)
+
+
+async def loop_escaped(hand: Hand) -> None:
+    """Always the likeliest token: a loop. Back to before it, another token there, and freely on."""
+    await hand.write("The sea was very calm, and the captain said that")
+    while (start := loop_in(hand.session.place, hand)) is None:
+        hand.walk(await hand.grow(1))
+    node, index = start
+    caught = hand.session.display.segment_of(hand.session.place)
+    hand.bookmark(caught)
+    hand.turn_to("balanced")
+    hand.doubt(node, before=index)
+    hand.walk(await hand.grow(4))
+    await hand.grow(3)
+
+
+def loop_in(place: Place, hand: Hand) -> tuple[int, int] | None:
+    """(node, token) at which the first stretch of LOOP tokens comes again in the last node."""
+    span = hand.session.span(place.node)
+    if span is None or hand.session.tree[place.node].seed is None:
+        return None
+    ids = span.ids.tolist()
+    for later in range(LOOP, len(ids) - LOOP + 1):
+        for first in range(later - LOOP + 1):
+            if ids[first : first + LOOP] == ids[later : later + LOOP]:
+                return place.node, later
+    return None
+
+
+async def weave(hand: Hand) -> None:
+    """Three hundred nodes: grown wherever the hand happens to go, some hidden, some walked past."""
+    await hand.write("There are three doors in this house, and each of them")
+    tree, display = hand.session.tree, hand.session.display
+    while len(tree) <= 300:
+        grown = await hand.grow(4)
+        taken = hand.walk(grown)
+        if len(tree) % 5 == 0:
+            hand.doubt(taken.node)
+        if len(tree) % 7 == 0:
+            hand.hide(hand.chosen([segment for segment in grown if segment != taken]))
+        if len(tree) % 3 == 0:
+            leaves = [row.segment for row in display.rows() if not display.children(row.segment)]
+            hand.go(display.place_of_end(hand.chosen(leaves)))
+    await hand.grow(4)
+
+
+RECORDINGS = (
+    Recording("first-story", "A first story", 7, first_story, preset="careful"),
+    Recording("four-bylines", "One opening, four bylines", 11, four_bylines),
+    Recording("a-loop-escaped", "A loop, escaped", 13, loop_escaped, preset="greedy"),
+    Recording("weave", "Three doors: a weave", 17, weave, tokens=12, top=5),
+)
