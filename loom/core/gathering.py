@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loom.core.span import NAMES, Span
+from loom.core.span import Span, joined
 
 ROOM = 64  # tokens there is room for at first
 
@@ -18,34 +18,39 @@ ROOM = 64  # tokens there is room for at first
 class Gathering:
     """The same as `joined` of all that was added, a part at a time."""
 
-    __slots__ = ("_columns", "_count", "_shown")
+    __slots__ = ("_columns", "_count", "_parts", "_shown")
 
     def __init__(self) -> None:
         self._columns: dict[str, NDArray[Any] | None] = {}
-        self._count = 0
+        self._count = 0  # tokens in the columns
+        self._parts: list[Span] = []  # not in the columns yet
         self._shown: Span | None = None
 
     def __len__(self) -> int:
-        return self._count
+        return self._count + sum(map(len, self._parts))
 
     def add(self, span: Span) -> None:
-        """An optional column is kept as long as every part has it. Raises ValueError for another
-        number of alternatives."""
-        base, stop = self._last_end(), self._count + len(span)
-        for name in NAMES:
-            part = getattr(span, name)
-            if name == "ends":
-                part = part + np.int32(base)
-            self._columns[name] = self._put(name, part, stop)
-        self._count, self._shown = stop, None
+        self._parts.append(span)
 
     def span(self) -> Span | None:
-        """All tokens so far; None before the first part."""
-        if self._shown is None and self._columns:
-            count = self._count
-            shown = {n: None if c is None else c[:count] for n, c in self._columns.items()}
-            self._shown = Span(**shown)  # type: ignore[arg-type]
+        """All tokens so far; None before the first part.
+
+        Raises ValueError for parts with different numbers of alternatives.
+        """
+        if self._parts:
+            self._take(joined(self._parts))
+            self._parts.clear()
         return self._shown
+
+    def _take(self, part: Span) -> None:
+        """An optional column is kept as long as every part has it."""
+        base, stop = self._last_end(), self._count + len(part)
+        shown: dict[str, NDArray[Any] | None] = {}
+        for name, column in part.columns():
+            fresh = column + np.int32(base) if name == "ends" and column is not None else column
+            self._columns[name] = whole = self._put(name, fresh, stop)
+            shown[name] = None if whole is None else whole[:stop]
+        self._count, self._shown = stop, Span(**shown)  # type: ignore[arg-type]
 
     def _last_end(self) -> int:
         ends = self._columns.get("ends")

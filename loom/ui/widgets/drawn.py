@@ -6,6 +6,7 @@ Knows lines; knows nothing of what is on them.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -29,11 +30,14 @@ class Drawn(ScrollView, inherit_bindings=False):
 
     def refresh_changed(self) -> None:
         """To be called when all is in place; instead of `refresh`."""
-        drawn, first = self._drawn or {}, round(self.scroll_y)
-        self._drawn = {}
-        for line in range(first, first + self.size.height):
-            before = drawn.get(line)
-            if before is not None:
-                self._drawn[line] = before
-            if before is None or before != self.draw(line):
+        first = round(self.scroll_y)
+        seen = range(first, first + self.size.height)
+        self._drawn = {line: strip for line, strip in (self._drawn or {}).items() if line in seen}
+        self.refresh_lines_changed(seen)
+
+    def refresh_lines_changed(self, lines: Iterable[int]) -> None:
+        """The same for lines of the whole that may have changed."""
+        drawn = self._drawn or {}
+        for line in lines:
+            if drawn.get(line) != self.draw(line):
                 self.refresh_line(line)

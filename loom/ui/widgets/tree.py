@@ -154,8 +154,8 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         """Text of these nodes got longer, or they were sealed."""
         first = round(self.scroll_y)
         for node in nodes:
-            for index in self._rows.of_node(node, first, first + self.size.height):
-                self.refresh_line(index)
+            seen = self._rows.of_node(node, first, first + self.size.height)
+            self.refresh_lines_changed(seen)
         self._spin()
 
     def on_mount(self) -> None:
@@ -214,8 +214,8 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         self._frame += 1
         first = round(self.scroll_y)
         for node in growing:
-            for index in self._rows.of_node(node, first, first + self.size.height):
-                self.refresh_line(index)
+            seen = self._rows.of_node(node, first, first + self.size.height)
+            self.refresh_lines_changed(seen)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
