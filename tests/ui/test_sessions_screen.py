@@ -261,8 +261,9 @@ async def test_a_recorded_session_at_the_end_of_the_list_opens_as_a_copy(
     app = make_app(OPENING)
     async with app.run_test(size=(100, 30)) as pilot:
         await open_list(app, pilot, wait_for)
-        await pilot.press("end", "delete", "r")
         assert isinstance(app.screen, Sessions)
+        app.screen.options.highlighted = len(app.screen.shelved)
+        await pilot.press("delete", "r")
         assert not app.screen.asking
         assert "comes with Loom" in said(app)
         await pilot.press("enter")
