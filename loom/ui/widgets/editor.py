@@ -60,7 +60,7 @@ class Editor(TextArea):
         """In the middle of the page, and no wider than a line of prose."""
         room = self.parent.size.width if isinstance(self.parent, Widget) else 0
         above = 1 if self.has_class("-alone") else 0
-        self.styles.margin = (above, max(0, (room - WIDEST) // 2))
+        self.styles.margin = (above, max(1, (room - WIDEST) // 2))
 
     def close(self) -> None:
         self.job = None
