@@ -81,7 +81,8 @@ async def context_of(session: Session, number: int) -> Context:
             parts[index] = Part(part.node, _pieces(part.text, ends), tuple(ids))
     count = sum(len(part.ids or ()) for part in parts)
     head = _head(able.runtime.get("first", ""), able.runtime.get("opening", ""), count)
-    start = _start(able.runtime.get("sight", ""), able.context, len(head), count)
+    pieces = [piece for part in parts for piece in part.pieces]
+    start = _start(able.runtime.get("sight", ""), able.context, len(head), pieces)
     front = (Part(None, tuple(b"" for _ in head), head),) if head else ()
     doubt = CUT if cut else ""
     return Context(number, row.label, row.fingerprint, (*front, *parts), able.context, start, doubt)
@@ -109,10 +110,11 @@ def _pieces(text: bytes, ends: Sequence[int]) -> tuple[bytes, ...]:
     return tuple(text[a:b] for a, b in zip((0, *ends), ends, strict=False))
 
 
-def _start(sight: str, window: int, head: int, count: int) -> int | None:
+def _start(sight: str, window: int, head: int, pieces: Sequence[bytes]) -> int | None:
     """The first token seen; None where the engine doesn't say how its sight moves on."""
+    count = len(pieces)
     if sight == STEPWISE:
-        return seen_from(window, head, count)
+        return seen_from(window, head, count, pieces.__getitem__)
     return max(0, count - window) if sight == SLIDING or count + head <= window else None
 
 

@@ -5,7 +5,7 @@ Knows no library and no file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -103,22 +103,46 @@ class Sight:
         return ids
 
 
-def sight(language: Language, count: int) -> Sight:
-    """The sight of a text of `count` tokens, whatever way it came about.
-
-    Everything while it fits the context; then its tail, whose start moves on by a quarter of the
-    context at a time, so that what was read stays of use in between.
-    """
+def sight(language: Language, count: int, piece: Callable[[int], bytes]) -> Sight:
+    """The sight of a text of `count` tokens, whatever way it came about; see `seen_from`."""
     head = () if language.first is None else (language.first,)
     if not count and not head and language.opening is not None:
         return Sight((language.opening,), 0)
-    return Sight(head, seen_from(language.context, len(head), count))
+    return Sight(head, seen_from(language.context, len(head), count, piece))
 
 
-def seen_from(context: int, head: int, count: int) -> int:
-    """The first of `count` tokens that is seen with `head` ids put before them."""
+def seen_from(
+    context: int, head: int, count: int, piece: Callable[[int], bytes] = lambda index: b""
+) -> int:
+    """The first of `count` tokens that is seen with `head` ids put before them.
+
+    Everything while it fits the context; then the tail, whose start moves on by a quarter of the
+    context at a time, so that what was read stays of use in between, and from there to the next
+    paragraph, if there is one in the quarter. `piece(i)` are the bytes of the text's token i.
+    """
     room = context - head
     if count <= room:
         return 0
+    return _paragraph(piece, *window(context, count - room))
+
+
+def window(context: int, excess: int) -> tuple[int, int]:
+    """The tokens, from and to, at one of which the sight of a text begins that has so many more
+    than the context has room for."""
     step = max(1, context // 4)
-    return -(-(count - room) // step) * step
+    start = -(-excess // step) * step
+    return start, start + step
+
+
+def _paragraph(piece: Callable[[int], bytes], start: int, stop: int) -> int:
+    """The first token from `start` on with a blank line before it; else one that opens a line; else
+    `start`."""
+    line = start
+    before = b"".join(piece(index) for index in range(max(0, start - 2), start))
+    for index in range(start, stop):
+        if before.endswith(b"\n") and not piece(index).startswith(b"\n"):
+            if before.endswith(b"\n\n"):
+                return index
+            line = index if line == start else line
+        before = before[-1:] + piece(index)
+    return line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from loom.engine.network import Network, Rows, Sight, sight
+from loom.engine.network import Network, Rows, Sight, sight, window
 
 CHUNK = 256  # tokens read in one forward pass
 SIDE_CHUNK = 16  # of each of several texts; a constant, so that their number plays no part
@@ -31,10 +31,50 @@ class Sequences:
     def length(self) -> int:
         return len(self.shared) + (len(self.own[0]) if self.own else 0)
 
+    def seen(self, count: int, row: int = 0) -> Sight:
+        """What the model sees of the first `count` tokens of a row."""
+        own, shared, table = self.own[row], self.shared, self._language.spelling.table
+        size = len(shared)
+        return sight(
+            self._language,
+            count,
+            lambda index: table[shared[index] if index < size else own[index - size]],
+        )
+
+    def agree(self, count: int) -> bool:
+        """Whether the same tokens are seen of every row, as their own ones may say where the sight
+        of a long text begins."""
+        room = self._room()
+        if count <= room or window(self._language.context, count - room)[1] <= len(self.shared):
+            return True
+        start = self.seen(count).start
+        return all(self.seen(count, row).start == start for row in range(1, len(self.own)))
+
+    def seen_until(self, count: int) -> int:
+        """How many tokens there can be and the same of the first `count` be seen."""
+        if not count and self._language.first is None:
+            return 0
+        room = self._room()
+        return room if count <= room else room + window(self._language.context, count - room)[0]
+
+    def _room(self) -> int:
+        """Tokens of a text that are seen at once."""
+        return self._language.context - (self._language.first is not None)
+
+    def apart(self) -> list[Sequences]:
+        """Each row by itself; what was read of them is remembered."""
+        alone = []
+        for own in self.own:
+            row = Sequences(self._network, self.shared, 1)
+            row.own = [own]
+            alone.append(row)
+        self.drop(range(len(self.own)))
+        return alone
+
     def ready(self, count: int) -> tuple[int, int] | None:
         """None when the token after the first `count` can be asked for, else tokens (read, to
         read) after one more forward pass."""
-        seen = sight(self._language, count)
+        seen = self.seen(count)
         if seen != self._sight:
             self._turn(seen, count)
         rows = self._rows
@@ -59,7 +99,7 @@ class Sequences:
 
     def blind(self, count: int) -> bool:
         """Whether the model sees nothing at all of the first `count` tokens."""
-        return not count and not sight(self._language, 0).head
+        return not count and not self.seen(0).head
 
     def drop(self, rows: Sequence[int]) -> None:
         """These texts are over; what was read of them is remembered."""

@@ -1,12 +1,13 @@
 """Jobs on a `Network`: they take turns, one forward pass a step.
 
-Every token is predicted from `sight` of the text before it and drawn with its own uniform, so what
-a branch says doesn't depend on its siblings, on other jobs, or on what was read before.
+Every token is predicted from the `Sight` of the text before it and drawn with its own uniform, so
+what a branch says doesn't depend on its siblings, on other jobs, or on what was read before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,7 +31,7 @@ from loom.engine.api import (
     Score,
 )
 from loom.engine.arithmetic import Arithmetic, Columns, HostArithmetic
-from loom.engine.network import Interrupted, Language, Network, sight
+from loom.engine.network import Interrupted, Language, Network
 from loom.engine.sequences import CHUNK, Sequences
 
 PAUSE = 1024  # tokens from one bit of text after which encoding goes on in the next step
@@ -113,8 +114,22 @@ class Branch:
         return uniform(self.seed, self.drawn - 1)
 
 
+@dataclass(eq=False, slots=True)
+class Group:
+    """Branches that grow in one forward pass."""
+
+    sequences: Sequences
+    branches: list[Branch]
+
+    def apart(self) -> list[Group]:
+        """Each by itself."""
+        rows = zip(self.sequences.apart(), self.branches, strict=True)
+        return [Group(sequences, [branch]) for sequences, branch in rows]
+
+
 class Growing:
-    """A Generate: all live branches, one token a step."""
+    """A Generate: all live branches, one token a step, as long as they see the same of what they
+    share; then each by itself."""
 
     def __init__(self, job: Generate, network: Network, arithmetic: Arithmetic) -> None:
         self.over = not job.seeds
@@ -122,77 +137,83 @@ class Growing:
         self._network = network
         self._arithmetic = arithmetic
         self._encoding = _encoded(job.prefix, network.language)
-        self._prefix: list[int] = []
-        self._sequences: Sequences | None = None
-        self._branches = [Branch(n, seed, job) for n, seed in enumerate(job.seeds)]
+        branches = [Branch(n, seed, job) for n, seed in enumerate(job.seeds)]
+        self._groups = [Group(Sequences(network, [], len(branches)), branches)]
 
     def cancel(self, branch: int | None) -> list[Event]:
-        rows = [r for r, b in enumerate(self._branches) if branch in (None, b.number)]
-        return self._end(dict.fromkeys(rows, Ending.CANCEL))
+        events: list[Event] = []
+        for group in list(self._groups):
+            rows = [r for r, b in enumerate(group.branches) if branch in (None, b.number)]
+            events += self._end(group, dict.fromkeys(rows, Ending.CANCEL))
+        return events
 
     def step(self) -> list[Event]:
-        if self._sequences is None:
-            for _, ids in self._encoding:
-                self._prefix += ids
-                if len(ids) > PAUSE:
-                    return [Progress(self._job.id, 0, len(self._prefix))]
-            self._sequences = Sequences(self._network, self._prefix, len(self._branches))
-        count = self._sequences.length
-        if self._sequences.blind(count):
+        group = self._groups[0]
+        for _, ids in self._encoding:
+            group.sequences.shared += ids
+            if len(ids) > PAUSE:
+                return [Progress(self._job.id, 0, group.sequences.length)]
+        count = group.sequences.length
+        if group.sequences.blind(count):
             raise JobFailed(
                 "This model has no token that opens a document: it can't begin on an empty page.",
                 "Write the first words yourself.",
             )
-        progress = self._sequences.ready(count)
+        if not group.sequences.agree(count):
+            self._groups[:1] = group.apart()
+            group = self._groups[0]
+        progress = group.sequences.ready(count)
+        self._groups.append(self._groups.pop(0))
         if progress is not None:
             return [Progress(self._job.id, *progress)]
-        return self._draw(self._sequences.last(count)[:, 0])
+        return self._draw(group, group.sequences.last(count)[:, 0])
 
-    def _draw(self, logprobs: Any) -> list[Event]:
+    def _draw(self, group: Group, logprobs: Any) -> list[Event]:
         """One token in every row, from float32[rows, V]."""
-        assert self._sequences is not None
         language, recipe = self._network.language, self._job.recipe
-        uniforms = [branch.uniform() for branch in self._branches]
+        uniforms = [branch.uniform() for branch in group.branches]
         top = min(recipe.top, language.size)
         tokens, columns = self._arithmetic.drawn(
-            logprobs, recipe.sampling, self._recent(), uniforms, top
+            logprobs, recipe.sampling, self._recent(group.sequences), uniforms, top
         )
-        start = not self._sequences.length
+        start = not group.sequences.length
         pieces = [language.spelling.spelled((token,), start=start)[0] for token in tokens]
         span = _span(tokens, pieces, columns)
         events: list[Event] = []
         endings: dict[int, Ending] = {}
         for row, (branch, token, own) in enumerate(
-            zip(self._branches, tokens, span.singles(), strict=True)
+            zip(group.branches, tokens, span.singles(), strict=True)
         ):
             if token in language.ends:
                 endings[row] = Ending.EOS
                 continue
-            self._sequences.own[row].append(token)
+            group.sequences.own[row].append(token)
             events.append(Grown(self._job.id, branch.number, pieces[row], own))
             ending = branch.ending.feed(pieces[row])
             if ending is not None:
                 endings[row] = ending
-        return events + self._end(endings)
+        return events + self._end(group, endings)
 
-    def _recent(self) -> list[list[int]]:
-        assert self._sequences is not None
+    def _recent(self, sequences: Sequences) -> list[list[int]]:
         sampling = self._job.recipe.sampling
         if sampling.repetition_penalty == 1 or not sampling.repetition_window:
-            return [[] for _ in self._sequences.own]
-        shared = self._sequences.shared[-sampling.repetition_window :]
-        return [shared + own for own in self._sequences.own]
+            return [[] for _ in sequences.own]
+        shared = sequences.shared[-sampling.repetition_window :]
+        return [shared + own for own in sequences.own]
 
-    def _end(self, endings: dict[int, Ending]) -> list[Event]:
+    def _end(self, group: Group, endings: dict[int, Ending]) -> list[Event]:
         """Ends the branches in these rows."""
+        if not endings:
+            return []
         events: list[Event] = [
-            Ended(self._job.id, self._branches[row].number, ending)
+            Ended(self._job.id, group.branches[row].number, ending)
             for row, ending in endings.items()
         ]
-        if endings and self._sequences is not None:
-            self._sequences.drop(list(endings))
-        self._branches = [b for row, b in enumerate(self._branches) if row not in endings]
-        self.over = not self._branches
+        group.sequences.drop(list(endings))
+        group.branches = [b for row, b in enumerate(group.branches) if row not in endings]
+        if not group.branches:
+            self._groups.remove(group)
+        self.over = not self._groups
         return events
 
 
@@ -249,11 +270,8 @@ class Scoring:
     def _chunk_end(self, count: int) -> int:
         """As far as one forward pass goes: the same sight, and not too much at once."""
         most = min(CHUNK, max(1, CELLS // self._language.size))
-        last = min(count + most, self._sequences.length)
-        seen = sight(self._language, count)
-        while sight(self._language, last - 1) != seen:
-            last -= 1
-        return last
+        seen_alike = self._sequences.seen_until(count) + 1
+        return min(count + most, self._sequences.length, seen_alike)
 
     def _grown(self, stop: int, logprobs: Any) -> list[Event]:
         ids = self._sequences.shared[self._next : stop]

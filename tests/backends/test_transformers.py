@@ -397,12 +397,20 @@ def test_stop_strings_and_branches_of_different_length(load: Loads, plain: Plain
 # a full context
 
 
-def seen(ids: Sequence[int], first: tuple[int, ...], context: int) -> list[int]:
-    """What the model sees of `ids`: the tail, its start moved on by quarters of the context."""
+def seen(
+    ids: Sequence[int], first: tuple[int, ...], context: int, pieces: Sequence[bytes] = ()
+) -> list[int]:
+    """What the model sees of `ids`: the tail, its start moved on by quarters of the context, and to
+    the next paragraph or else line in that quarter."""
     start = 0
     while len(ids) - start > context - len(first):
         start += context // 4
-    return [*first, *ids[start:]]
+    edges: dict[bytes, list[int]] = {b"\n\n": [], b"\n": []}
+    for index in range(start, start + context // 4) if start and pieces else ():
+        for gap, found in edges.items():
+            if b"".join(pieces[:index]).endswith(gap) and not pieces[index].startswith(b"\n"):
+                found.append(index)
+    return [*first, *ids[next((found[0] for found in edges.values() if found), start) :]]
 
 
 @pytest.mark.parametrize("kind", ["byte_level", "raw_bytes", "sliding"])
@@ -427,6 +435,49 @@ def test_past_the_context_the_model_sees_the_tail(
             logs = plain(kind, seen(whole[:position], FIRST[kind], tiny_models.CONTEXT))[-1]
             row = position - (len(whole) - len(span))
             assert abs(logs[whole[position]] - span.logprob[row]) < NEAR
+
+
+def test_past_the_context_sight_begins_at_a_paragraph(load: Loads, plain: Plain) -> None:
+    """Also where branches that grow together see different paragraphs of their own."""
+    engine = load("byte_level")
+    text = b"the keeper had not.\nthe lighthouse\n\n" * 9
+    ids, _ = engine.encode(text, start=True)
+    (newline,) = engine.encode(b"\n", start=False)[0]
+    breaks = Recipe(Sampling(logit_bias=((newline, 4.0), (0, -99.0))), tokens=170)
+    events = generated(engine, Generate("a", (ids[:100],), breaks, (1, 2, 3)))
+    starts = set()
+    for branch in range(3):
+        span = span_in(events, "a", branch)
+        whole = [*ids[:100], *span.ids.tolist()]
+        pieces = engine.pieces(whole)
+        for position in range(100, len(whole), 3):
+            visible = seen(whole[:position], (0,), tiny_models.CONTEXT, pieces)
+            starts.add((branch, position - len(visible) + 1))
+            logs = plain("byte_level", visible)[-1]
+            assert abs(logs[whole[position]] - span.logprob[position - 100]) < NEAR
+    assert len(dict(starts)) == 3 and len({start for _, start in starts}) > 6
+    assert any(start % (tiny_models.CONTEXT // 4) for _, start in starts)
+    read = span_in(drive(engine, Score("c", (ids[:100],), tuple(span.ids.tolist()))), "c")
+    assert np.abs(read.logprob - span.logprob).max() < NEAR
+
+
+def test_branches_that_see_different_paragraphs_end_and_are_cancelled_one_by_one(
+    load: Loads,
+) -> None:
+    engine = load("byte_level")
+    (newline,) = engine.encode(b"\n", start=False)[0]
+    breaks = Recipe(Sampling(logit_bias=((newline, 4.0), (0, -99.0))), tokens=170)
+    alone = generated(load("byte_level"), Generate("a", (b"the",), breaks, (2,)))
+    engine.submit(Generate("a", (b"the",), breaks, (1, 2, 3)))
+    events: list[Event] = []
+    for step in range(900):
+        events += engine.step()
+        if step == 240:
+            engine.cancel("a", 0)
+    assert ending_of(events, "a", 0) is Ending.CANCEL
+    assert ending_of(events, "a", 2) is Ending.LENGTH
+    assert span_in(events, "a", 1).ids.tolist() == span_in(alone, "a").ids.tolist()
+    assert not engine.step()
 
 
 # jobs
