@@ -25,6 +25,7 @@ from loom.core.seeds import uniform
 from loom.core.span import Span
 from loom.core.statistics import read_columns, span_of
 from loom.engine.api import (
+    About,
     Capabilities,
     Ended,
     Engine,
@@ -95,6 +96,15 @@ _ENDS = np.array([0.93, 0.04, 0.03])  # of sentences: full stop, question, excla
 _FLOOR = 0.002  # probability shared evenly, so that nothing is impossible
 
 _SPLIT = re.compile(rb"\n\n| ?[A-Za-z]+|.", re.DOTALL)
+
+
+def about() -> About:
+    return About(
+        models="none: a made-up language",
+        versions={"numpy": np.__version__},
+        devices=("CPU",),
+        can=("reads given text", "the same seed draws the same tokens"),
+    )
 
 
 def accepts(model: str) -> bool:

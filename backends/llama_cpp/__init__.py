@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loom.engine.api import About
+
 if TYPE_CHECKING:
     from .engine import LlamaEngine
 
@@ -26,6 +28,23 @@ def accepts(model: str) -> bool:
             return file.read(4) == b"GGUF"
     except OSError:
         return False
+
+
+def about() -> About:
+    """What is installed, and what it runs on."""
+    from .library import devices, installed
+
+    return About(
+        models="GGUF files",
+        versions=installed(),
+        devices=devices(),
+        can=(
+            "reads given text",
+            "branches fork without copying and grow in one pass",
+            "several texts read in one pass",
+            "a pass under way is broken off",
+        ),
+    )
 
 
 def convert(folder: Path, target: Path, precision: str, report: Callable[[int, int], None]) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 from collections import deque
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,25 @@ def library() -> Any:
     _keep_log(bindings)
     bindings.llama_backend_init()
     return bindings
+
+
+def installed() -> dict[str, str]:
+    """The versions of what belongs to it. Raises ModelUnsupported where it isn't there."""
+    library()
+    return {name: version(name) for name in ("llama-cpp-python", "gguf")}
+
+
+def devices() -> list[str]:
+    """What llama.cpp was built for and finds here."""
+    functions = library()._lib
+    for name, result in (("count", ctypes.c_size_t), ("get", ctypes.c_void_p)):
+        getattr(functions, f"ggml_backend_dev_{name}").restype = result
+    functions.ggml_backend_dev_description.restype = ctypes.c_char_p
+    found = []
+    for index in range(functions.ggml_backend_dev_count()):
+        device = ctypes.c_void_p(functions.ggml_backend_dev_get(ctypes.c_size_t(index)))
+        found.append(functions.ggml_backend_dev_description(device).decode("utf-8", "replace"))
+    return found
 
 
 def install_command() -> str:

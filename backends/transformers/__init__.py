@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loom.engine.api import options_of
+from loom.engine.api import About, options_of
 from loom.engine.weights import fingerprint, progress_in_bytes, read_config, weight_files
 
 if TYPE_CHECKING:
@@ -24,6 +24,26 @@ def accepts(model: str) -> bool:
     """A folder, or what looks like a path or a hub name; a file is another engine's."""
     path = Path(model).expanduser()
     return path.is_dir() or ("/" in model and not path.exists() and path.suffix != ".gguf")
+
+
+def about() -> About:
+    """What is installed, and what it runs on."""
+    import torch
+
+    import transformers
+
+    from . import loading
+
+    return About(
+        models="causal language models in safetensors: folders, hub names",
+        versions={"transformers": transformers.__version__, "torch": torch.__version__},
+        devices=loading.devices(),
+        can=(
+            "reads given text",
+            "branches share their trunk, where the model has full attention",
+            "the same seed draws the same tokens, in float32 on a CPU",
+        ),
+    )
 
 
 def load(

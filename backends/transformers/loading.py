@@ -93,6 +93,16 @@ def device(name: str) -> torch.device:
     return found
 
 
+def devices() -> list[str]:
+    """What torch was built for and finds here."""
+    found = [f"CPU, {os.cpu_count()} cores"]
+    if torch.backends.mps.is_available():
+        found.append("MPS")
+    return found + [
+        f"CUDA: {torch.cuda.get_device_name(index)}" for index in range(torch.cuda.device_count())
+    ]
+
+
 def dtype(
     name: str, device: torch.device, files: Sequence[Path], config: Mapping[str, Any]
 ) -> torch.dtype:

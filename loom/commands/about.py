@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -23,11 +25,14 @@ from loom.console import Console, UsageError
 from loom.core.recipe import PRESETS
 from loom.core.text import visible
 from loom.engine.api import EngineError
+from loom.engine.child import environment
 from loom.extensions import backends
 from loom.facts import Facts
 
 PACKAGES = ("textual", "torch", "transformers", "tokenizers", "numpy", "llama-cpp-python")
 BACKEND_FIELDS = ("name", "path", "source", "error", "shadowed_by")
+NOT_ASKED: Facts = {"models": "", "versions": {}, "devices": [], "can": [], "lack": ""}
+ASKING = 120  # seconds, in which the slowest library is imported
 ENGINE_FIELDS = ("label", "name", "device", "dtype", "context", "fingerprint")
 
 
@@ -104,7 +109,8 @@ async def doctor(args: Namespace, console: Console) -> int:
     if args.repair is not None:
         raise UsageError("--repair needs the session that is to be repaired.")
     settings = _config_facts(args)
-    found = [_backend_facts(backend) for backend in backends()]
+    abouts = {} if args.no_engine else _abouts()
+    found = [{**_backend_facts(one), **abouts.get(one.name, NOT_ASKED)} for one in backends()]
     engine = None if args.no_engine else await _engine_facts(args, console)
     problems = [fact["error"] for fact in (settings, *found, engine or {"error": ""})]
     facts = {
@@ -150,6 +156,19 @@ async def _engine_facts(args: Namespace, console: Console) -> Facts:
     return {**facts, **came, "runtime": dict(capabilities.runtime), "error": ""}
 
 
+def _abouts() -> dict[str, Facts]:
+    """What the engines say of themselves, in a process that may import what they need."""
+    command = [sys.executable, "-P", "-m", "loom.engine.about"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, timeout=ASKING, env=environment(), check=True
+        )
+        answer: dict[str, Facts] = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return {}
+    return answer
+
+
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
@@ -179,6 +198,7 @@ def _doctor_lines(facts: Facts) -> Iterator[str]:
         shadow = f"hidden by {found['shadowed_by']}" if found["shadowed_by"] else ""
         state = found["error"] or shadow
         yield visible(f"  {found['name']:<18} {found['path']} ({found['source']}) {state}".rstrip())
+        yield from (visible(f"  {'':<18} {line}") for line in _about_lines(found))
     engine, settings, terminal = facts["engine"], facts["config"], facts["terminal"]
     if engine is not None:
         yield visible(f"model {engine['model']}")
@@ -192,6 +212,18 @@ def _doctor_lines(facts: Facts) -> Iterator[str]:
         yield visible(f"problem: {problem}")
     if not facts["problems"]:
         yield "All is well."
+
+
+def _about_lines(found: Facts) -> Iterator[str]:
+    if found["lack"]:
+        yield found["lack"]
+    if found["models"]:
+        yield f"runs {found['models']}"
+    for name, values in (("on", found["devices"]), ("it", found["can"])):
+        if values:
+            yield f"{name} {'; '.join(values)}"
+    if found["versions"]:
+        yield ", ".join(f"{name} {version}" for name, version in found["versions"].items())
 
 
 def _engine_line(engine: Facts) -> str:

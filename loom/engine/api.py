@@ -162,12 +162,25 @@ class Capabilities:
     runtime: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a backend is, before any model is loaded: `models` are those it runs, `can` what it can
+    do with them, a phrase each; `lack` is what keeps it from running any, and what to do."""
+
+    models: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    devices: Sequence[str] = ()
+    can: Sequence[str] = ()
+    lack: str = ""
+
+
 class Engine(Protocol):
     """Seven methods; see the module's docstring.
 
     A backend is one file with `NAME: str`, `accepts(model: str) -> bool` (cheap: looks at the name
     and the folder, imports nothing heavy) and `load(model: str, options: Mapping[str, Any],
-    progress: Callable[[int, int], None]) -> Engine`.
+    progress: Callable[[int, int], None]) -> Engine`. It may define `about() -> About`, too, which
+    may import the library that runs the models.
     """
 
     def submit(self, job: Job) -> None:

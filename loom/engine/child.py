@@ -58,7 +58,7 @@ class Child:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=stderr,
-                env=_environment(),
+                env=environment(),
                 start_new_session=True,
             )
         finally:
@@ -119,7 +119,7 @@ class Child:
             await asyncio.sleep(0)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This environment, with the folder this `loom` was imported from where a checkout needs it."""
     root = Path(__file__).resolve().parents[2]
     environment = dict(os.environ)
