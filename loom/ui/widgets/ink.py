@@ -1,0 +1,139 @@
+"""How the lines of a page are drawn: names of looks for what stands on them, and strips kept.
+
+Knows the tree, tokens and component classes; knows nothing of views and cursors' moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.segment import Segment as Piece
+from textual.strip import Strip
+
+from loom.core.node import Author
+from loom.core.tree import Tree
+from loom.ui.widgets.course import Course
+from loom.ui.widgets.layers import SCALES, STEPS
+from loom.ui.widgets.looks import Looks
+from loom.ui.widgets.page import Line, Page
+from loom.ui.widgets.runs import CURSOR, Look, runs, token_looks
+from loom.ui.widgets.tokens import Tokens
+
+STRIPS_KEPT = 1024
+
+CLASSES: set[str] = {
+    "text--current",
+    "text--earlier",
+    CURSOR,
+    *(f"text--{author}" for author in Author),
+    *(f"text--author-{author}" for author in Author),
+    *(f"text--{scale.prefix}{step}" for scale in SCALES.values() for step in range(STEPS)),
+}
+CSS = """
+TokenText {
+    overflow-x: hidden;
+    overflow-y: auto;
+    scrollbar-gutter: stable;
+    scrollbar-size-vertical: 1;
+    color: $foreground;
+
+    & > .text--earlier { text-opacity: 66%; }
+    & > .text--writer { text-style: bold; color: $text-primary; }
+    & > .text--import { text-style: italic; color: $text-secondary; }
+    & > .text--cursor { text-style: underline; }
+    &:focus > .text--cursor { text-style: reverse; }
+
+    & > .text--p0 { background: $success 34%; }
+    & > .text--p1 { background: $success 18%; }
+    & > .text--p3 { background: $warning 16%; }
+    & > .text--p4 { background: $warning 36%; text-style: underline; }
+    & > .text--p5 { background: $error 44%; text-style: bold underline; }
+
+    & > .text--s2 { background: $warning 12%; }
+    & > .text--s3 { background: $warning 32%; }
+    & > .text--s4 { background: $error 36%; text-style: underline; }
+    & > .text--s5 { background: $error 58%; text-style: bold underline; }
+
+    & > .text--e0 { text-opacity: 70%; }
+    & > .text--e2 { background: $primary 16%; }
+    & > .text--e3 { background: $primary 26%; }
+    & > .text--e4 { background: $primary 36%; text-style: underline; }
+    & > .text--e5 { background: $primary 46%; text-style: bold underline; }
+
+    & > .text--author-writer { background: $primary 30%; text-style: bold; }
+    & > .text--author-import { background: $secondary 30%; text-style: italic; }
+
+    &:nocolor {
+        & > .text--p0, & > .text--p1 { background: transparent; }
+        & > .text--p2, & > .text--s2, & > .text--e2 { background: $foreground 7%; }
+        & > .text--p3, & > .text--s3, & > .text--e3 { background: $foreground 15%; }
+        & > .text--p4, & > .text--s4, & > .text--e4 { background: $foreground 25%; }
+        & > .text--p5, & > .text--s5, & > .text--e5 { background: $foreground 40%; }
+    }
+}
+"""
+
+
+class Ink:
+    """Lines without a cursor are kept until `dry` or `dry_from`."""
+
+    def __init__(self, page: Page, course: Course, tokens: Tokens, looks: Looks) -> None:
+        self._page, self._course, self._tokens, self._looks = page, course, tokens, looks
+        self._layer = "plain"
+        self._strips: dict[int, Strip] = {}
+
+    def use_layer(self, layer: str) -> None:
+        self._layer = layer
+        self.dry()
+
+    def dry(self) -> None:
+        """Draw everything anew."""
+        self._strips.clear()
+
+    def dry_from(self, first: int) -> None:
+        """Draw the lines from `first` on anew."""
+        for y in [y for y in self._strips if y >= first]:
+            del self._strips[y]
+
+    def line(
+        self, y: int, tree: Tree, cursor: tuple[int, int] | None, left: int, width: int
+    ) -> Strip:
+        """Line `y` of the page, `left` columns in, `width` columns wide."""
+        strip = self._strips.get(y) if cursor is None else None
+        if strip is None:
+            strip = self._drawn(self._page.line(y), tree, cursor, left, width)
+            if cursor is None:
+                self._keep(y, strip)
+        return strip
+
+    def _keep(self, y: int, strip: Strip) -> None:
+        if len(self._strips) >= STRIPS_KEPT:
+            self._strips.clear()
+        self._strips[y] = strip
+
+    def _drawn(
+        self, line: Line, tree: Tree, cursor: tuple[int, int] | None, left: int, width: int
+    ) -> Strip:
+        used, pieces = left, [Piece(" " * left, self._looks())]
+        for run in runs(line, list(self._stretches(line, tree)), cursor, self._page.width):
+            pieces.append(Piece(run.text, self._looks(*run.names)))
+            used += run.width
+        return Strip(pieces, used).adjust_cell_length(width, self._looks())
+
+    def _stretches(self, line: Line, tree: Tree) -> Iterator[Look]:
+        """How the nodes on a line look, token by token where the layer is about tokens."""
+        scale = SCALES.get(self._layer)
+        for start, stretch in self._course.between(line.start, line.stop):
+            names, stop = self._names(stretch.node, tree), start + stretch.at
+            if scale is None:
+                yield Look(stop, names)
+                continue
+            first, last = max(start, line.start), min(stop, line.stop)
+            tokens = self._tokens.of(stretch.node)
+            yield from token_looks(tokens, start, first, last, names, f"text--{scale.prefix}")
+
+    def _names(self, node: int, tree: Tree) -> tuple[str, str]:
+        author = tree[node].author
+        kind = "author-" if self._layer == "author" else ""
+        now = "current" if node == self._course.end.node else "earlier"
+        return f"text--{now}", f"text--{kind}{author}"
