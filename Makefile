@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: run test check bench evaluate-house record-sessions artifacts llama clean help
+.PHONY: run test check bench faults evaluate-house record-sessions artifacts llama clean help
 SHELL := /bin/sh
 
 VENV := .venv
@@ -33,6 +33,7 @@ help: ## list what make can do
 	@echo '                        where there is a C++ compiler: about 5 minutes; LLAMA=no leaves it out)'
 	@echo 'make check              formatting, lint, types and the rules about who imports whom'
 	@echo 'make bench [ARGS=...]   measure speed; ARGS=--list names the benchmarks'
+	@echo 'make faults [ARGS=...]  do to sessions what may happen to them, and count what becomes of each'
 	@echo 'make evaluate-house CORPUS=...  measure the bundled model anew: docs/house-model.md and .json'
 	@echo 'make record-sessions    record the sessions of sessions/ anew on the bundled model'
 	@echo 'make artifacts CORPUS=...       regenerate everything that depends on its weights'
@@ -55,6 +56,10 @@ endif
 
 bench: $(STAMPS)/dev-$(KEY)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+# Kills, cuts, full disks: ARGS="damage kills house disk" names the parts, --scale 0.1 does a tenth.
+faults: $(STAMPS)/dev-$(KEY)
+	@$(BIN)/python -m benchmarks.faults $(ARGS)
 
 # Where the labelled corpus is unpacked (train/, heldout/, manifest.tsv).
 CORPUS := $(LOOM_CORPUS)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -180,16 +180,16 @@ class Generation:
 
     def _revive(self) -> None:
         if self.client is not None and self.client.state == "dead" and not self._tasks:
-            self._spawn(self.client.restart())
+            self._spawn(self.client.restart)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.get_running_loop().create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except EngineError as error:
             self._session.emit(Notice(str(error), error.hint, "error"))
 
@@ -363,10 +363,13 @@ class Generation:
     def _update(self, buffer: Buffer) -> None:
         buffer.fresh = False
         span, now = buffer.span(), self._session.now
-        save = now - buffer.saved >= SAVE_EVERY * max(1.0, len(buffer) / SAVED_AT_ONCE)
-        if save:
-            buffer.saved = now
-        self._session.set_grown(self._as_node(buffer, span, None), span, save=save)
+        wait = SAVE_EVERY * max(1.0, len(buffer) / SAVED_AT_ONCE)
+        node = self._as_node(buffer, span, None)
+        if 0 <= now - buffer.saved < wait:  # a clock that is put back must not stop the saving
+            self._session.set_grown(node, span)
+            return
+        buffer.saved = now
+        self._session.set_grown(node, span, self._new_pieces(span))
 
     def _as_node(self, buffer: Buffer, span: Span | None, ended: Ending | None) -> Node:
         return replace(
@@ -476,7 +479,7 @@ class Generation:
         self._went_down(error, lines)
         if self.client is not None and not self._restarted:
             self._restarted = True
-            self._spawn(self.client.restart())
+            self._spawn(self.client.restart)
 
     def _name(self, kind: str) -> str:
         return f"{kind}-{next(self._numbers)}"

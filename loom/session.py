@@ -545,14 +545,17 @@ class Session(Record):
 
     # ── for generation.py ──────────────────────────────────────────────────────────────────
 
-    def set_grown(self, node: Node, span: Span | None, *, save: bool) -> None:
-        """Replace a node by what it has become; `save` also writes it down."""
+    def set_grown(
+        self, node: Node, span: Span | None, pieces: Mapping[int, bytes] | None = None
+    ) -> None:
+        """Replace a node by what it has become; with the bytes of new tokens it is written, too."""
         self.tree.replace(node)
         self.display.invalidate(node.id)
         if span is not None and not node.growing:
             self._keep_span(node.id, span)
-        if save:
-            self._post(Batch(nodes=((node, span),)))
+        if pieces is not None:
+            rows = tuple((node.model or 0, number, piece) for number, piece in pieces.items())
+            self._post(Batch(nodes=((node, span),), pieces=rows))
 
     def set_sealed(self, node: Node, span: Span | None, pieces: Mapping[int, bytes]) -> None:
         """The final form of a grown or read node, with the bytes of every token it mentions.
@@ -567,7 +570,7 @@ class Session(Record):
             node = replace(
                 node, hash=place_hash(before, node, span, row.fingerprint if row else "")
             )
-        self.set_grown(node, span, save=False)
+        self.set_grown(node, span)
         rows = tuple((node.model or 0, number, piece) for number, piece in pieces.items())
         self._post(Batch(nodes=((node, span),), pieces=rows, event=sealed))
 
