@@ -1,0 +1,133 @@
+"""A Generate at work: branches drawn from what the model says of what they see, a token a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from loom.core.endings import EndingCheck
+from loom.core.node import Ending
+from loom.core.seeds import uniform
+from loom.engine.api import Ended, Event, Generate, Grown, JobFailed, Progress
+from loom.engine.arithmetic import Arithmetic
+from loom.engine.encoding import PAUSE, encoded, span_of
+from loom.engine.network import Network
+from loom.engine.sequences import Sequences
+
+
+class Branch:
+    """One continuation of a Generate."""
+
+    def __init__(self, number: int, seed: int, job: Generate) -> None:
+        self.number = number
+        self.seed = seed
+        self.drawn = 0
+        self.ending = EndingCheck(job.recipe)
+
+    def uniform(self) -> float:
+        """The number that draws the next token."""
+        self.drawn += 1
+        return uniform(self.seed, self.drawn - 1)
+
+
+@dataclass(eq=False, slots=True)
+class Group:
+    """Branches that grow in one forward pass."""
+
+    sequences: Sequences
+    branches: list[Branch]
+
+    def apart(self) -> list[Group]:
+        """Each by itself."""
+        rows = zip(self.sequences.apart(), self.branches, strict=True)
+        return [Group(sequences, [branch]) for sequences, branch in rows]
+
+
+class Growing:
+    """A Generate: all live branches, one token a step, as long as they see the same of what they
+    share; then each by itself."""
+
+    def __init__(self, job: Generate, network: Network, arithmetic: Arithmetic) -> None:
+        self.over = not job.seeds
+        self._job = job
+        self._network = network
+        self._arithmetic = arithmetic
+        self._encoding = encoded(job.prefix, network.language)
+        branches = [Branch(n, seed, job) for n, seed in enumerate(job.seeds)]
+        self._groups = [Group(Sequences(network, [], len(branches)), branches)]
+
+    def cancel(self, branch: int | None) -> list[Event]:
+        events: list[Event] = []
+        for group in list(self._groups):
+            rows = [r for r, b in enumerate(group.branches) if branch in (None, b.number)]
+            events += self._end(group, dict.fromkeys(rows, Ending.CANCEL))
+        return events
+
+    def step(self) -> list[Event]:
+        group = self._groups[0]
+        for _, ids in self._encoding:
+            group.sequences.shared += ids
+            if len(ids) > PAUSE:
+                return [Progress(self._job.id, 0, group.sequences.length)]
+        count = group.sequences.length
+        if group.sequences.blind(count):
+            raise JobFailed(
+                "This model has no token that opens a document: it can't begin on an empty page.",
+                "Write the first words yourself.",
+            )
+        if not group.sequences.agree(count):
+            self._groups[:1] = group.apart()
+            group = self._groups[0]
+        progress = group.sequences.ready(count)
+        self._groups.append(self._groups.pop(0))
+        if progress is not None:
+            return [Progress(self._job.id, *progress)]
+        return self._draw(group, group.sequences.last(count)[:, 0])
+
+    def _draw(self, group: Group, logprobs: Any) -> list[Event]:
+        """One token in every row, from float32[rows, V]."""
+        language, recipe = self._network.language, self._job.recipe
+        uniforms = [branch.uniform() for branch in group.branches]
+        top = min(recipe.top, language.size)
+        tokens, columns = self._arithmetic.drawn(
+            logprobs, recipe.sampling, self._recent(group.sequences), uniforms, top
+        )
+        start = not group.sequences.length
+        pieces = [language.spelling.spelled((token,), start=start)[0] for token in tokens]
+        span = span_of(tokens, pieces, columns)
+        events: list[Event] = []
+        endings: dict[int, Ending] = {}
+        for row, (branch, token, own) in enumerate(
+            zip(group.branches, tokens, span.singles(), strict=True)
+        ):
+            if token in language.ends:
+                endings[row] = Ending.EOS
+                continue
+            group.sequences.own[row].append(token)
+            events.append(Grown(self._job.id, branch.number, pieces[row], own))
+            ending = branch.ending.feed(pieces[row])
+            if ending is not None:
+                endings[row] = ending
+        return events + self._end(group, endings)
+
+    def _recent(self, sequences: Sequences) -> list[list[int]]:
+        sampling = self._job.recipe.sampling
+        if sampling.repetition_penalty == 1 or not sampling.repetition_window:
+            return [[] for _ in sequences.own]
+        shared = sequences.shared[-sampling.repetition_window :]
+        return [shared + own for own in sequences.own]
+
+    def _end(self, group: Group, endings: dict[int, Ending]) -> list[Event]:
+        """Ends the branches in these rows."""
+        if not endings:
+            return []
+        events: list[Event] = [
+            Ended(self._job.id, group.branches[row].number, ending)
+            for row, ending in endings.items()
+        ]
+        group.sequences.drop(list(endings))
+        group.branches = [b for row, b in enumerate(group.branches) if row not in endings]
+        if not group.branches:
+            self._groups.remove(group)
+        self.over = not self._groups
+        return events
