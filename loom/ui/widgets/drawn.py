@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 
+from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -16,6 +17,7 @@ class Drawn(ScrollView, inherit_bindings=False):
     """Drawing a line costs little; bringing it to the screen costs ten times as much."""
 
     _drawn: dict[int, Strip] | None = None
+    _scrolled: tuple[Size, Size] | None = None
 
     @abstractmethod
     def draw(self, line: int) -> Strip:
@@ -27,6 +29,13 @@ class Drawn(ScrollView, inherit_bindings=False):
             self._drawn = {}
         strip = self._drawn[line] = self.draw(line)
         return strip
+
+    def _scroll_update(self, virtual_size: Size) -> None:
+        """Textual draws the whole scrollbar again at every layout, of whatever on the screen."""
+        sizes = virtual_size, self.container_size
+        if sizes != self._scrolled:
+            self._scrolled = sizes
+            super()._scroll_update(virtual_size)
 
     def refresh_changed(self) -> None:
         """To be called when all is in place; instead of `refresh`."""
