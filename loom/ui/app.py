@@ -86,30 +86,9 @@ class LoomApp(Touring):
         self.run_worker(self.start_engine(), name="engine", exit_on_error=False)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every command of the table of keys that is possible now, and the choice of theme."""
+        """Every command of the table of keys that is possible now."""
         for command in self.main.commands:
             yield from self._palette_entries(command)
-        yield SystemCommand(
-            "Begin under a byline…",
-            "A name and an empty line: the model goes on as that author would.",
-            self.main.begin_under_byline,
-        )
-        yield SystemCommand(
-            "Save the text as a file…",
-            "The text up to here, plain or as Markdown.",
-            self.main.save_text,
-        )
-        yield SystemCommand(
-            "Open the demo session",
-            "A recorded tree to look about in; it opens as a copy of your own.",
-            self.main.open_demo,
-        )
-        yield SystemCommand(
-            "Take the tour",
-            "One minute, one key at a time, in a session of its own.",
-            self.take_tour,
-        )
-        yield SystemCommand("Theme", "Choose other colours.", self.action_change_theme)
 
     def _palette_entries(self, command: Command) -> Iterable[SystemCommand]:
         method = command.action.partition("(")[0]

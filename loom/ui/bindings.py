@@ -34,6 +34,7 @@ class Group(StrEnum):
     FIND = "find"
     SET = "set"
     PROGRAM = "program"
+    NAMED = "in the palette, by name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +266,23 @@ COMMANDS: tuple[Command, ...] = (
             Group.PROGRAM),
     Command("help", ("?",), "Help", "All keys on one page.", Group.PROGRAM),
     Command("quit", ("q", "ctrl+q"), "Quit", "Everything is saved already.", Group.PROGRAM),
+    Command(
+        "byline", (), "Begin under a byline…",
+        "A name and an empty line: the model goes on as that author would.", Group.NAMED,
+    ),
+    Command(
+        "save_text", (), "Save the text as a file…", "The text up to here, plain or as Markdown.",
+        Group.NAMED,
+    ),
+    Command(
+        "demo", (), "Open the demo session",
+        "A recorded tree to look about in; it opens as a copy of your own.", Group.NAMED,
+    ),
+    Command(
+        "tour", (), "Take the tour", "One minute, one key at a time, in a session of its own.",
+        Group.NAMED,
+    ),
+    Command("theme", (), "Theme", "Choose other colours; they stay chosen.", Group.NAMED),
 )  # fmt: skip
 
 

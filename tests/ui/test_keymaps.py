@@ -11,8 +11,9 @@ from loom.config import Config, parse_config
 from loom.core.node import ROOT
 from loom.session import Session
 from loom.ui.app import LoomApp
-from loom.ui.bindings import COMMANDS, Command, Where
+from loom.ui.bindings import COMMANDS, Command, Group, Where
 from loom.ui.keymaps import ARRIVES_AS, KEYMAPS, LOST_CHORD, clashes, in_force, normal
+from loom.ui.screens.byline import BylineScreen
 from loom.ui.screens.help import Section
 
 
@@ -29,7 +30,7 @@ def test_a_shipped_keymap_has_no_mistake_in_it(keymap: str) -> None:
     commands, problems = in_force(keymap, KEYMAPS[keymap])
     assert problems == []
     assert clashes(commands) == []
-    assert all(command.keys for command in commands)
+    assert all(command.keys for command in commands if command.group is not Group.NAMED)
 
 
 @pytest.mark.parametrize("keymap", NAMES)
@@ -45,7 +46,9 @@ def test_every_chord_of_a_keymap_has_a_plain_twin(keymap: str) -> None:
     chords = {
         command.name
         for command in in_force(keymap, {})[0]
-        if command.where is not Where.EDITOR and all("+" in key for key in command.keys)
+        if command.where is not Where.EDITOR
+        and command.keys
+        and all("+" in key for key in command.keys)
     }
     assert chords <= {"word_left", "word_right", "redo", "palette"}
 
@@ -144,6 +147,14 @@ async def test_help_strip_and_palette_show_the_keys_in_force(tmp_path: Path) -> 
         await pilot.pause()
         text = " ".join(str(section.render()) for section in app.screen.query(Section))
         assert "F7" in text and "F1" in text
+
+
+async def test_what_is_only_in_the_palette_can_be_given_a_key(tmp_path: Path) -> None:
+    app = app_with(tmp_path, '[keys]\nbyline = "f6"\n')
+    async with app.run_test() as pilot:
+        await pilot.press("f6")
+        await pilot.pause()
+        assert isinstance(app.screen, BylineScreen)
 
 
 async def test_keys_can_change_places_on_the_screen(tmp_path: Path) -> None:

@@ -278,7 +278,7 @@ async def test_the_palette_opens_the_demo(
     app = make_app(OPENING)
     async with app.run_test(size=(100, 30)) as pilot:
         entries = {entry.title: entry for entry in app.get_system_commands(app.main)}
-        entries["Open the demo session"].callback()
+        await entries["Open the demo session"].callback()
         await wait_for(pilot, lambda: app.session.title == "A first story" and app.main.is_mounted)
         await wait_for(pilot, lambda: len(app.main.cards) > 1)
 

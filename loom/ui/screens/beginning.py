@@ -11,7 +11,7 @@ from loom.ui.screens.writing import Writing
 class Beginning(Writing):
     """What the palette offers beside the table of keys."""
 
-    async def begin_under_byline(self) -> None:
+    async def action_byline(self) -> None:
         """Ask for a name; what is in the editor is committed first."""
         if self._refuses():
             return

@@ -48,9 +48,9 @@ class Choosing(Page):
         attached = self.session.engine.model if self.session.engine is not None else None
         await self.app.push_screen(Models(attached, Paths.default()), chosen)
 
-    # ── what the palette offers beside the table of keys ───────────────────────────────────
+    # ── without keys of their own ──────────────────────────────────────────────────────────
 
-    async def save_text(self) -> None:
+    async def action_save_text(self) -> None:
         def saved(path: Path | None) -> None:
             if path is not None:
                 self.notify(f"Saved as {visible(str(path))}.", markup=False)
@@ -59,5 +59,11 @@ class Choosing(Page):
         text = session.tree.path_bytes(self.cursor)
         await self.app.push_screen(SaveText(text, session.title, suggested(session.path)), saved)
 
-    def open_demo(self) -> None:
-        self.attempt(lambda: self.program.choose_session(Opening(recording().path, copy=True)))
+    def action_demo(self) -> None:
+        self.program.choose_session(Opening(recording().path, copy=True))
+
+    def action_tour(self) -> None:
+        self.program.take_tour()
+
+    def action_theme(self) -> None:
+        self.program.action_change_theme()

@@ -39,12 +39,14 @@ class Section(Widget):
         heading, key, words = (
             look(self, f"section--{name}") for name in ("heading", "key", "words")
         )
-        keys = max(cell_len(command.shown) for command in self.commands)
+        names = {command.name: command.shown or command.title for command in self.commands}
+        keys = max(cell_len(name) for name in names.values())
         lines = [Content.styled(self.group.capitalize(), heading)]
         for command in self.commands:
-            pad = " " * (keys - cell_len(command.shown))
+            shown = names[command.name]
+            pad = " " * (keys - cell_len(shown))
             first, *rest = Content.styled(command.help, words).wrap(max(10, width - keys - 3))
-            lines.append(Content.assemble(" ", (command.shown, key), pad, "  ", first))
+            lines.append(Content.assemble(" ", (shown, key), pad, "  ", first))
             lines += [Content.assemble(" " * (keys + 3), line) for line in rest]
         return lines
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 
-from loom.ui.bindings import COMMANDS, Where, bindings
+from loom.ui.bindings import COMMANDS, Group, Where, bindings
 from loom.ui.screens.beginning import Beginning
 from loom.ui.screens.choosing import Choosing
 from loom.ui.screens.dividing import Dividing
@@ -18,7 +18,7 @@ from loom.ui.screens.remembering import Remembering
 from loom.ui.screens.searching import Searching
 
 IN_EDITOR = {c.action.partition("(")[0] for c in COMMANDS if c.where is Where.EDITOR}
-ALWAYS = {"palette", "quit", "copy_text"}
+ALWAYS = {"palette", "quit", "copy_text", *(c.action for c in COMMANDS if c.group is Group.NAMED)}
 COMMANDS_BY_METHOD = {c.action.partition("(")[0] for c in COMMANDS}
 
 
