@@ -312,7 +312,7 @@ class Generation:
             case Failed():
                 self._failed(event)
             case Progress():
-                self._session.emit(EngineChanged("ready", "reading", _share(event)))
+                self._progressed(event)
             case Loading(done, total, what):
                 share = done / total if total else None
                 self._session.emit(EngineChanged("loading", what, share))
@@ -351,6 +351,13 @@ class Generation:
             self._tell_reading(job)
         if fresh:
             self._session.emit(Grew(frozenset(buffer.node for buffer in fresh)))
+
+    def _progressed(self, event: Progress) -> None:
+        """Told until there is text, which tells more exactly how far the engine is."""
+        buffers = self._growth.of_job(event.job)
+        waits = any(not buffer.text for buffer in buffers) or event.job in self._asked
+        if waits:
+            self._session.emit(EngineChanged("ready", "reading", _share(event)))
 
     def _tell_reading(self, job: str) -> None:
         buffer = self._growth.of(self._reading[job])

@@ -83,7 +83,7 @@ class Growing(Keyed):
 
     async def action_alternatives(self) -> None:
         found = self.text_pane.token_at_cursor() if self.in_text else None
-        if found is not None:
+        if found is not None and self.session.span(found[0]) is not None:
             await self._show_alternatives(*found)
         elif self.cursor == self.here:
             await self._show_following(self.here)
