@@ -21,6 +21,8 @@ NAME = "loom_packed"
 SHORT = 64  # tokens; to copy a trunk no longer than this to every branch is as fast
 ROOM = 64  # tokens of its own that a branch has room for at first
 
+OTHERS = ("s_aux", "position_bias", "sliding_window")  # what changes attention and isn't done here
+
 
 class PackedLayer(CacheLayerMixin):
     """One layer of a trunk and of the branches on it: `keys` and `values` are the branches' own,
@@ -129,6 +131,9 @@ def attend(
     layer = PackedLayer.latest
     if layer is None or key is not layer.keys or value is not layer.values:
         raise RuntimeError("this model's attention changes what is held in the cache")
+    others = {name: rest.get(name) for name in OTHERS} | {"attention_mask": attention_mask}
+    if any(value is not None for value in others.values()):
+        raise RuntimeError("this model's attention has more to it than queries, keys and values")
     rows, heads, count, width = query.shape
     scaled = query * (width**-0.5 if scaling is None else scaling)
     scaled = scaled.reshape(rows, key.shape[1], -1, width)  # heads that share keys lie together

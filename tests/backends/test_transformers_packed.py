@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM
 
@@ -158,6 +161,60 @@ def test_attention_is_what_its_formula_says(
 def _packed(backend: Backend) -> Any:
     """The module of the backend, which is loaded by path."""
     return sys.modules[f"{vars(backend)['__name__']}.packed"]
+
+
+ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "Qwen3Config": {"head_dim": 8},
+    "GemmaConfig": {"head_dim": 8, "hidden_activation": "gelu"},
+    "GPTNeoXConfig": {},
+    "OPTConfig": {"ffn_dim": 64, "word_embed_proj_dim": 32},
+    "MixtralConfig": {"num_local_experts": 2},
+    "Phi3Config": {},
+}
+ODD_ONES: dict[str, dict[str, Any]] = {
+    "BloomConfig": {"n_head": 4, "n_layer": 2},  # a bias by distance
+    "GptOssConfig": {"num_local_experts": 2, "num_experts_per_tok": 1, "head_dim": 8},  # sinks
+    "Gemma2Config": {"head_dim": 8, "sliding_window": 16},
+    "MambaConfig": {},
+}
+
+
+@pytest.mark.parametrize("name", [*ARCHITECTURES, *ODD_ONES])
+def test_every_architecture_says_what_a_plain_pass_says(
+    backend: Backend, folders: dict[str, Path], tmp_path: Path, name: str
+) -> None:
+    folder = Path(shutil.copytree(folders["byte_level"], tmp_path / "model"))
+    model = random_model(name, json.loads((folder / "config.json").read_text())["vocab_size"])
+    model.save_pretrained(folder)
+    for half in (False, True):
+        options = {"dtype": "bfloat16"} if half else {}
+        engine = backend.load(str(folder), options, lambda *_: None)
+        way = "packed" if name in ARCHITECTURES else "rows"
+        assert engine.can().runtime["attention"] in ({way, "rows"} if half else {way})
+    engine = backend.load(str(folder), {}, lambda *_: None)
+    events = grown(engine, Generate("a", (LONG,), Recipe(tokens=9), (1, 2, 3)))
+    for branch in range(3):
+        span = span_in(events, "a", branch)
+        ids = [0, *engine.encode(LONG, start=True)[0], *span.ids.tolist()]
+        with torch.no_grad():
+            logits = model(torch.tensor([ids[:-1]])).logits[0, -len(span) :]
+        logs = torch.log_softmax(logits, dim=-1).gather(1, torch.tensor(ids[-len(span) :])[:, None])
+        assert np.abs(logs[:, 0].numpy() - span.logprob).max() < NEAR
+
+
+def random_model(name: str, size: int) -> Any:
+    torch.manual_seed(0)
+    common: dict[str, Any] = {
+        "vocab_size": size, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 1024,
+        "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": None,
+    }  # fmt: skip
+    config = common | {**ARCHITECTURES, **ODD_ONES}[name]
+    model = AutoModelForCausalLM.from_config(getattr(transformers, name)(**config))
+    for weights in model.parameters():
+        if weights.ndim > 1:
+            weights.data.normal_(0, 0.2)
+    return model.eval()
 
 
 # repeatable
