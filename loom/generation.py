@@ -242,7 +242,9 @@ class Generation:
 
     def resume_reading(self) -> None:
         """What was stopped may be read again."""
-        self._put_off.clear()
+        if self._put_off:
+            self._put_off.clear()
+            self._read_through.clear()
 
     def _is_unread(self, number: int) -> bool:
         node = self._session.tree[number]
