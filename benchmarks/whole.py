@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -13,7 +13,7 @@ from statistics import median
 from benchmarks.driven import Driven
 from benchmarks.ratios import Pair
 from loom.core.recipe import PRESETS, Recipe
-from loom.engine.api import Event, Generate, Grown
+from loom.engine.api import Event, Generate, Grown, Progress
 from loom.engine.client import EngineClient, Signal
 from loom.session import Session
 
@@ -65,9 +65,9 @@ def cancelling(model: Path, ending: ExitStack) -> Iterator[Pair]:
     watch = _Watch(model, _folder(ending) / "engine.log")
     loop.run(watch.start())
     ending.callback(lambda: loop.run(watch.client.close()))
-    one_pass = loop.run(watch.one_pass())
+    passes = loop.run(watch.passes())
     for number in range(1, 10_000):
-        yield loop.run(watch.silence(number)), one_pass + MARGIN
+        yield loop.run(watch.silence(number)), passes[number % 2] + MARGIN
 
 
 class _Watch:
@@ -76,7 +76,8 @@ class _Watch:
     def __init__(self, model: Path, log: Path) -> None:
         self.client = EngineClient(str(model), {}, self._hear, log)
         self._came = asyncio.Event()
-        self._times: list[float] = []
+        self._grown: list[float] = []
+        self._read: list[float] = []
 
     async def start(self) -> None:
         await self.client.start()
@@ -84,17 +85,18 @@ class _Watch:
 
     def _hear(self, event: Event | Signal) -> None:
         if isinstance(event, Grown):
-            self._times.append(time.perf_counter())
+            self._grown.append(time.perf_counter())
             self._came.set()
+        if isinstance(event, Progress):
+            self._read.append(time.perf_counter())
 
-    async def one_pass(self) -> float:
-        """Seconds between the tokens of one branch."""
-        self._submit("pass", 1, TEXT)
-        while len(self._times) < 10:
+    async def passes(self) -> tuple[float, float]:
+        """Seconds between the tokens of one branch, and between two steps of reading."""
+        self._submit("pass", 1, TEXT * 3)
+        while len(self._grown) < 10:
             await asyncio.sleep(0.01)
         self.client.cancel("pass")
-        times = self._times[:10]
-        return median(b - a for a, b in zip(times, times[1:], strict=False))
+        return _between(self._grown[:10]), _between(self._read)
 
     async def silence(self, number: int) -> float:
         name = f"job-{number}"
@@ -112,3 +114,7 @@ class _Watch:
     def _submit(self, name: str, branches: int, text: bytes) -> None:
         recipe = Recipe(PRESETS["balanced"], tokens=10_000)
         self.client.submit(Generate(name, (text,), recipe, tuple(range(branches))))
+
+
+def _between(times: Sequence[float]) -> float:
+    return median(b - a for a, b in zip(times, times[1:], strict=False))

@@ -106,6 +106,14 @@ def begun_with(text: Path, folder: Path, config: Config) -> Session:
     return session
 
 
+def is_session(path: Path) -> bool:
+    """Whether there is a file that begins as sessions do."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(SQLITE_HEADER)) == SQLITE_HEADER
+
+
 def text_in(path: Path) -> bytes:
     """Raises StoreError where there is no text to be read."""
     try:

@@ -62,17 +62,10 @@ def session_for(name: str | None, config: Config, paths: Paths, today: date) -> 
             return shelf.begun_today(paths.sessions, config, today)
         return shelf.opened(last)
     path = Path(name)
-    if path.suffix == SESSION_SUFFIX or _is_session(path):
+    if path.suffix == SESSION_SUFFIX or shelf.is_session(path):
         return shelf.opened(path) if path.exists() else shelf.begun(path, config)
     if not path.exists():
         raise CommandError(
             f"There is no file {name}.", f"`loom {name}{SESSION_SUFFIX}` begins a session."
         )
     return shelf.begun_with(path, path.parent, config)
-
-
-def _is_session(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(shelf.SQLITE_HEADER)) == shelf.SQLITE_HEADER

@@ -248,7 +248,12 @@ def _reading(commands: _Commands) -> None:
     parser.add_argument("--node", type=int, help="only this node and what hangs below it")
     parser.add_argument("--all", action="store_true", help="hidden ones too (JSON always has them)")
     parser = commands.add("score", "reading:score", "what a text costs the model, in bits")
-    parser.add_argument("file", metavar="FILE", help="a text file; `-`: standard input")
+    parser.add_argument(
+        "file",
+        metavar="FILE|SESSION",
+        help="a text file; `-`: standard input; a session: beside what is on record",
+    )
+    parser.add_argument("--node", type=int, help="of a session: up to its end (default: the place)")
     parser = commands.add_for_session(
         "replay", "replaying:replay", "how a session came to be; whether its model still says so"
     )
@@ -278,9 +283,6 @@ def _about(commands: _Commands) -> None:
         help="write what is whole of a damaged session into a new file",
     )
     parser.add_argument("--no-engine", action="store_true", help="don't try to load a model")
-    commands.add_for_session("backups", "keeping:backups", "list the copies of a session")
-    text = "remove hidden nodes for good; the session as it was is kept as a backup"
-    commands.add_for_session("compact", "keeping:compact", text)
     commands.add_for_session("backups", "keeping:backups", "list the copies of a session")
     text = "remove hidden nodes for good; the session as it was is kept as a backup"
     commands.add_for_session("compact", "keeping:compact", text)

@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from loom import shelf
 from loom.commands import access
-from loom.console import CommandError, Console
+from loom.commands.comparing import compare
+from loom.console import CommandError, Console, UsageError
 from loom.context import Context, context_of
 from loom.core.node import ROOT, Author, Place
 from loom.core.text import decode, visible
@@ -173,6 +175,11 @@ def cut(text: str, room: int) -> str:
 
 
 async def score(args: Namespace, console: Console) -> None:
+    if args.file != "-" and shelf.is_session(Path(args.file)):
+        await compare(args, console)
+        return
+    if args.node is not None:
+        raise UsageError("--node is for sessions; a text has no nodes.")
     text = _text_to_score(args.file)
     async with access.scratch() as session:
         node = session.write(text)
