@@ -11,12 +11,15 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 STYLES = {"dim": "2", "bold": "1", "underline": "4"}
 BAR = 24  # cells of a progress bar
+PATIENCE = 0.5  # seconds that are waited without a word
 CLEAR_LINE = "\r\x1b[2K"
 
 Facts = Mapping[str, Any]
@@ -93,6 +96,19 @@ class Console:
         line = what if fraction is None else f"{bar(fraction)} {what}"
         self.err.write(CLEAR_LINE + line[: max(self.width - 1, 1)])
         self.err.flush()
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Say what is being waited for, if the block takes a while."""
+        timer = threading.Timer(PATIENCE, self.progress, (f"{what} …", None))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            self.end_progress()
 
     def end_progress(self) -> None:
         if self.live:

@@ -18,7 +18,9 @@ def open_screen(args: Namespace, console: Console) -> int:
     """Returns when the screen is closed."""
     _need_terminal()
     config, paths = access.config_of(args), Paths.default()
-    return _shown(session_for(args.file, config, paths, date.today()), args, console)
+    with console.waiting("opening the session"):
+        session = session_for(args.file, config, paths, date.today())
+    return _shown(session, args, console)
 
 
 def open_demo(args: Namespace, console: Console) -> int:
@@ -26,7 +28,9 @@ def open_demo(args: Namespace, console: Console) -> int:
     _need_terminal()
     recorded = recordings.recording(args.recording)
     path = recordings.taken_out(recorded.path, Paths.default().sessions)
-    return _shown(shelf.opened(path), args, console)
+    with console.waiting("opening the session"):
+        session = shelf.opened(path)
+    return _shown(session, args, console)
 
 
 def _shown(session: Session, args: Namespace, console: Console) -> int:
@@ -36,8 +40,10 @@ def _shown(session: Session, args: Namespace, console: Console) -> int:
         paths.remember_session(session.path)
     except OSError as error:
         console.note(f"Loom can't remember this session for next time: {error.strerror}.")
-    from loom.ui.app import LoomApp  # deferred: the commands don't wait for Textual
+    from loom.ui import pasting  # deferred: the commands don't wait for Textual
+    from loom.ui.app import LoomApp
 
+    pasting.install()
     app = LoomApp(session, config, args.model)
     app.run()
     return app.return_code or 0
