@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME…]`: measures what a writer waits for, one line each."""
+"""`python -m benchmarks [NAME…]`: measures what a writer waits for, at last the screen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from benchmarks import engines, sampling, starting, storing, trees
+from benchmarks import engines, sampling, screen, starting, storing, trees
 from benchmarks.measure import Benchmark, Result, measure
 
 
@@ -21,13 +21,16 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     args = parser.parse_args()
     wanted = [b for b in every if not args.names or any(name in b.name for name in args.names)]
-    if not wanted:
+    with_screen = not args.names or any(name in screen.NAME for name in args.names)
+    if not wanted and not with_screen:
         sys.stderr.write("loom: no benchmark has such a name; --list names them all\n")
         return 1
     for benchmark in wanted:
         print(
             benchmark.name if args.list else _line(benchmark, args.seconds, args.json), flush=True
         )
+    if with_screen:
+        print(screen.NAME if args.list else screen.report(as_json=args.json), flush=True)
     return 0
 
 

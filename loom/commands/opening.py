@@ -16,7 +16,7 @@ from loom.session import SESSION_SUFFIX, Session
 
 def open_screen(args: Namespace, console: Console) -> int:
     """Returns when the screen is closed."""
-    _need_terminal()
+    need_terminal()
     config, paths = access.config_of(args), Paths.default()
     with console.waiting("opening the session"):
         session = session_for(args.file, config, paths, date.today())
@@ -25,7 +25,7 @@ def open_screen(args: Namespace, console: Console) -> int:
 
 def open_demo(args: Namespace, console: Console) -> int:
     """A copy of a recorded session, to look about in and to go on with."""
-    _need_terminal()
+    need_terminal()
     recorded = recordings.recording(args.recording)
     path = recordings.taken_out(recorded.path, Paths.default().sessions)
     with console.waiting("opening the session"):
@@ -49,7 +49,7 @@ def _shown(session: Session, args: Namespace, console: Console) -> int:
     return app.return_code or 0
 
 
-def _need_terminal() -> None:
+def need_terminal() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise CommandError(
             "The screen needs a terminal for both input and output.",

@@ -5,6 +5,7 @@ Knows no model and no file; everything that happens goes through the Session.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Mapping
 from functools import cached_property, partial
 from typing import Any
@@ -13,8 +14,9 @@ from textual import events
 from textual.actions import ActionParseResult
 from textual.app import SystemCommand
 from textual.dom import DOMNode
-from textual.screen import Screen
+from textual.screen import Screen, SystemModalScreen
 from textual.theme import Theme
+from textual.widgets import Input
 
 from loom.config import Config
 from loom.paths import Paths
@@ -83,6 +85,8 @@ class LoomApp(Touring):
         self.notify(sentence.strip(), severity="warning", timeout=PROBLEM, markup=False)
 
     def _after_first_frame(self) -> None:
+        gc.freeze()  # what was loaded stays: it is not to be searched for garbage again and again
+        gc.enable()
         self.run_worker(self.start_engine(), name="engine", exit_on_error=False)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
@@ -103,7 +107,7 @@ class LoomApp(Touring):
             yield SystemCommand(f"{title}  ({keys})" if keys else title, command.help, run)
 
     async def on_event(self, event: events.Event) -> None:
-        """On the main screen a key does its work before the next one is looked at.
+        """A key does its work before the next one is looked at.
 
         Textual hands keys to the focused widget's queue, so that what is typed ahead of a change of
         focus (`i` and a word, sent at once by a slow line) would go to the wrong one.
@@ -115,14 +119,27 @@ class LoomApp(Touring):
         await super().on_event(event)
 
     async def _typed(self, event: events.Key | events.Paste) -> bool:
-        """Whether the main screen has dealt with it."""
-        if event.is_forwarded or not self.main.is_mounted or self.screen is not self.main:
+        """Whether the main screen, or what is open over it, has dealt with it."""
+        if event.is_forwarded or not self.main.is_mounted:
             return False
+        if self.screen is not self.main:
+            return isinstance(event, events.Key) and await self._typed_over_page(event)
         self.app_focus = True
         if isinstance(event, events.Key):
             return await self.main.press(event)
         await self.main.paste(event)
         return True
+
+    async def _typed_over_page(self, key: events.Key) -> bool:
+        """Letters go into the line that has the keyboard, other keys to what they are bound to."""
+        if isinstance(self.screen, SystemModalScreen):  # Textual's own, such as the palette
+            return False
+        if isinstance(self.focused, Input) and key.is_printable:
+            await self.focused._on_key(key)
+            return True
+        return await self._check_bindings(key.key, priority=True) or await self._check_bindings(
+            key.key
+        )
 
     async def run_action(
         self,

@@ -1,0 +1,231 @@
+"""The screen in real processes behind a pseudo-terminal, beside a bare Textual app in the same run.
+
+Prints a table with the goals, or with --json one object a subject.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import loom
+from benchmarks.stories import Station, Writer, bushy, chain, marker
+from benchmarks.terminal import Terminal
+
+NAME = "screen"
+STARTS = 3
+ROUNDS = 5
+BETWEEN = 0.1  # seconds between one key's frame and the next key
+IDLE = 5.0  # seconds for which nothing is done
+STREAMING = 2.0  # seconds that branches stream before a key is pressed
+STATION = 20  # nodes
+BACKSPACE, ESC = "\x7f", "\x1b"
+
+BARE = """
+from textual.app import App
+from textual.widgets import Static
+
+class Bare(App):
+    def compose(self):
+        yield Static("#000000#")
+
+Bare().run()
+"""
+
+FILLS: dict[str, Callable[[Writer], int]] = {
+    "1 node": lambda writer: writer.add_plain(bushy(1)),
+    "100 nodes": lambda writer: writer.add_plain(bushy(100 - STATION)),
+    "10,000 nodes": lambda writer: writer.add_plain(bushy(10_000 - STATION)),
+    "100,000 nodes": lambda writer: writer.add_plain(bushy(100_000 - STATION)),
+    "path of 50,000 tokens": lambda writer: writer.add_long(50_000),
+    "chain 10,000 deep": lambda writer: writer.add_plain(chain(10_000)),
+}
+
+GOALS = {"times_bare": 1.5, "streaming_p95": 33.0, "memory": 250.0, "idle": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Milliseconds, MiB and per cent; None where the system doesn't tell. `first_frame` counts from
+    the start of the process to the frame with the writer's text, `session` what of that a session
+    of one node doesn't take; `computing` is the screen's processor time for a key."""
+
+    subject: str
+    first_frame: float
+    times_bare: float
+    session: float
+    idle_p50: float
+    idle_p95: float
+    computing: float | None
+    streaming_p50: float
+    streaming_p95: float
+    hide: float
+    undo: float
+    memory: float | None
+    idle: float | None
+
+
+ROWS = {
+    "first_frame": "first frame, ms",
+    "times_bare": "… × a bare Textual app",
+    "session": "… more than with 1 node, ms",
+    "idle_p50": "key to frame, p50, ms",
+    "idle_p95": "… p95",
+    "computing": "… processor time of the screen",
+    "streaming_p50": "the same while 8 branches stream, p50, ms",
+    "streaming_p95": "… p95",
+    "hide": "hide, ms",
+    "undo": "undo, ms",
+    "memory": "memory of the screen's process, MiB",
+    "idle": "processor while nothing is done, %",
+}
+
+
+def report(*, as_json: bool) -> str:
+    with TemporaryDirectory(prefix="loom-bench-") as folder:
+        measured = list(measure(Path(folder)))
+    load = os.getloadavg()[0]
+    if as_json:
+        lines = [asdict(measures) for measures in measured]
+        return "\n".join(json.dumps({**line, "load": round(load, 1)}) for line in lines)
+    return table(measured) + f"\n\nLoad of the machine: {load:.1f} on {os.cpu_count()} cores."
+
+
+def table(measured: Sequence[Measures]) -> str:
+    """In Markdown, the goals in the last column."""
+    head = ["", *(measures.subject for measures in measured), "goal"]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for name, title in ROWS.items():
+        cells = [_cell(getattr(measures, name)) for measures in measured]
+        goal = f"≤ {GOALS[name]:g}" if name in GOALS else ""
+        lines.append(f"| {' | '.join((title, *cells, goal))} |")
+    return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def measure(folder: Path) -> Iterable[Measures]:
+    bare = statistics.median(_first_frame(_bare(folder), marker(0)) for _ in range(STARTS))
+    least = 0.0
+    for subject, fill in FILLS.items():
+        note(f"measuring {subject}")
+        writer = Writer()
+        station = writer.add_station(fill(writer))
+        story = folder / "story.loom"
+        writer.save(story, station.siblings[0])
+        first = _median_start(folder, story, station)
+        least = least or first
+        if subject != "1 node":
+            yield _measured(subject, folder, story, station, (bare, least, first))
+        story.unlink()
+
+
+def note(text: str) -> None:
+    print(f"loom: {text}", file=sys.stderr, flush=True)
+
+
+def _bare(folder: Path) -> Terminal:
+    return Terminal([sys.executable, "-c", BARE], {}, folder)
+
+
+def _loom(folder: Path, story: Path) -> Terminal:
+    """On a copy, so that each begins with the same."""
+    copy = folder / "copy.loom"
+    for left in folder.glob("copy.loom*"):
+        left.unlink()
+    shutil.copy(story, copy)
+    environment = {
+        "LOOM_HOME": str(folder / "home"),
+        "PYTHONPATH": str(Path(loom.__file__).parents[1]),
+    }
+    command = [sys.executable, "-m", "loom", "--model", "echo", copy.name]
+    return Terminal(command, environment, folder)
+
+
+def _first_frame(terminal: Terminal, text: bytes) -> float:
+    """Milliseconds from the start of the process."""
+    try:
+        return (terminal.shown(text) - terminal.begun) * 1000
+    finally:
+        terminal.close()
+
+
+def _median_start(folder: Path, story: Path, station: Station) -> float:
+    text = marker(station.siblings[0])
+    return statistics.median(_first_frame(_loom(folder, story), text) for _ in range(STARTS))
+
+
+def _measured(
+    subject: str,
+    folder: Path,
+    story: Path,
+    station: Station,
+    starts: tuple[float, float, float],
+) -> Measures:
+    bare, least, first = starts
+    terminal = _loom(folder, story)
+    try:
+        terminal.shown(marker(station.siblings[0]))
+        terminal.settle(1.0)
+        idle = _share(terminal)
+        before = terminal.computed()
+        keys = _walk(terminal, station)
+        after = terminal.computed()
+        computing = None if before is None or after is None else (after - before) * 1000 / len(keys)
+        terminal.press("g")
+        terminal.watch(STREAMING)
+        streaming = _walk(terminal, station)
+        memory = terminal.memory()
+        terminal.press(ESC)
+        terminal.watch(1)
+        terminal.press(ESC)
+        terminal.settle()
+        hide, undo = _pressed(terminal, BACKSPACE, b"Hid "), _pressed(terminal, "u", b"Undone")
+    finally:
+        terminal.close()
+    return Measures(
+        subject, first, first / bare, first - least, *_quantiles(keys), computing,
+        *_quantiles(streaming), hide, undo, None if memory is None else memory / 2**20, idle,
+    )  # fmt: skip
+
+
+def _walk(terminal: Terminal, station: Station) -> list[float]:
+    """Milliseconds from each key to the frame that shows where it led."""
+    a, b, c, _ = station.siblings
+    first, second, *_ = station.children[2]
+    walk = [("j", b), ("j", c), ("l", first), ("j", second), ("k", first), ("h", c), ("k", b)]
+    times = []
+    for _ in range(ROUNDS):
+        for key, node in [*walk, ("k", a)]:
+            times.append(_pressed(terminal, key, marker(node)))
+            terminal.watch(BETWEEN)
+    return times
+
+
+def _pressed(terminal: Terminal, key: str, text: bytes) -> float:
+    since = terminal.mark()
+    return (-terminal.press(key) + terminal.shown(text, since)) * 1000
+
+
+def _quantiles(times: Sequence[float]) -> tuple[float, float]:
+    cuts = statistics.quantiles(times, n=20, method="inclusive")
+    return cuts[9], cuts[18]
+
+
+def _share(terminal: Terminal) -> float | None:
+    """Per cent of a processor."""
+    before = terminal.computed()
+    terminal.watch(IDLE)
+    after = terminal.computed()
+    return None if before is None or after is None else (after - before) / IDLE * 100
