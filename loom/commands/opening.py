@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from argparse import Namespace
 from datetime import date
@@ -17,6 +18,7 @@ from loom.session import SESSION_SUFFIX, Session
 def open_screen(args: Namespace, console: Console) -> int:
     """Returns when the screen is closed."""
     need_terminal()
+    gc.disable()  # until the first frame: a tree of 100,000 nodes would be searched for garbage
     config, paths = access.config_of(args), Paths.default()
     with console.waiting("opening the session"):
         session = session_for(args.file, config, paths, date.today())
