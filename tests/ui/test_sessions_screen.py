@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -365,3 +366,16 @@ async def test_the_lines_under_a_long_list_stay_in_sight(
             assert region.height == 1
             assert box.contains_region(region)
         assert len(Sessions.KEYS) <= box.width - 6, "all its keys are told"
+
+
+async def test_what_is_typed_ahead_in_the_list_goes_where_it_was_meant(
+    make_app: MakeApp, wait_for: WaitFor, folder: Path
+) -> None:
+    app = make_app(OPENING)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_list(app, pilot, wait_for)
+        for key in ("down", "r", "ctrl+u", *"draft", "enter"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await wait_for(pilot, lambda: "Renamed" in said(app))
+        assert glance(folder / "old.loom").title == "draft"
+        assert app.session.title == "story"
