@@ -255,9 +255,18 @@ def _reading(commands: _Commands) -> None:
     )
     parser.add_argument("--node", type=int, help="of a session: up to its end (default: the place)")
     parser = commands.add_for_session(
-        "replay", "replaying:replay", "how a session came to be; whether its model still says so"
+        "replay", "replaying:replay", "watch how a session came to be; check it against its model"
     )
-    how = parser.add_mutually_exclusive_group(required=True)
+    parser.add_argument(
+        "--pace",
+        choices=("recorded", "constant", "stepped"),
+        default="recorded",
+        help="as it happened, pauses shortened (the default), evenly, or moment by moment",
+    )
+    parser.add_argument(
+        "--speed", type=float, default=1.0, metavar="X", help="so many times faster"
+    )
+    how = parser.add_mutually_exclusive_group()
     how.add_argument("--headless", action="store_true", help="print what happened, in order")
     how.add_argument(
         "--verify", action="store_true", help="have the model read every token again and compare"

@@ -1,24 +1,44 @@
-"""`replay`: how a session came to be, told as events in their order."""
+"""`replay`: how a session came to be, on the screen or told as events in their order."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 
 from loom.commands import access
 from loom.commands.checking import check
+from loom.commands.opening import need_terminal
 from loom.console import Console
 from loom.core.text import visible
 from loom.facts import Facts
+from loom.replay.playback import Playback
+from loom.replay.schedule import Pace
 from loom.replay.story import Moment, story
 from loom.session import Session
 
 QUOTED = 60  # characters of a node's text
 
 
-async def replay(args: Namespace, console: Console) -> int:
-    """What was asked for: the events, or one of the two checks."""
-    return await (check if args.verify or args.regrow else tell)(args, console)
+def replay(args: Namespace, console: Console) -> int | Coroutine[None, None, int]:
+    """What was asked for: one of the two checks, the events, or the screen."""
+    if args.verify or args.regrow:
+        return check(args, console)
+    if args.headless or args.json:
+        return tell(args, console)
+    return play(args)
+
+
+def play(args: Namespace) -> int:
+    """On the screen, until one leaves it."""
+    need_terminal()
+    config = access.config_of(args)
+    playback = Playback.open(args.session)
+    from loom.ui.player import Player  # deferred: the checks don't wait for Textual
+    from loom.ui.replaying import ReplayApp
+
+    app = ReplayApp(Player(playback, Pace(args.pace), args.speed), config, args.model)
+    app.run()
+    return app.return_code or 0
 
 
 async def tell(args: Namespace, console: Console) -> int:

@@ -1,12 +1,13 @@
 """A session that grows again as it once did. Read-only: nothing of it is written anywhere.
 
-It is a Session, so whatever shows a session shows it; time is told from outside, by `go_to`.
+It is a Session, so whatever shows a session shows it; time is told from outside, by `at`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -32,7 +33,7 @@ class Playback(Session):
         self.moments = story(self)
         self._done = 0
         self.set_pace(Pace.RECORDED)
-        self.rewind()
+        self._rewind()
 
     @classmethod
     def open(
@@ -58,8 +59,8 @@ class Playback(Session):
         self.pace, self.schedule = pace, Schedule(self.moments, lengths, pace)
         self.seconds = self.schedule.times[self._done - 1] if self._done else 0.0
 
-    def rewind(self) -> None:
-        """Before the first moment: the empty page. What shows the session has to begin anew too."""
+    def _rewind(self) -> None:
+        """Before the first moment: the empty page."""
         self.tree, self.marks = Tree(), Marks()
         self.display = Display(self.tree, self.marks)
         self.place = Place(ROOT, 0)
@@ -88,18 +89,25 @@ class Playback(Session):
         times = self.schedule.times
         return next((times[i] for i in numbers if not self.moments[i].sealed), otherwise)
 
-    def go_to(self, seconds: float) -> bool:
-        """As it was then. True where that is back: it was rewound, and is shown from anew."""
+    def at(self, seconds: float) -> Playback:
+        """As it was then: this one, gone on; or, where that is back, another that has begun anew,
+        so that whatever shows this one still can."""
         seconds = max(0.0, min(seconds, self.schedule.length))
-        back = seconds < self.seconds
-        if back:
-            self.rewind()
+        if seconds >= self.seconds:
+            self._go_on(seconds)
+            return self
+        other = copy(self)
+        other._listeners = []
+        other._rewind()
+        other._go_on(seconds)
+        return other
+
+    def _go_on(self, seconds: float) -> None:
         for number in range(self._done, self.schedule.count(seconds)):
             self._happen(self.moments[number])
             self._done = number + 1
         self.seconds = seconds
         self._grow_on()
-        return back
 
     # ── what happens ───────────────────────────────────────────────────────────────────────
 

@@ -53,7 +53,7 @@ def looks(session: Session) -> object:
 async def test_the_end_of_the_play_is_the_session(story: Path) -> None:
     async with Session.open(story, read_only=True) as session, Playback.open(story) as playback:
         assert len(playback.tree) == 1
-        playback.go_to(playback.schedule.length)
+        assert playback.at(playback.schedule.length) is playback
         assert playback.over and looks(playback) == looks(session)
         for node in session.tree:
             ours, theirs = playback.span(node), session.span(node)
@@ -68,13 +68,14 @@ async def test_back_looks_as_it_did_on_the_way(story: Path, pace: Pace) -> None:
         times = [playback.schedule.length * i / 23 for i in range(24)]
         seen = []
         for seconds in times:
-            assert not playback.go_to(seconds)
+            assert playback.at(seconds) is playback
             seen.append(looks(playback))
         assert len({str(look) for look in seen}) > 6
+        there = playback
         for seconds, look in reversed(list(zip(times, seen, strict=True))):
-            playback.go_to(seconds)
-            assert looks(playback) == look
-        assert playback.go_to(0.0) is False  # it is there
+            there = there.at(seconds)
+            assert looks(there) == look
+        assert looks(playback) == seen[-1]  # what shows the end still can
 
 
 async def test_text_grows_token_by_token_until_it_is_sealed(story: Path) -> None:
@@ -84,7 +85,7 @@ async def test_text_grows_token_by_token_until_it_is_sealed(story: Path) -> None
         playback.subscribe(heard.append)
         lengths: list[list[int]] = []
         while not playback.over:
-            playback.go_to(playback.seconds + 0.05)
+            playback.at(playback.seconds + 0.05)
             for node in playback.growing():
                 span = playback.span(node)
                 assert span is not None and len(span) == playback.tree[node].token_count
@@ -102,23 +103,24 @@ async def test_steps_go_from_moment_to_moment_and_back(story: Path) -> None:
         playback.set_pace(Pace.STEPPED)
         forward = [playback.seconds]
         while not playback.over:
-            playback.go_to(playback.next_time())
+            playback.at(playback.next_time())
             forward.append(playback.seconds)
         assert forward == sorted(set(forward))
         back = []
-        while playback.seconds > 0:
-            playback.go_to(playback.previous_time())
-            back.append(playback.seconds)
+        there = playback
+        while there.seconds > 0:
+            there = there.at(there.previous_time())
+            back.append(there.seconds)
         assert set(back) <= set(forward) and back == sorted(back, reverse=True)
 
 
 async def test_nothing_can_be_changed_and_nothing_is(story: Path) -> None:
     before = story.read_bytes()
     async with Playback.open(story) as playback:
-        playback.go_to(playback.schedule.length)
+        playback.at(playback.schedule.length)
         with pytest.raises(StoreError, match="reading only"):
             playback.write("No.")
-        playback.go_to(1.0)
+        playback.at(1.0)
     assert story.read_bytes() == before
 
 
