@@ -48,6 +48,19 @@ async def test_a_short_paste_stays_in_the_editor(make_app: MakeApp) -> None:
         assert len(app.session.tree) == 1
 
 
+async def test_line_ends_are_those_of_texts(make_app: MakeApp) -> None:
+    app = make_app("Once.")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await app.main.paste(events.Paste("\r\rOne\r\nTwo\nThree\r"))
+        assert app.session.text(2) == "\n\nOne\nTwo\nThree\n"
+        await pilot.press("i")
+        await app.main.paste(events.Paste("Four\rFive\r\n"))
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.session.text(3) == "Four\nFive\n"
+
+
 async def test_reading_is_seen_and_stops_at_escape_until_it_is_wanted(
     make_app: MakeApp, wait_for: WaitFor
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from textual import events, on
 
 from loom.core.display import Segment
@@ -13,6 +15,7 @@ from loom.ui.screens.growing import Growing
 from loom.ui.widgets.editor import Editor
 
 TITLE_CELLS = 32
+LINE_END = re.compile(r"\r\n?")
 LARGE = 100_000  # characters; an editor for more would be slow at every key
 
 
@@ -156,13 +159,16 @@ class Writing(Growing):
         return task, text.encode("utf-8", "surrogateescape")
 
     async def paste(self, event: events.Paste) -> None:
-        """Into the editor; outside it, and where it is long, straight into the tree."""
+        """Into the editor; outside it, and where it is long, straight into the tree.
+
+        Terminals send a line end as the key Enter, which is a carriage return.
+        """
         if self.editor.is_open and len(event.text) <= LARGE:
             await self.editor.pasted(event)
             return
         if not event.text:
             return
-        task, text = self._with_pasted(event.text)
+        task, text = self._with_pasted(LINE_END.sub("\n", event.text))
         if self.attempt(lambda: self.put(task, text)):
             if self.editor.is_open:
                 self.session.save_draft(None, task.place)
