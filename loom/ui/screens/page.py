@@ -61,6 +61,8 @@ class TextPane(TokenText):
 class Page(Screen[None], inherit_bindings=False):
     """Tree, text, cards, editor, status line; every change of the session ends up here."""
 
+    AUTO_FOCUS = ""  # back from a dialog it would choose the tree, also where that isn't shown
+
     @dataclass
     class Told(Message):
         """The session has changed."""
