@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -651,6 +652,15 @@ def test_progress_rises_to_the_size_of_the_weights(
     assert {total for _, total in told} == {size}
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert (told[0][0], told[-1][0]) == (0, size) and len(told) > 3
+
+
+def test_every_option_is_in_the_docs_and_no_other() -> None:
+    root = Path(__file__).parents[2]
+    source = "".join(p.read_text() for p in (root / "backends/transformers").glob("*.py"))
+    read = set(re.findall(r"""(?:options_of|_choice)\(\s*options, "(\w+)\"""", source))
+    page = (root / "docs/transformers.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == read
+    assert len(read) > 8
 
 
 def test_what_the_engine_can_do_names_what_it_runs_on(load: Loads) -> None:
