@@ -235,6 +235,10 @@ COMMANDS: tuple[Command, ...] = (
         "The text and the tokens that the model was given before this node.", Group.SEE,
     ),
     Command(
+        "beside", ("M",), "Beside another model",
+        "What another model makes of this path, beside what is on record.", Group.SEE,
+    ),
+    Command(
         "divide('tree', -2)", ("<",), "Narrower tree",
         "Less room for the tree; the line beside it can be dragged too.", Group.SEE,
     ),

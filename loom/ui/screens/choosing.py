@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from loom.comparison import Comparison, compared
 from loom.core.text import visible
+from loom.extensions import resolve_model
 from loom.paths import Paths
 from loom.recordings import recording
+from loom.ui.screens.beside import BesideScreen, Other
 from loom.ui.screens.models import Models
 from loom.ui.screens.page import Page
 from loom.ui.screens.saving import SaveText, suggested
@@ -47,6 +50,20 @@ class Choosing(Page):
 
         attached = self.session.engine.model if self.session.engine is not None else None
         await self.app.push_screen(Models(attached, Paths.default()), chosen)
+
+    async def action_beside(self) -> None:
+        """Up to the cursor, or to where the writer is."""
+        place = self.cursor
+
+        async def ask(model: str) -> Comparison:
+            options = self.program.config.engine
+            return await compared(self.session, place, resolve_model(model), options)
+
+        async def chosen(model: str | None) -> None:
+            if model is not None:
+                await self.app.push_screen(BesideScreen(lambda: ask(model)))
+
+        await self.app.push_screen(Other(None, Paths.default()), chosen)
 
     # ── without keys of their own ──────────────────────────────────────────────────────────
 
