@@ -45,6 +45,7 @@ from loom.store.batch import Batch, EventRow, ModelRow
 from loom.store.store import SessionDamaged, Store, StoreError
 
 SESSION_SUFFIX = ".loom"
+EMPTY = "empty"  # why a node is hidden that got no text
 
 
 class Session(Record):
@@ -375,8 +376,18 @@ class Session(Record):
         if operation is None:
             return None
         place = operation.moved[1] if operation.moved else self.place
-        self._replay(REDO, operation.forward(), operation.settings_forward(), place)
+        marks = tuple(
+            (mark, EMPTY if value is None and self._is_nothing(mark) else value)
+            for mark, value in operation.forward()
+        )
+        self._replay(REDO, marks, operation.settings_forward(), place)
         return operation.kind
+
+    def _is_nothing(self, mark: Mark) -> bool:
+        """Whether it hides a node that ended before it had any text; such a one stays away."""
+        node = self.tree[mark.node]
+        dropped = node.ended is not None and node.ended is not Ending.EOS and not node.text
+        return dropped and node.author is Author.MODEL and mark.kind is Kind.HIDDEN
 
     def _replay(
         self,
@@ -471,7 +482,7 @@ class Session(Record):
         there, with_recipe = place or self.place, recipe or self.recipe
         number = 1 if with_recipe.sampling.temperature == 0 else count or self.branches
         address = self.hash_at(there)
-        ordinal = 0 if seed is not None else self._ordinals.get(address.hex(), 0)
+        ordinal = 0 if seed is not None else self._ordinal(address.hex())
         if seed is None:
             self._ordinals[address.hex()] = ordinal + 1
         seeds = self._generation.seeds(
@@ -576,12 +587,17 @@ class Session(Record):
 
     def drop_empty(self, nodes: Iterable[int]) -> None:
         """Hide nodes that got no text before they ended."""
-        marks = tuple((Mark(node, 0, Kind.HIDDEN), "empty") for node in nodes)
-        if marks:
-            self._set_marks(marks)
-            changes = [[m.node, m.start, str(m.kind), value] for m, value in marks]
-            self._post(Batch(marks=marks, event=self._event(DROP, {"set": changes})))
-            self._emit(TreeChanged(frozenset(mark.node for mark, _ in marks)))
+        marks = tuple((Mark(node, 0, Kind.HIDDEN), EMPTY) for node in nodes)
+        if not marks:
+            return
+        self._set_marks(marks)
+        changes = [[m.node, m.start, str(m.kind), value] for m, value in marks]
+        before, self.place = self.place, self._visible_place(self.place)
+        event = self._event(DROP, {"set": changes})
+        self._post(Batch(marks=marks, meta=self._place_meta(), event=event))
+        self._emit(TreeChanged(frozenset(mark.node for mark, _ in marks)))
+        if before != self.place:
+            self._emit(Moved(self.place))
 
     def add_model(self, capabilities: Capabilities, spec: str) -> ModelRow:
         """The row of a model, made when it is new to the session."""
@@ -663,7 +679,7 @@ class Session(Record):
 
     def _seal_leftovers(self) -> None:
         """Nodes that grew when the program was killed keep what they had."""
-        left = [self.tree[i] for i in self.tree.preorder() if self.tree[i].growing]
+        left = [node for node in self.tree.nodes.values() if node.growing]
         for node in left:
             self.set_sealed(replace(node, ended=Ending.CRASH), self.span(node.id), {})
         self.drop_empty([node.id for node in left if not node.length])

@@ -418,3 +418,20 @@ async def test_a_batch_after_close_is_refused(tmp_path: Path) -> None:
     await session.close()
     with pytest.raises(StoreError):
         session._store.post(Batch(meta={"a": "b"}))
+
+
+@pytest.mark.asyncio
+async def test_what_is_stopped_before_it_has_text_is_left_and_stays_away(tmp_path: Path) -> None:
+    session = Session.create(tmp_path / "story.loom", seed=11)
+    await session.attach("echo", {"delay": 30.0})
+    await session.engine_ready()
+    written = session.write(OPENING)
+    node = session.grow(count=1)[0]
+    session.go(session.tree[node].end)
+    session.cancel()
+    assert session.is_hidden(node)
+    assert session.place == Place(written, len(OPENING))
+    assert session.undo() == "grow"
+    session.redo()
+    assert session.is_hidden(node)
+    await session.close()
