@@ -26,8 +26,12 @@ def sessions(args: Namespace, console: Console) -> None:
     if deleted is not None:
         console.note(f"{deleted} session{'' if deleted == 1 else 's'} deleted.")
     folder, found = _listed(args, paths)
-    facts = {"folder": str(folder), "path": made and str(made), "sessions": _facts(found)}
-    facts |= {} if deleted is None else {"deleted": deleted}
+    facts: Facts = {
+        "folder": str(folder),
+        "path": made and str(made),
+        "sessions": _facts(found),
+        **({} if deleted is None else {"deleted": deleted}),
+    }
     console.answer(lambda: facts, lambda: _lines(found, folder))
 
 

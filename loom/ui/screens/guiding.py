@@ -57,8 +57,9 @@ class Guiding(Hoisting, Growing):
         """What the writer is at."""
         session = self.session
         segment, engine = self.segment, session.engine
-        last, undone = session.history.last, session.history.last_undone
-        here = self._done_at == session.place
+        history = session.history if self._done_at == session.place else None
+        last = history.last if history is not None else None
+        undone = history.last_undone if history is not None else None
         return Moment(
             writing=self.editor.is_open,
             blank=not session.display.children(session.display.root),
@@ -74,8 +75,8 @@ class Guiding(Hoisting, Growing):
             root=segment.node == ROOT,
             found=bool(self.status.found),
             hoisted=self.scope is not None,
-            hid=here and last is not None and last.kind == "hide",
-            undone=here and undone is not None,
+            hid=last is not None and last.kind == "hide",
+            undone=undone is not None,
             branches=session.branches,
         )
 
