@@ -6,12 +6,13 @@ too, so the stacks survive a restart: they are rebuilt by reading the events in 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from loom.core.marks import Kind, Mark
 from loom.core.node import Place
-from loom.store.batch import COMPACTED, REPAIRED
+from loom.store.batch import COMPACTED, REPAIRED, EventRow
 
 UNDO, REDO, SEAL = "undo", "redo", "seal"
 DROP = "drop"  # nodes that got no text before they ended are out of sight
@@ -94,23 +95,43 @@ class History:
     """What can be undone and redone; a new operation forgets what was undone before it.
 
     A setting that is changed several times in a row, as while one types, is one operation.
+    `earlier` gives all events where only the last of them were read, if these don't suffice.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, earlier: Callable[[], Iterable[EventRow]] | None = None) -> None:
         self._done: list[Operation] = []
         self._undone: list[Operation] = []
+        self._earlier = earlier
+        self._read_whole = False
         self.barrier = ""  # why nothing before it can be undone
+
+    def read_recent(self, events: Iterable[EventRow]) -> None:
+        """Take in the last recorded events, in order."""
+        for event in events:
+            self.read(event.kind, event.data)
+            if self._read_whole:  # these among them
+                return
 
     def read(self, kind: str, data: dict[str, Any]) -> None:
         """Take in one recorded event."""
-        if kind == UNDO:
-            self.undo()
-        elif kind == REDO:
-            self.redo()
+        if kind in (UNDO, REDO):
+            stacks = (self._done, self._undone) if kind == UNDO else (self._undone, self._done)
+            if self._earlier is not None and not stacks[0]:
+                self._read_everything()
+            elif stacks[0]:
+                stacks[1].append(stacks[0].pop())
         elif kind in BARRIERS:
             self._done, self._undone, self.barrier = [], [], BARRIERS[kind]
+            self._earlier = None
         else:
             self.record(Operation.from_json(kind, data))
+
+    def _read_everything(self) -> None:
+        """From the first event on, with all there are by now; what was read goes."""
+        earlier, self._earlier, self._read_whole = self._earlier, None, True
+        self._done, self._undone = [], []
+        for event in earlier() if earlier is not None else ():
+            self.read(event.kind, event.data)
 
     def record(self, operation: Operation) -> None:
         if not operation.undoable:
@@ -125,6 +146,8 @@ class History:
     @property
     def last(self) -> Operation | None:
         """What undo would take back."""
+        if not self._done and self._earlier is not None:
+            self._read_everything()
         return self._done[-1] if self._done else None
 
     @property
@@ -133,13 +156,13 @@ class History:
         return self._undone[-1] if self._undone else None
 
     def undo(self) -> Operation | None:
-        if not self._done:
-            return None
-        self._undone.append(self._done.pop())
-        return self._undone[-1]
+        operation = self.last
+        if operation is not None:
+            self._undone.append(self._done.pop())
+        return operation
 
     def redo(self) -> Operation | None:
-        if not self._undone:
-            return None
-        self._done.append(self._undone.pop())
-        return self._done[-1]
+        operation = self.last_undone
+        if operation is not None:
+            self._done.append(self._undone.pop())
+        return operation

@@ -22,6 +22,8 @@ from loom.engine.api import Piece
 from loom.history import History
 from loom.store.batch import EventRow, ModelRow
 from loom.store.errors import damaged
+from loom.store.loading import collector_paused
+from loom.store.opening import RECENT
 from loom.store.store import SessionDamaged, Store
 
 SPANS_KEPT = 2048  # token columns held in memory, in nodes
@@ -40,29 +42,36 @@ class Record:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        loaded = store.load()
+        loaded = store.load(RECENT)
         self.path: Path = store.path
-        self.tree, self.marks, self.history = Tree(), Marks(), History()
-        for node in loaded.nodes:
-            if node.id != ROOT:
-                self.tree.add(node)
-        for mark, value in loaded.marks:
-            self.marks.set(mark, value)
+        with collector_paused():
+            self.tree, self.marks = Tree.of(loaded.nodes), Marks()
+            for mark, value in loaded.marks:
+                self.marks.set(mark, value)
         self.display = Display(self.tree, self.marks)
         self._recipes = {number: Recipe.from_json(data) for number, data in loaded.recipes}
         self._models = {row.id: row for row in loaded.models}
         self._meta = dict(loaded.meta)
         self._events = 0
-        self._ordinals: dict[str, int] = {}
-        for event in loaded.events:
-            self.history.read(event.kind, event.data)
-            self._events = event.id
-            if "ordinal" in event.data:
-                self._ordinals[event.data["place"]] = event.data["ordinal"] + 1
+        self._ordinals: dict[str, int] = {}  # of places where something was grown since
+        self._read_history(loaded.events)
         self.place = Place(*json.loads(self._meta.get("place", "[0, 0]")))
         self._read_settings()
         self._spans: OrderedDict[int, Span] = OrderedDict()
         self._lost: set[int] = set()  # nodes whose columns can't be read
+
+    def _read_history(self, recent: Sequence[EventRow]) -> None:
+        """Of a long one only the end, until more is asked for."""
+        whole = not recent or recent[0].id == 1
+        self.history = History(None if whole else self.events)
+        self._events = recent[-1].id if recent else 0
+        self.history.read_recent(recent)
+
+    def _ordinal(self, place: str) -> int:
+        """How many generations there have been at the place of that hash."""
+        if place not in self._ordinals:
+            self._ordinals[place] = self._store.ordinal(place)
+        return self._ordinals[place]
 
     def _read_settings(self) -> None:
         self.branches = int(self._meta.get("branches") or 4)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from loom.core.marks import Kind, Mark
 from loom.core.node import Place
 from loom.history import HIDDEN_BY_UNDO, REDO, UNDO, History, Operation
+from loom.store.batch import EventRow
 
 GROW = Operation("grow", added=(2, 3), moved=None, more={"place": "ab", "ordinal": 1})
 HIDE = Operation(
@@ -69,3 +70,30 @@ def _drained(history: History) -> tuple[list[Operation], list[Operation]]:
     while (operation := history.undo()) is not None:
         undo.append(operation)
     return redo, undo
+
+
+@given(
+    st.lists(st.sampled_from(["grow", "hide", UNDO, REDO, "go"]), max_size=60),
+    st.integers(0, 60),
+)
+def test_the_end_of_a_long_record_is_enough_until_more_is_asked_for(
+    kinds: list[str], read: int
+) -> None:
+    events: list[EventRow] = []
+    whole = History()
+    for number, kind in enumerate(kinds, start=1):
+        data = {} if kind in (UNDO, REDO, "go") else Operation(kind, added=(number,)).to_json()
+        events.append(EventRow(number, 0.0, kind, data))
+        whole.read(kind, data)
+    recent = events[max(0, len(events) - read) :]
+    complete = len(recent) == len(events)
+    partly = History(None if complete else lambda: events)
+    partly.read_recent(recent)
+    steps = [UNDO] * 3 + [REDO] * 4 + [UNDO] * (len(kinds) + 1)
+    for number, kind in enumerate(steps, start=len(kinds) + 1):
+        assert partly.last == whole.last
+        done = (partly.undo(), whole.undo()) if kind == UNDO else (partly.redo(), whole.redo())
+        assert done[0] == done[1]
+        assert partly.last_undone == whole.last_undone
+        if done[0] is not None:  # recorded, as everything is
+            events.append(EventRow(number, 0.0, kind, {}))

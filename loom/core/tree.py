@@ -5,7 +5,7 @@ It only grows. What is hidden, folded or visited it doesn't know; see marks and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from loom.core.node import ROOT, Author, Ending, Node, Place
 
@@ -21,6 +21,24 @@ class Tree:
         self._children: dict[int, list[int]] = {}
         self._depths: dict[int, int] = {ROOT: 0}
         self._next = ROOT + 1
+
+    @classmethod
+    def of(cls, nodes: Iterable[Node]) -> Tree:
+        """All of them at once, parents before children; that they fit together is known."""
+        tree = cls()
+        by_id, children, depths = tree._nodes, tree._children, tree._depths
+        for node in nodes:
+            number, parent = node.id, node.parent
+            if parent is None:
+                continue
+            by_id[number] = node
+            depths[number] = depths[parent] + 1
+            if parent in children:
+                children[parent].append(number)
+            else:
+                children[parent] = [number]
+        tree._next = max(by_id) + 1
+        return tree
 
     def __getitem__(self, node: int) -> Node:
         return self._nodes[node]

@@ -32,33 +32,46 @@ NAMES = {
 }
 
 
-def read_all(connection: sqlite3.Connection) -> Loaded:
-    """Raises ValueError where a value makes no sense."""
+def read_all(connection: sqlite3.Connection, recent: int | None = None) -> Loaded:
+    """With all events, or the most `recent` ones. Raises ValueError for what makes no sense."""
     connection.execute("BEGIN")  # one state of the file, whatever is written meanwhile
     try:
-        with _collector_paused():
-            return _all(connection)
+        with collector_paused():
+            return _all(connection, recent)
     finally:
         connection.execute("ROLLBACK")
 
 
-def read_events(connection: sqlite3.Connection) -> tuple[EventRow, ...]:
-    """Raises ValueError where one isn't what was written."""
-    return tuple(events_of(checked_rows(connection, "event")))
+def read_events(connection: sqlite3.Connection, recent: int | None = None) -> tuple[EventRow, ...]:
+    """All, or the most `recent` ones. Raises ValueError where one isn't what was written."""
+    if recent is None:
+        return tuple(events_of(checked_rows(connection, "event")))
+    sql = selection("event", f"id DESC LIMIT {recent}")
+    rows = connection.execute(sql).fetchall()[::-1]
+    return tuple(events_of(_checked("event", rows)))
 
 
-def _all(connection: sqlite3.Connection) -> Loaded:
-    rows = {table: checked_rows(connection, table) for table in COLUMNS if table != "piece"}
+def read_ordinal(connection: sqlite3.Connection, place: str) -> int:
+    """How many generations there have been at the place of that hash."""
+    sql = "SELECT data FROM event WHERE kind = 'grow' AND instr(data, ?)"
+    found = [json.loads(data) for (data,) in connection.execute(sql, (place,))]
+    ordinals = [data["ordinal"] for data in found if data.get("place") == place]
+    return max(ordinals, default=-1) + 1
+
+
+def _all(connection: sqlite3.Connection, recent: int | None) -> Loaded:
+    eager = [table for table in COLUMNS if table not in ("piece", "event")]
+    rows = {table: checked_rows(connection, table) for table in eager}
     read_span(connection, ROOT)  # these two are read when asked for: are their tables there?
     read_pieces(connection, ROOT, ())
     nodes = nodes_of(rows["node"])
     _check_tree(nodes)
     return Loaded(
         nodes=tuple(nodes),
-        marks=tuple(mark_of(row) for row in rows["mark"]),
+        marks=tuple(marks_of(rows["mark"])),
         recipes=tuple(recipe_of(row) for row in rows["recipe"]),
         models=tuple(model_of(row) for row in rows["model"]),
-        events=tuple(events_of(rows["event"])),
+        events=read_events(connection, recent),
         meta={key: value for key, value, _ in rows["meta"]},
     )
 
@@ -66,7 +79,10 @@ def _all(connection: sqlite3.Connection) -> Loaded:
 def checked_rows(connection: sqlite3.Connection, table: str) -> list[Row]:
     """Every row with its sum; raises ValueError where one isn't what was written."""
     order = ", ".join(KEYS[table])
-    rows = connection.execute(selection(table, order)).fetchall()
+    return _checked(table, connection.execute(selection(table, order)).fetchall())
+
+
+def _checked(table: str, rows: list[Row]) -> list[Row]:
     strange = strangers(table, rows)
     if strange:
         raise ValueError(_complaint(table, len(strange), len(rows)))
@@ -109,8 +125,16 @@ def nodes_of(rows: Iterable[Row]) -> list[Node]:
 
 
 def mark_of(row: Row) -> tuple[Mark, str]:
-    node, start, kind, value, _ = row
-    return Mark(node, start, Kind(kind)), value
+    """Raises ValueError for a kind that there is none of."""
+    return marks_of([row])[0]
+
+
+def marks_of(rows: Iterable[Row]) -> list[tuple[Mark, str]]:
+    kinds = {str(kind): kind for kind in Kind}
+    try:
+        return [(Mark(node, start, kinds[kind]), value) for node, start, kind, value, _ in rows]
+    except KeyError as error:
+        raise ValueError(f"a mark has {error} as its kind") from error
 
 
 def recipe_of(row: Row) -> tuple[int, dict[str, Any]]:
@@ -144,7 +168,7 @@ def _check_tree(nodes: Iterable[Node]) -> None:
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Half the time of loading 100,000 nodes is the collector looking at them again and again."""
     enabled = gc.isenabled()
     gc.disable()

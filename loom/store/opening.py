@@ -17,6 +17,8 @@ from loom.store.loading import read_all
 from loom.store.log import lost_in_log
 from loom.store.schema import Migration, migrate, version_of
 
+RECENT = 1000  # events that are looked at when a session is opened
+
 
 def make(path: Path) -> None:
     """An empty session, which appears under its name when it is complete.
@@ -74,7 +76,7 @@ def seen_whole(path: Path) -> Loaded | None:
         raise ValueError(f"{lost} changes in its log can't be read")
     with closing(readable(path)) as connection:
         current = version_of(connection) == len(schema.MIGRATIONS)
-        return read_all(connection) if current else None
+        return read_all(connection, RECENT) if current else None
 
 
 def _migrated(

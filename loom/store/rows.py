@@ -110,7 +110,7 @@ def _node_row(node: Node) -> tuple[Any, ...]:
         node.model,
         node.seed,
         None if node.ended is None else str(node.ended),
-        float(node.created),
+        float(node.created) + 0.0,  # SQLite knows no −0.0
         node.token_count,
         bytes(node.text),
         bytes(node.hash),
@@ -118,7 +118,7 @@ def _node_row(node: Node) -> tuple[Any, ...]:
 
 
 def _event_row(event: EventRow) -> tuple[Any, ...]:
-    return (event.id, float(event.time), event.kind, _json(event.data))
+    return (event.id, float(event.time) + 0.0, event.kind, _json(event.data))
 
 
 def _tokens_row(node: int, span: Span) -> tuple[Any, ...]:

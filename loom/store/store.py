@@ -28,7 +28,7 @@ from loom.store.errors import (
     explained,
 )
 from loom.store.file import copy, has_log, identify, settle
-from loom.store.loading import read_all, read_events
+from loom.store.loading import read_all, read_events, read_ordinal
 from loom.store.lock import Lock
 from loom.store.opening import for_reading, for_writing, make, seen_whole, unwritable
 from loom.store.rows import read_pieces, read_span, statements, write
@@ -169,18 +169,25 @@ class Store:
         """What keeps posted batches from the file at present."""
         return None if self._writer is None else self._writer.error
 
-    def load(self) -> Loaded:
-        """Everything but spans and pieces, after what is posted was written."""
+    def load(self, recent: int | None = None) -> Loaded:
+        """Everything but spans and pieces, after what is posted was written; of events all, or
+        about as many of the last as are `recent`."""
         if self._writer is not None:
             self._writer.flush()
         loaded, self._loaded = self._loaded, None
-        return self._read(read_all) if loaded is None else loaded
+        if loaded is None or recent is None:
+            return self._read(lambda connection: read_all(connection, recent))
+        return loaded
 
     def events(self) -> tuple[EventRow, ...]:
         """All that has happened, in order, after what is posted was written."""
         if self._writer is not None:
             self._writer.flush()
         return self._read(read_events)
+
+    def ordinal(self, place: str) -> int:
+        """How many generations there were at the place of that hash when it was opened."""
+        return self._read(lambda connection: read_ordinal(connection, place))
 
     def span(self, node: int) -> Span | None:
         """Of the node as posted last; None where no model has read it."""

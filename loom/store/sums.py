@@ -62,23 +62,23 @@ def sum_of(table: str, row: Sequence[Any]) -> int:
 
 
 def strangers(table: str, rows: Sequence[Sequence[Any]]) -> list[int]:
-    """Indices of the rows whose last value isn't the sum of the others."""
-    if table == "node":
-        return _strange_nodes(rows)
-    return [i for i, row in enumerate(rows) if sum_of(table, row[:-1]) != row[-1]]
+    """Indices of the rows whose last value isn't the sum of the others.
 
-
-def _strange_nodes(rows: Sequence[Sequence[Any]]) -> list[int]:
-    """The same without a call a row: a session may have 100,000 of them."""
-    line = _FORMAT["node"]
+    Without a call a row where that is possible: a session may have 100,000 of them.
+    """
+    line = _FORMAT[table]
     try:
-        return [
-            i
-            for i, row in enumerate(rows)
-            if crc32(row[11], crc32(row[10], crc32((line % row[:10]).encode()))) != row[12]
-        ]
+        if table == "node":
+            return [
+                i
+                for i, row in enumerate(rows)
+                if crc32(row[11], crc32(row[10], crc32((line % row[:10]).encode()))) != row[12]
+            ]
+        if table not in BLOBS:
+            return [i for i, row in enumerate(rows) if crc32((line % row[:-1]).encode()) != row[-1]]
     except (TypeError, ValueError):  # a blob that is none, text that is no text
-        return [i for i, row in enumerate(rows) if sum_of("node", row[:-1]) != row[-1]]
+        pass
+    return [i for i, row in enumerate(rows) if sum_of(table, row[:-1]) != row[-1]]
 
 
 def selection(table: str, order: str) -> str:
