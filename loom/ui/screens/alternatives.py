@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.style import Style
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -19,13 +18,14 @@ from textual.widgets.option_list import Option
 from loom.engine.api import EngineError
 from loom.ui import glyphs
 from loom.ui.choices import Choice
+from loom.ui.screens.dialog import Dialog
 from loom.ui.widgets.looks import look
 
 BAR = 16
 TOKEN = 18  # cells for a token's text
 
 
-class Alternatives(ModalScreen[int | None]):
+class Alternatives(Dialog[int | None]):
     """A list to pick a token from; `choices` may still have to be asked for."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {

@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
 from loom.comparison import Comparison
@@ -21,6 +20,7 @@ from loom.core.beside import Stretch
 from loom.core.text import visible
 from loom.engine.api import EngineError
 from loom.ui import glyphs
+from loom.ui.screens.dialog import Dialog
 from loom.ui.screens.models import Models
 
 KEYS = "d the next large difference · Ctrl+C or y copies · Esc closes"
@@ -34,7 +34,7 @@ class Other(Models):
     KEYS = "Enter has it read this path · o another · Esc closes · your model stays"
 
 
-class BesideScreen(ModalScreen[None]):
+class BesideScreen(Dialog[None]):
     """Bits on record, bits under the other model, and the text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -11,19 +11,19 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from loom.context import Context, Part
 from loom.core.text import decode, visible
 from loom.engine.api import EngineError
 from loom.ui import glyphs
+from loom.ui.screens.dialog import Dialog
 
 KEYS = "t {other} · y copies · Ctrl+C copies what is marked · Esc closes"
 BEGIN = "⟨{id}: put before every text⟩"
 
 
-class ContextScreen(ModalScreen[None]):
+class ContextScreen(Dialog[None]):
     """`t` goes from the text to its tokens and back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

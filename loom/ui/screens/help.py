@@ -11,10 +11,10 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
-from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from loom.ui.bindings import COMMANDS, Command, Group, in_groups
+from loom.ui.screens.dialog import Dialog
 from loom.ui.widgets.looks import look
 
 LEFT = (Group.GROW, Group.TAKE, Group.GO, Group.WRITE, Group.EDITOR)
@@ -51,7 +51,7 @@ class Section(Widget):
         return lines
 
 
-class Help(ModalScreen[bool]):
+class Help(Dialog[bool]):
     """Closes with Esc, ?, q; answers whether the tour is wanted instead."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

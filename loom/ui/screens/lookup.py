@@ -11,16 +11,16 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.style import Style
 from textual.widgets import Input, OptionList
 
+from loom.ui.screens.dialog import Dialog
 from loom.ui.widgets.looks import look
 
 T = TypeVar("T")
 
 
-class Lookup(ModalScreen[T | None], Generic[T]):
+class Lookup(Dialog[T | None], Generic[T]):
     """Subclasses fill `options` when the line changes, and answer Enter. The keyboard stays in the
     line; arrows move in the list."""
 

@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.style import Style
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -22,6 +21,7 @@ from loom.config import ConfigError
 from loom.core.text import visible
 from loom.engine.api import EngineError
 from loom.store.errors import StoreError
+from loom.ui.screens.dialog import Dialog
 from loom.ui.widgets.looks import look
 
 SAID = (ConfigError, EngineError, StoreError, ValueError)
@@ -31,7 +31,7 @@ T = TypeVar("T")
 WIDEST, EDGES = 96, 4  # cells: of the box, and of its border, padding and scroll bar
 
 
-class Picker(ModalScreen[T | None], Generic[T]):
+class Picker(Dialog[T | None], Generic[T]):
     """`ask` opens the line and calls back with what was typed; `say` fills the other one."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {

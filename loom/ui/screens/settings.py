@@ -12,7 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import DescendantFocus
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -23,6 +22,7 @@ from loom.presets import save_preset
 from loom.session import Session
 from loom.store.errors import StoreError
 from loom.ui.screens.biases import told
+from loom.ui.screens.dialog import Dialog
 from loom.ui.screens.fields import BIAS, FIELDS, Field, Outcome, fields_with
 
 SAVING = "save-as"
@@ -34,7 +34,7 @@ class Configured(Protocol):
     config: Config
 
 
-class Settings(ModalScreen[None]):
+class Settings(Dialog[None]):
     """Changes `session` at once; `owner`'s settings where a preset goes into `file`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
