@@ -45,9 +45,6 @@ class LoomApp(Touring):
         super().__init__(session, config, model)
         self._closed = False
 
-    def get_default_screen(self) -> Screen[None]:
-        return self.main
-
     def on_mount(self) -> None:
         self._use_theme(self.config.theme)
         self.theme_changed_signal.subscribe(self, self._keep_theme)

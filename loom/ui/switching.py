@@ -6,6 +6,7 @@ The engine's process goes along from session to session.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from datetime import date
 from typing import Any
 
@@ -26,13 +27,20 @@ CLOSING = 5.0  # seconds a session may take to close before the program goes on 
 
 
 class Switching(App[None]):
-    """`model` is a name or folder as on the command line; None leaves it to the settings."""
+    """`model` is a name or folder as on the command line; None leaves it to the settings.
+
+    Each session has a mode of its own, in Textual's sense: a stack of screens.
+    """
+
+    DEFAULT_MODE = "session-0"
 
     def __init__(self, session: Session, config: Config, model: str | None, **more: Any) -> None:
         super().__init__(**more)
         self.session, self.config = session, config
         self.main = self.screen_for(session)
         self._model = model
+        self._modes_made = itertools.count(1)
+        self.add_mode(self.DEFAULT_MODE, lambda: self.main)
         self._attaching, self._switching = asyncio.Lock(), asyncio.Lock()
 
     def screen_for(self, session: Session) -> MainScreen:
@@ -88,12 +96,11 @@ class Switching(App[None]):
 
     async def _show(self, session: Session) -> None:
         """A main screen of its own in place of the one before and of what lies over it."""
-        while len(self.screen_stack) > 1:
-            await self.pop_screen()
-        if not self.screen._result_callbacks:  # the default screen; switch_screen takes one away
-            self.screen._push_result_callback(self, None)
+        before, after = self.current_mode, f"session-{next(self._modes_made)}"
         self.main = self.screen_for(session)
-        await self.switch_screen(self.main)
+        self.add_mode(after, lambda: self.main)
+        await self.switch_mode(after)
+        await self.remove_mode(before)
 
     def _opened(self, opening: Opening) -> Session:
         folder = Paths.default().sessions
