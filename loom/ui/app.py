@@ -155,7 +155,9 @@ class LoomApp(Touring):
         return done
 
     async def action_quit(self) -> None:
-        self.exit(message=await self.close_session())
+        with self.waiting("closing the session …"):
+            message = await self.close_session()
+        self.exit(message=message)
 
     async def on_unmount(self) -> None:
         await self.close_session()

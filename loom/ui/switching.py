@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -15,6 +17,7 @@ from textual.app import App
 from loom import offers, recordings, shelf
 from loom.changes import EngineChanged
 from loom.config import Config
+from loom.core.text import visible
 from loom.engine.api import EngineError
 from loom.extensions import resolve_model
 from loom.paths import Paths
@@ -23,6 +26,7 @@ from loom.store.errors import StoreError
 from loom.ui.screens.main import MainScreen
 from loom.ui.screens.sessions import Opening
 
+PATIENCE = 0.5  # seconds that are waited without a word
 CLOSING = 5.0  # seconds a session may take to close before the program goes on anyway
 
 
@@ -80,8 +84,10 @@ class Switching(App[None]):
 
     async def _go_on_with(self, opening: Opening) -> None:
         async with self._switching:
+            name = opening.path.stem if opening.path is not None else "a new session"
             try:
-                session = await asyncio.to_thread(self._opened, opening)
+                with self.waiting(f"opening {name} …"):
+                    session = await asyncio.to_thread(self._opened, opening)
             except StoreError as error:
                 self.main.complain(error)
                 return
@@ -101,6 +107,17 @@ class Switching(App[None]):
         self.add_mode(after, lambda: self.main)
         await self.switch_mode(after)
         await self.remove_mode(before)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Say in the status line what is being waited for, if the block takes a while."""
+        status = self.main.status
+        timer = self.set_timer(PATIENCE, lambda: setattr(status, "awaited", visible(what)))
+        try:
+            yield
+        finally:
+            timer.stop()
+            status.awaited = ""
 
     def _opened(self, opening: Opening) -> Session:
         folder = Paths.default().sessions

@@ -64,6 +64,8 @@ class Status(Widget):
     colours: reactive[str] = reactive("plain")
     found: reactive[str] = reactive("")
     token: reactive[str] = reactive("")
+    awaited: reactive[str] = reactive("")
+    """What the program is busy with and the writer waits for."""
 
     def __init__(
         self,
@@ -154,6 +156,8 @@ class Status(Widget):
             facts.append((8, 0, self.found, "fact"))
         if self._doing:
             facts.append((7, 1, self._doing, "busy"))
+        if self.awaited:
+            facts.append((9, 0, self.awaited, "busy"))
         if self.token:
             facts.append((8, 0, self.token, "token"))
         growing = len(session.growing())
