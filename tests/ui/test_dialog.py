@@ -8,7 +8,7 @@ from textual import events
 from loom.ui.app import LoomApp
 
 
-@pytest.mark.parametrize("closing", ["escape", "q"])
+@pytest.mark.parametrize("closing", ["escape", "question_mark"])
 async def test_keys_that_come_together_close_a_dialog_once(make_app, closing: str) -> None:  # type: ignore[no-untyped-def]
     app: LoomApp = make_app("The lighthouse keeper had not spoken.")
     async with app.run_test(size=(80, 24)) as pilot:
