@@ -20,6 +20,7 @@ from typing import Any
 
 from loom.commands import parser as grammar
 from loom.console import CommandError, Console, UsageError
+from loom.core.text import visible
 
 DONE, FAILED, USAGE, STOPPED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
@@ -73,7 +74,8 @@ def with_command(words: list[str], commands: dict[str, ArgumentParser]) -> list[
         return words
     near = difflib.get_close_matches(word, commands, n=1, cutoff=0.7)
     if near and not Path(word).exists() and not Path(word).suffix:
-        sys.stderr.write(f"loom: there is no command or file {word!r}; perhaps `loom {near[0]}`?\n")
+        asked = f"loom: there is no command or file {word!r}; perhaps `loom {near[0]}`?\n"
+        sys.stderr.write(visible(asked))
         raise SystemExit(USAGE)
     return [*words[:place], "open", *words[place:]]
 
@@ -140,7 +142,7 @@ def explain(error: Exception) -> tuple[str, str]:
 def _complain(parser: ArgumentParser, error: UsageError) -> None:
     parser.print_usage(sys.stderr)
     hint = f" {error.hint}" if error.hint else ""
-    sys.stderr.write(f"{parser.prog}: error: {error}{hint}\n")
+    sys.stderr.write(visible(f"{parser.prog}: error: {error}{hint}\n"))
 
 
 def _leave_pipe() -> int:

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from loom.core.text import visible
+
 STYLES = {"dim": "2", "bold": "1", "underline": "4"}
 BAR = 24  # cells of a progress bar
 PATIENCE = 0.5  # seconds that are waited without a word
@@ -77,13 +79,13 @@ class Console:
         if self.json:
             self.err.write(to_json({"error": message, "hint": hint}) + "\n")
         else:
-            self.err.write(f"loom: {message}\n" + (f"  {hint}\n" if hint else ""))
+            self.err.write(visible(f"loom: {message}\n" + (f"  {hint}\n" if hint else "")))
         self.err.flush()
 
     def note(self, text: str) -> None:
         """A remark for the person at the terminal; silent in scripts that read JSON."""
         if not self.json:
-            self.err.write(f"{text}\n")
+            self.err.write(visible(f"{text}\n"))
             self.err.flush()
 
     def style(self, text: str, name: str) -> str:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.faults import damage, disk, kills, screens
+from benchmarks.faults import damage, disk, fuzz, kills, screens
 from benchmarks.faults.outcome import Outcome
 from benchmarks.faults.story import write_story
 
@@ -67,11 +67,16 @@ def hindered(folder: Path, source: random.Random, scale: float) -> Iterator[Outc
     yield disk.in_a_row(folder, source, _many(100, scale))
 
 
+def fuzzed(folder: Path, source: random.Random, scale: float) -> Iterator[Outcome]:
+    yield from fuzz.fuzz(folder, source, _many(50_000, scale))
+
+
 PARTS: dict[str, Part] = {
     "damage": damaged,
     "kills": killed,
     "house": killed_on_house,
     "disk": hindered,
+    "fuzz": fuzzed,
 }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from loom import __version__
+from loom.core.text import visible
 
 SUMMARY = "Write with a local language model: grow continuations, read them, walk into one, branch."
 EPILOG = """\
@@ -21,9 +22,16 @@ DEMO = "first-story"
 PRESETS_HINT = "balanced, wild, careful, greedy, raw, or one of loom.toml"
 
 
+class Parser(argparse.ArgumentParser):
+    """Quotes what was typed only as it can be shown: an argument may hold a terminal's commands."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
+
+
 def build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     """The whole parser, and each command's own by name."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="loom",
         description=SUMMARY,
         epilog=EPILOG,

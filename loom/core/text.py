@@ -9,8 +9,6 @@ import codecs
 import re
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 ONE_PER_BYTE = "loom.one-per-byte"
 ALIGNED = "surrogateescape"  # also one character a byte, but encodes back to the same bytes
 
@@ -159,6 +157,8 @@ def _in_bytes(text: str, offsets: Sequence[int]) -> list[int]:
     """Rising character offsets as byte offsets."""
     if text.isascii() or not offsets:
         return list(offsets)
+    import numpy as np  # deferred: whoever only shows a text doesn't wait for it
+
     codes = np.frombuffer(text[: offsets[-1]].encode("utf-32-le", "surrogatepass"), np.uint32)
     sizes = 1 + (codes >= 0x80) + (codes >= 0x800).astype(np.int64) + (codes >= 0x10000)
     sizes[(codes >= 0xDC80) & (codes <= 0xDCFF)] = 1  # stands for one byte that isn't UTF-8

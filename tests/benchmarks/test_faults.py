@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import damage, disk, kills
+from benchmarks.faults import damage, disk, fuzz, kills
 from benchmarks.faults.outcome import Outcome
 from benchmarks.faults.story import write_story
 from benchmarks.faults.witness import Lie, Witness, opened_or_saved
@@ -55,3 +55,9 @@ def test_a_change_nobody_speaks_of_is_found(tmp_path: Path) -> None:
     other = Witness.of(write_story(tmp_path / "other.loom", nodes=6))
     with pytest.raises(Lie, match="without a word"):
         opened_or_saved(path, other)
+
+
+@pytest.mark.parametrize("part", range(4))  # side by side
+def test_random_bytes_at_every_file_and_argument(tmp_path: Path, part: int) -> None:
+    for outcome in fuzz.fuzz(tmp_path, random.Random(SEED + part), 500):
+        check(outcome)
