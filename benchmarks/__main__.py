@@ -6,12 +6,12 @@ import argparse
 import json
 import sys
 
-from benchmarks import engines, sampling, screen, starting, storing, trees
+from benchmarks import engines, sampling, screen, starting, store, trees
 from benchmarks.measure import Benchmark, Result, measure
 
 
 def main() -> int:
-    every = [b for part in (starting, trees, sampling, storing, engines) for b in part.benchmarks()]
+    every = [b for part in (starting, trees, sampling, store, engines) for b in part.benchmarks()]
     parser = argparse.ArgumentParser(
         prog="make bench", description="Measure how fast Loom is here."
     )
