@@ -1,6 +1,6 @@
 """Pasted text taken as a whole.
 
-Textual's parser of terminal input looks at every character by itself, 3 s for a pasted megabyte,
+Textual's parser of terminal input looks at every character by itself, a second for a megabyte,
 and the keys typed meanwhile wait. There is no public way in: where its modules are other than
 expected, nothing is changed.
 """
