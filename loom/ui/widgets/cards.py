@@ -5,6 +5,7 @@ Reads a session; says by a message which one is wanted.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -199,13 +200,18 @@ class Cards(VerticalScroll, can_focus=False):
         self._session = session
         self._shown: tuple[Segment, ...] = ()
         self._place = session.place
+        self._showing = asyncio.Lock()
         self._lines: int | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(id="hint")
 
     async def show(self, place: Place, hint: str) -> None:
-        """Show what hangs after `place`."""
+        """Show what hangs after `place`; one call after the other, as keys and changes both ask."""
+        async with self._showing:
+            await self._show(place, hint)
+
+    async def _show(self, place: Place, hint: str) -> None:
         self._place = place
         segments = self._session.continuations(place)
         cards = list(self.query(Card))
