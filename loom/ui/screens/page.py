@@ -201,7 +201,7 @@ class Page(Screen[None], inherit_bindings=False):
         self.tree_pane.tree_changed(frozenset({node}))
         if not self.editor.is_open:
             self.text_pane.grew({node})
-        if self._riding == node:
+        if self._riding == node == self.session.place.node:
             self.go(self.session.tree[node].end)
         await self.show_cards()
         if ended is Ending.EOS and node == self.session.place.node:
