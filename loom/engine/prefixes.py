@@ -127,7 +127,6 @@ class Prefixes(Generic[T]):
         piece.ids, piece.value, piece.parent = piece.ids[at:].copy(), rest, half
         piece.size = self._values.size(rest)
         half.children[int(piece.ids[0])] = piece
-        half.used = piece.used
         self.bytes += half.size + piece.size
         return half
 
