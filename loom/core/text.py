@@ -8,6 +8,11 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 ONE_PER_BYTE = "loom.one-per-byte"
 ALIGNED = "surrogateescape"  # also one character a byte, but encodes back to the same bytes
@@ -157,10 +162,15 @@ def _in_bytes(text: str, offsets: Sequence[int]) -> list[int]:
     """Rising character offsets as byte offsets."""
     if text.isascii() or not offsets:
         return list(offsets)
+    found: list[int] = byte_offsets(text[: offsets[-1]])[list(offsets)].tolist()
+    return found
+
+
+def byte_offsets(text: str) -> NDArray[np.int32]:
+    """Where each character of an aligned text begins, in bytes, and where the last one ends."""
     import numpy as np  # deferred: whoever only shows a text doesn't wait for it
 
-    codes = np.frombuffer(text[: offsets[-1]].encode("utf-32-le", "surrogatepass"), np.uint32)
-    sizes = 1 + (codes >= 0x80) + (codes >= 0x800).astype(np.int64) + (codes >= 0x10000)
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    sizes = 1 + (codes >= 0x80) + (codes >= 0x800).astype(np.int32) + (codes >= 0x10000)
     sizes[(codes >= 0xDC80) & (codes <= 0xDCFF)] = 1  # stands for one byte that isn't UTF-8
-    found: list[int] = np.concatenate([[0], np.cumsum(sizes)])[np.asarray(offsets)].tolist()
-    return found
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from loom.core.text import ALIGNED, visible
+from loom.core.text import ALIGNED, byte_offsets, visible
 from loom.ui.widgets.wrapping import glyphs, is_simple, tab_width, wrap
 
 Offsets = NDArray[np.int32]
@@ -90,10 +90,7 @@ def _read(data: bytes) -> tuple[str, Offsets | None]:
     text = data.decode("utf-8", ALIGNED)
     if len(text) == len(data):
         return visible(text), None
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    sizes = 1 + (codes >= 0x80) + (codes >= 0x800).astype(np.int32) + (codes >= 0x10000)
-    sizes[(codes >= 0xDC80) & (codes <= 0xDCFF)] = 1  # stands for one byte that isn't UTF-8
-    return visible(text), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+    return visible(text), byte_offsets(text)
 
 
 def _cells(
