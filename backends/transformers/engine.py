@@ -31,6 +31,11 @@ class TransformersEngine:
         with torch.inference_mode():
             self._turns.cancel(job, branch)
 
+    def interrupt(self) -> None:
+        """Breaks off the forward pass under way, if any; what it was for is tried again later. The
+        only method that another thread may call."""
+        self.network.brake.pull()
+
     def step(self) -> Sequence[Event]:
         with torch.inference_mode():
             return self._turns.step()

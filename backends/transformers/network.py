@@ -13,14 +13,16 @@ import torch
 
 from loom.engine.api import EngineError, ModelUnsupported, options_of
 from loom.engine.arithmetic import Arithmetic, HostArithmetic
+from loom.engine.network import Interrupted
 from loom.engine.prefixes import Prefixes, Values, Wholes
 from transformers import DynamicCache
 
 from . import trials
+from .brake import Brake
 from .columns import DeviceArithmetic
 from .language import language_of
 from .packed import SHORT, Switch, is_packed, pack
-from .stretches import Layers, cache_size, cut, filled, held, joined, size, sliced
+from .stretches import Layers, cache_size, cut, filled, held, joined, size, sliced, take_back
 from .trials import PADDING, Memory
 
 CACHE_MB = 1024  # of read text that is remembered
@@ -43,12 +45,14 @@ class TorchNetwork:
         self.padding = PADDING if exact else 1
         self._keeps = "logits_to_keep" in inspect.signature(module.forward).parameters
         self._switch = Switch(module)
+        self.brake = Brake(module)
         wanted = _choice(options, "attention", ATTENTION)
         statistics = _choice(options, "statistics", STATISTICS)
         trial = trials.Trial(self)
         self.language = language_of(tokenizer, module.config, trial.vocabulary, options)
         self.arithmetic = self._arithmetic(statistics)
         self.memory = trial.memory()
+        self.brake.works = self.memory is not Memory.WHOLE
         self.packed = wanted != "rows" and self.memory is Memory.SLICED and trial.packs()
         if wanted == "packed" and not self.packed:
             raise ModelUnsupported(
@@ -66,7 +70,9 @@ class TorchNetwork:
         return DynamicCache(config=self.module.config)
 
     def forward(self, tokens: torch.Tensor, cache: Any, keep: int) -> torch.Tensor:
-        """logits float[rows, max(1, keep), V] of tokens[rows, n] after what is in `cache`."""
+        """logits float[rows, max(1, keep), V] of tokens[rows, n] after what is in `cache`. Raises
+        Interrupted, with part of the pass done."""
+        self.brake.release()
         keep = max(1, keep)
         keywords = {"logits_to_keep": keep} if self._keeps else {}
         if cache is not None:
@@ -129,9 +135,16 @@ class TorchRows:
     def read(self, tokens: Sequence[Sequence[int]], keep: int) -> Any:
         rows = [list(row) for row in (*tokens, *[tokens[0]] * self._filling(len(tokens)))]
         if self._cache is None:
-            rows = self._texts = [[*t, *new] for t, new in zip(self._texts, rows, strict=True)]
+            rows = [[*t, *new] for t, new in zip(self._texts, rows, strict=True)]
+        try:
+            logits = self._network.forward(torch.tensor(rows), self._cache, keep)
+        except Interrupted:
+            if self._cache is not None:
+                take_back(self._cache, self.length)
+            raise
+        if self._cache is None:
+            self._texts = rows
         self.length += len(tokens[0])
-        logits = self._network.forward(torch.tensor(rows), self._cache, keep)
         logs = torch.log_softmax(logits[: len(tokens), :keep].float(), dim=-1)
         if isinstance(self._network.arithmetic, HostArithmetic):
             return np.asarray(logs.cpu().numpy(), dtype=np.float32)

@@ -67,6 +67,11 @@ class PackedLayer(CacheLayerMixin):
         self._room = tuple(t.index_select(0, beam_idx) for t in self._room)
         self.keys, self.values = self._own()
 
+    def take_back(self, length: int) -> None:
+        """Lets go of what was read after the first `length` tokens."""
+        self._length = min(self._length, length - self.shared)
+        self.keys, self.values = self._own()
+
     @property
     def shared(self) -> int:
         """Tokens of the trunk."""

@@ -62,6 +62,15 @@ def filled(cache: Any, layers: Layers) -> Any:
     return cache
 
 
+def take_back(cache: Any, length: int) -> None:
+    """Lets go of what is held after the first `length` tokens, be it in some layers only."""
+    for layer in cache.layers:
+        if hasattr(layer, "take_back"):
+            layer.take_back(length)
+        elif layer.keys is not None:
+            layer.keys, layer.values = (t[:, :, :length] for t in (layer.keys, layer.values))
+
+
 def cut(layers: Layers, start: int, stop: int) -> Layers:
     return [
         None if layer is None else (_copy(layer[0], start, stop), _copy(layer[1], start, stop))

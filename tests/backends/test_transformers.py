@@ -520,6 +520,48 @@ def test_an_empty_page_needs_a_token_that_opens_it(load: Loads, plain: Plain) ->
     agrees("sentencepiece", plain, [], span_in(events, "a"))
 
 
+# a pass that is broken off
+
+
+@pytest.mark.parametrize("kind", ["byte_level", "raw_bytes", "sliding"])
+@pytest.mark.parametrize("attention", ["auto", "rows"])
+def test_a_pass_that_is_broken_off_is_made_again_and_changes_nothing(
+    load: Loads, monkeypatch: pytest.MonkeyPatch, kind: str, attention: str
+) -> None:
+    text = b"the lighthouse keeper had not. " * 3
+    jobs = (Generate("a", (text,), Recipe(tokens=12), (1, 2, 3)), Score("b", (text,), NASTY))
+    calm = drive(load(kind, attention=attention), *jobs)
+    engine: Any = load(kind, attention=attention)
+    brake, release = engine.network.brake, engine.network.brake.release
+    passes: list[bool] = []  # whether it is to be broken off
+
+    def counted() -> None:
+        release()
+        passes.append(len(passes) % 3 == 2)
+
+    def pull(*_: Any) -> None:
+        if passes[-1]:
+            engine.interrupt()
+
+    monkeypatch.setattr(brake, "release", counted)
+    layers_of(engine.network.module)[1].register_forward_pre_hook(pull, prepend=True)
+    for job in jobs:
+        engine.submit(job)
+    shaken: list[Event] = []
+    for _ in range(200):
+        shaken += engine.step()
+    assert not engine.step() and len(passes) > 12
+    for name, branch in (("a", 0), ("a", 1), ("a", 2), ("b", 0)):
+        one, other = span_in(calm, name, branch), span_in(shaken, name, branch)
+        assert one.ids.tolist() == other.ids.tolist()
+        assert one.logprob.tolist() == other.logprob.tolist()
+    assert brake.works is (kind != "sliding")
+
+
+def layers_of(module: Any) -> Any:
+    return max((m for m in module.modules() if isinstance(m, torch.nn.ModuleList)), key=len)
+
+
 # loading
 
 
