@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: run test check bench faults evaluate-house record-sessions artifacts llama clean help
+.PHONY: run test check bench faults evaluate-house record-sessions picture artifacts llama clean help
 SHELL := /bin/sh
 
 VENV := .venv
@@ -72,7 +72,11 @@ evaluate-house: $(STAMPS)/run-$(KEY)
 record-sessions: $(STAMPS)/run-$(KEY)
 	@$(BIN)/python -m sessions.record $(ARGS)
 
-artifacts: evaluate-house record-sessions
+artifacts: evaluate-house record-sessions picture
+
+# What the README shows, with the bundled model.
+picture: $(STAMPS)/run-$(KEY)
+	@$(BIN)/python tools/picture.py sessions/first-story.loom 17 docs/loom.svg
 
 llama:
 	@rm -f $(STAMPS)/llama-*
