@@ -95,6 +95,12 @@ def portable_name(model: str) -> str:
     return next((name for name, folder in models().items() if str(folder) == model), model)
 
 
+def spoken_name(model: str) -> str:
+    """What a person calls it: the bundled model's name, a folder's or file's own, a hub name."""
+    name = portable_name(model)
+    return Path(name).name if Path(name).is_absolute() else name
+
+
 def load_backend(
     model: str, *, extra: Iterable[Path] = (), user: Path | None = None, name: str | None = None
 ) -> Backend:

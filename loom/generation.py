@@ -31,7 +31,7 @@ from loom.engine.api import (
     Score,
 )
 from loom.engine.client import Died, EngineClient, LoadFailed, Loading, Ready, Signal
-from loom.extensions import portable_name
+from loom.extensions import portable_name, spoken_name
 from loom.growth import Buffer, Growth
 from loom.store.batch import ModelRow
 
@@ -79,7 +79,7 @@ class Generation:
         self._row, self._restarted = None, False
         log = Paths.default().log_file("engine")
         self.client = EngineClient(model, options, self._hear, log)
-        self._session.emit(EngineChanged("loading", model))
+        self._session.emit(EngineChanged("loading", f"loading {spoken_name(model)}"))
         await self.client.start()
 
     async def ready(self) -> Capabilities:
@@ -112,7 +112,7 @@ class Generation:
         if client.state == "ready" and client.capabilities is not None:
             self._came_up(client.capabilities)
         else:
-            self._session.emit(EngineChanged("loading", spec))
+            self._session.emit(EngineChanged("loading", f"loading {spoken_name(spec)}"))
 
     async def close(self) -> None:
         self.cancel(self.nodes())

@@ -213,3 +213,11 @@ def test_the_real_echo_is_found_in_this_checkout() -> None:
     module = extensions.load_backend("echo", name="echo")
     assert module.accepts("echo")
     assert not module.accepts("gpt2")
+
+
+def test_a_model_is_called_by_what_means_it_on_any_machine(tmp_path: Path) -> None:
+    for name, folder in extensions.models().items():
+        assert extensions.portable_name(str(folder)) == extensions.spoken_name(str(folder)) == name
+    own = str(tmp_path / "tiny")
+    assert extensions.portable_name(own) == own and extensions.spoken_name(own) == "tiny"
+    assert extensions.spoken_name("openai-community/gpt2") == "openai-community/gpt2"

@@ -72,7 +72,7 @@ async def attach(session: Session, args: Namespace, console: Console) -> Capabil
 
     def show(change: Change) -> None:
         if isinstance(change, EngineChanged) and change.state == "loading":
-            console.progress(change.detail or f"loading {model}", change.fraction)
+            console.progress(change.detail, change.fraction)
 
     unsubscribe = session.subscribe(show)
     try:

@@ -136,7 +136,7 @@ def _loaded(model: str, options: Mapping[str, Any], extra: Sequence[Path], send:
     from loom.extensions import load_backend, resolve_model
 
     model = resolve_model(model)
-    send({"say": "loading", "done": 0, "total": 0, "what": "starting"})
+    send({"say": "loading", "done": 0, "total": 0, "what": "starting the engine"})
     backend = load_backend(model, extra=extra, name=options.get("backend"))
     shown = -1
 
@@ -145,7 +145,7 @@ def _loaded(model: str, options: Mapping[str, Any], extra: Sequence[Path], send:
         percent = 100 * done // total if total else 0
         if percent != shown:
             shown = percent
-            send({"say": "loading", "done": done, "total": total, "what": "loading"})
+            send({"say": "loading", "done": done, "total": total, "what": "loading the model"})
 
     engine: Engine = backend.load(
         model, {k: v for k, v in options.items() if k != "backend"}, progress

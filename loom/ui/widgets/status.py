@@ -76,7 +76,7 @@ class Status(Widget):
     ) -> None:
         super().__init__(id=id)
         self._session = session
-        self._engine = EngineChanged("loading", "the model")
+        self._engine = EngineChanged("loading", "loading the model")
         self._doing = ""
         self._speed = Speed(now)
 
@@ -170,7 +170,7 @@ class Status(Widget):
         state, detail, fraction = self._engine.state, self._engine.detail, self._engine.fraction
         if state == "loading":
             share = "" if fraction is None else f" {bar(fraction, BAR)} {fraction:.0%}"
-            return f"loading {visible(detail)}{share}", "busy"
+            return f"{visible(detail)}{share}", "busy"
         if state == "dead":
             return "model stopped", "trouble"
         if state == "none":
