@@ -107,7 +107,7 @@ class Record:
 
     @property
     def hoisted(self) -> tuple[tuple[int, int], ...]:
-        """(node, start) of what was hoisted last, the innermost last, as far as it is still there."""
+        """(node, start) of what was hoisted, the innermost last, as far as it is there."""
         tops = json.loads(self._meta.get("hoisted", "[]"))
         return tuple((node, start) for node, start in tops if node in self.tree)
 

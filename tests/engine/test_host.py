@@ -201,7 +201,7 @@ async def test_progress_is_told_by_the_percent(odd: Odd) -> None:
     client = await odd.start("odd")
     await client.ready()
     told = odd.of(Loading)
-    assert told[0] == Loading(0, 0, "starting")
+    assert told[0] == Loading(0, 0, "starting the engine")
     assert told[-1] == Loading(999, 999, "loading the model")
     assert len(told) <= 102
 
