@@ -1,4 +1,5 @@
-"""`python -m benchmarks [NAME…]`: measures what a writer waits for, at last the screen."""
+"""`python -m benchmarks [NAME…]`: measures what a writer waits for; at last the screen, and engines
+beside what they are held to."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import sys
 
 from benchmarks import engines, sampling, screen, starting, store, trees
 from benchmarks.measure import Benchmark, Result, measure
+from benchmarks.ratios import HEAD, line
 
 
 def main() -> int:
@@ -22,7 +24,8 @@ def main() -> int:
     args = parser.parse_args()
     wanted = [b for b in every if not args.names or any(name in b.name for name in args.names)]
     with_screen = not args.names or any(name in screen.NAME for name in args.names)
-    if not wanted and not with_screen:
+    ratios = [name for name in engines.ratios() if engines.is_wanted(name, args.names)]
+    if not wanted and not with_screen and not ratios:
         sys.stderr.write("loom: no benchmark has such a name; --list names them all\n")
         return 1
     for benchmark in wanted:
@@ -31,7 +34,19 @@ def main() -> int:
         )
     if with_screen:
         print(screen.NAME if args.list else screen.report(as_json=args.json), flush=True)
+    if args.list:
+        print(*ratios, sep="\n")
+    elif ratios:
+        _print_ratios(args.names, as_json=args.json)
     return 0
+
+
+def _print_ratios(names: list[str], *, as_json: bool) -> None:
+    if not as_json:
+        print(f"\n{HEAD}", flush=True)
+    with engines.quiet():
+        for verdict in engines.table(names):
+            print(json.dumps(verdict.facts()) if as_json else line(verdict), flush=True)
 
 
 def _line(benchmark: Benchmark, seconds: float, as_json: bool) -> str:

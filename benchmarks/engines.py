@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import count
@@ -17,11 +17,13 @@ from pathlib import Path
 from benchmarks.contests import contests
 from benchmarks.measure import Benchmark, Work
 from benchmarks.ratios import HEAD, Verdict, judge, line
-from benchmarks.subjects import RANDOM, subjects
+from benchmarks.subjects import RANDOM, Subject, subjects
 from loom.core.recipe import PRESETS, Recipe
 from loom.engine.api import Engine, Failed, Generate, Grown, Job, Score
 from loom.extensions import HOUSE, load_backend, models, resolve_model
 
+MODELS = (HOUSE, RANDOM)
+SAMPLES = 5
 BRANCHES = 4
 TOKENS = 48
 PREFIX = b"The lighthouse keeper had not spoken to anyone since the supply boat left. " * 8
@@ -79,12 +81,26 @@ def read(name: str, ending: ExitStack) -> Work:
     return work
 
 
-def table(names: list[str], on: list[str], samples: int) -> Iterator[Verdict]:
-    """The ratios whose name contains one of `names` (all, if there are none) on these models."""
+def ratios() -> list[str]:
+    """The names of all that engines are held to."""
+    nowhere = Path()
+    every = [c.name for n in MODELS for c in contests(Subject(n, nowhere, nowhere))]
+    return list(dict.fromkeys(every))
+
+
+def is_wanted(name: str, names: Sequence[str]) -> bool:
+    """Whether it contains one of `names`, or there are none."""
+    return not names or any(part in name for part in names)
+
+
+def table(
+    names: Sequence[str], on: Sequence[str] = MODELS, samples: int = SAMPLES
+) -> Iterator[Verdict]:
+    """The ratios that are wanted, on these models."""
     with ExitStack() as ending:
         for subject in subjects(ending, on):
             for contest in contests(subject):
-                if not names or any(name in contest.name for name in names):
+                if is_wanted(contest.name, names):
                     yield judge(contest, samples)
 
 
@@ -108,14 +124,14 @@ def main() -> int:
         description="Measure engines against what they could be, each beside its baseline.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only those that contain this")
-    parser.add_argument("--on", action="append", choices=(HOUSE, RANDOM), help="only this model")
-    parser.add_argument("--samples", type=int, default=7, help="pairs of each (default: 7)")
+    parser.add_argument("--on", action="append", choices=MODELS, help="only this model")
+    parser.add_argument("--samples", type=int, default=SAMPLES, help=f"of each ({SAMPLES})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the facts there too")
     args = parser.parse_args()
     print(HEAD, flush=True)
     verdicts = []
     with quiet():
-        for verdict in table(args.names, args.on or [HOUSE, RANDOM], args.samples):
+        for verdict in table(args.names, args.on or MODELS, args.samples):
             verdicts.append(verdict)
             print(line(verdict), flush=True)
     if args.json is not None:

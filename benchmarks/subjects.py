@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,15 +38,13 @@ class Subject:
     gguf: Path | None
 
 
-def subjects(ending: ExitStack, names: Iterable[str]) -> list[Subject]:
+def subjects(ending: ExitStack, names: Iterable[str]) -> Iterator[Subject]:
     """Those of `names` that can be had; their files are removed when `ending` closes."""
     place = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="loom-bench-")))
-    found = []
     for name in names:
         folder = models().get(HOUSE) if name == HOUSE else random_model(place / RANDOM)
         if folder is not None:
-            found.append(Subject(name, folder, _converted(folder, place / f"{name}.gguf")))
-    return found
+            yield Subject(name, folder, _converted(folder, place / f"{name}.gguf"))
 
 
 def _converted(folder: Path, target: Path) -> Path | None:

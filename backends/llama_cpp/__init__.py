@@ -41,7 +41,6 @@ def about() -> About:
         can=(
             "reads given text",
             "branches fork without copying and grow in one pass",
-            "several texts read in one pass",
             "a pass under way is broken off",
         ),
     )
