@@ -93,7 +93,7 @@ class Driven:
         """Those of the job that runs."""
         inside: Any = self.engine
         (work,) = inside._turns._works.values()
-        return work._sequences._rows
+        return work._groups[0].sequences._rows
 
     def read(self, *texts: bytes) -> tuple[int, float]:
         """(tokens, seconds) of scoring these, submitted at once."""
