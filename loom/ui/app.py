@@ -123,14 +123,25 @@ class LoomApp(Touring):
             return isinstance(event, events.Key) and await self._typed_over_page(event)
         self.app_focus = True
         if isinstance(event, events.Key):
-            return await self.main.press(event)
+            return await self._pressed(event)
         await self.main.paste(event)
+        return True
+
+    async def _pressed(self, key: events.Key) -> bool:
+        """Esc and a character that a slow line brings together look like Alt and the character."""
+        name, character = key.key.removeprefix("alt+"), key.character
+        if name == key.key or key.key in self.main.active_bindings or not character:
+            return await self.main.press(key)
+        await self.main.press(events.Key("escape", "\x1b"))
+        self.post_message(events.Key(character if name.startswith("shift+") else name, character))
         return True
 
     async def _typed_over_page(self, key: events.Key) -> bool:
         """Letters go into the line that has the keyboard, other keys to what they are bound to."""
         if isinstance(self.screen, SystemModalScreen):  # Textual's own, such as the palette
             return False
+        if key.key in ("pageup", "pagedown") and not (self.focused and self.focused.size.height):
+            return True  # Textual's list has no pages before it was laid out, and raises
         if isinstance(self.focused, Input) and key.is_printable:
             await self.focused._on_key(key)
             return True
