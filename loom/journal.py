@@ -56,8 +56,12 @@ class Journal(Record):
     # ── moving ────────────────────────────────────────────────────────────────────────────────
 
     def go(self, place: Place) -> None:
-        """Move; marks the path's last visited children. Raises KeyError for an unknown node."""
+        """Move, to what is in sight there; marks the path's last visited children.
+
+        Raises KeyError for an unknown node.
+        """
         place = Place(place.node, max(0, min(place.at, self.tree[place.node].length)))
+        place = self._visible_place(place)
         if place == self.place:
             return
         self._back.append(self.place)

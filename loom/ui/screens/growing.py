@@ -28,7 +28,7 @@ class Growing(Keyed):
             self._postponed = place
             return
         self.stay(place)
-        self.session.grow(place)
+        self.session.grow(self.session.place)
 
     def engine_attached(self) -> None:
         """There is an engine now, or there won't be one."""
