@@ -87,7 +87,7 @@ class Searching(Keyed):
 
     async def _go_to_match(self, index: int) -> None:
         """Go to its node; the token cursor stands on it."""
-        if self._search is None:
+        if self._search is None or self.editor.is_open:
             return
         match, self._match = self._search.found[index], index
         self._aim = self._end(match), beginning(self.session.tree, match)
