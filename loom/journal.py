@@ -17,12 +17,10 @@ from loom.core.node import ROOT, Author, Ending, Node, Place
 from loom.core.recipe import Recipe
 from loom.core.span import Span
 from loom.history import CHECKPOINT, REDO, RETURN, SET, UNDO, Operation, Setting
-from loom.past import Past
+from loom.past import EMPTY, Past
 from loom.record import Record
 from loom.store.batch import Batch, EventRow
 from loom.store.store import SessionDamaged, Store, StoreError
-
-EMPTY = "empty"  # why a node is hidden that got no text
 
 
 class Journal(Record):
@@ -192,18 +190,16 @@ class Journal(Record):
         if operation is None:
             return None
         place = operation.moved[1] if operation.moved else self.place
-        marks = tuple(
-            (mark, EMPTY if value is None and self._is_nothing(mark) else value)
-            for mark, value in operation.forward()
-        )
-        self._replay(REDO, marks, operation.settings_forward(), place)
+        self._replay(REDO, operation.forward(), operation.settings_forward(), place)
         return operation.kind
 
-    def _is_nothing(self, mark: Mark) -> bool:
-        """Whether it hides a node that ended before it had any text; such a one stays away."""
+    def _kept_away(self, mark: Mark, value: str | None) -> str | None:
+        """`value`, but a node that ended before it had any text stays hidden."""
+        if value is not None or mark.kind is not Kind.HIDDEN:
+            return value
         node = self.tree[mark.node]
-        dropped = node.ended is not None and node.ended is not Ending.EOS and not node.text
-        return dropped and node.author is Author.MODEL and mark.kind is Kind.HIDDEN
+        ended = node.ended is not None and node.ended is not Ending.EOS
+        return EMPTY if ended and node.author is Author.MODEL and not node.text else None
 
     def _replay(
         self,
@@ -212,6 +208,7 @@ class Journal(Record):
         settings: tuple[Setting, ...],
         place: Place,
     ) -> None:
+        marks = tuple((mark, self._kept_away(mark, value)) for mark, value in marks)
         self._set_marks(marks)
         before, self.place = self.place, self._visible_place(place)
         data: dict[str, Any] = {"moved": [list(before), list(self.place)]}
@@ -252,6 +249,7 @@ class Journal(Record):
         hides = {mark.node for mark, _, new in marks if mark.kind is Kind.HIDDEN and new}
         self.cancel([node for node in self.growing() if self._is_below(node, hides)])
         place = past.place if past.place.node in self.tree else self.place
+        marks = tuple((mark, old, self._kept_away(mark, new)) for mark, old, new in marks)
         operation = Operation(
             RETURN, marks=marks, settings=settings, moved=(self.place, place), more={"to": number}
         )

@@ -28,7 +28,8 @@ from loom.engine.api import Capabilities, EngineError, Following
 from loom.engine.client import EngineClient
 from loom.generation import Generation
 from loom.history import DROP, SEAL, Operation
-from loom.journal import EMPTY, Journal
+from loom.journal import Journal
+from loom.past import EMPTY
 from loom.paths import Paths
 from loom.store.backup import Backups, Keeper
 from loom.store.batch import Batch, ModelRow

@@ -435,3 +435,23 @@ async def test_what_is_stopped_before_it_has_text_is_left_and_stays_away(tmp_pat
     session.redo()
     assert session.is_hidden(node)
     await session.close()
+
+
+@pytest.mark.asyncio
+async def test_what_was_hidden_before_it_had_any_text_never_comes_back(session: Session) -> None:
+    session.write(OPENING)
+    before = session.events()[-1].id
+    await session.engine_ready()
+    first, second = session.grow(count=2, recipe=short())
+    grown = session.events()[-1].id
+    session.hide(Segment(first, 0, 0))
+    await session.finished([second])
+    assert session.tree[first].text == b""
+    assert session.undo() == "hide"
+    assert session.is_hidden(first) and not session.is_hidden(second)
+    session.redo()
+    for moment in (before, grown):
+        session.return_to(moment)
+        assert session.is_hidden(first)
+    session.undo()
+    assert session.is_hidden(first)
