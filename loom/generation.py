@@ -371,20 +371,20 @@ class Generation:
 
     def _update(self, buffer: Buffer) -> None:
         buffer.fresh = False
-        span, now = buffer.span(), self._session.now
+        now = self._session.now
         wait = SAVE_EVERY * max(1.0, len(buffer) / SAVED_AT_ONCE)
-        node = self._as_node(buffer, span, None)
+        node = self._as_node(buffer, None)
         if 0 <= now - buffer.saved < wait:  # a clock that is put back must not stop the saving
-            self._session.set_grown(node, span)
+            self._session.set_grown(node, None)
             return
-        buffer.saved = now
+        buffer.saved, span = now, buffer.span()
         self._session.set_grown(node, span, self._new_pieces(span))
 
-    def _as_node(self, buffer: Buffer, span: Span | None, ended: Ending | None) -> Node:
+    def _as_node(self, buffer: Buffer, ended: Ending | None) -> Node:
         return replace(
             self._session.tree[buffer.node],
             text=bytes(buffer.text),
-            token_count=len(span) if span is not None else 0,
+            token_count=len(buffer),
             model=self._row.id if self._row else None,
             ended=ended,
         )
@@ -405,9 +405,7 @@ class Generation:
             self._seal_read(buffer, reason)
         else:
             span = buffer.span()
-            self._session.set_sealed(
-                self._as_node(buffer, span, reason), span, self._new_pieces(span)
-            )
+            self._session.set_sealed(self._as_node(buffer, reason), span, self._new_pieces(span))
             if not buffer.text and reason is not Ending.EOS:
                 self._session.drop_empty([buffer.node])
             self._session.emit(Sealed(buffer.node, reason))

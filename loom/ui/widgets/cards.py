@@ -15,6 +15,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
@@ -28,6 +29,7 @@ from loom.session import Session
 from loom.ui import glyphs
 from loom.ui.navigation import end_of, is_marked
 from loom.ui.widgets.looks import look
+from loom.ui.widgets.pace import Pace
 from loom.ui.widgets.wrapping import wrap
 
 GUTTER = 4  # columns before the text: mark, number, space
@@ -35,6 +37,7 @@ SHORTEST, STRIP = 5, 24  # cells of the surprise strip
 BESIDE = 36  # columns from which cards stand side by side
 WIDEST = 84  # columns of one that stands alone in its row
 LOWEST, HIGHEST = 2, 12  # lines of a card where the writer has made room for them
+BETWEEN = 0.1  # seconds between two looks of a card that grows
 LINE_ENDS = re.compile(r" *\n[ \n]*")
 
 ENDINGS = {
@@ -81,6 +84,7 @@ class Card(Widget):
         "card--number",
         "card--last",
         "card--text",
+        "card--visited",
         "card--strip",
         "card--facts",
     }
@@ -88,22 +92,37 @@ class Card(Widget):
     def __init__(self, session: Session, number: int, segment: Segment) -> None:
         super().__init__()
         self._session, self.number, self.segment = session, number, segment
+        self.is_last = False
+        self._drawn: tuple[Size, Content] | None = None
 
     def show(self, segment: Segment, *, last: bool) -> None:
-        self.segment = segment
-        self.set_class(last, "-last")
-        self.set_class(self._session.is_visited(segment.node), "-visited")
-        self.set_class(segment.node in self._session.growing(), "-growing")
-        self.refresh()
+        """Draws again only what looks different."""
+        self.segment, self.is_last = segment, last
+        before, self._drawn = self._drawn, None
+        if before is None or before[0] != self.size:
+            self.refresh()
+            return
+        after = self.render()
+        if (before[1].plain, before[1].spans) != (after.plain, after.spans):
+            self.refresh()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._drawn = None
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
         self.post_message(Cards.Taken(self.number))
 
     def render(self) -> Content:
+        if self._drawn is None or self._drawn[0] != self.size:
+            self._drawn = self.size, self._content()
+        return self._drawn[1]
+
+    def _content(self) -> Content:
         rows = max(2, self.size.height)
         lines = self._lines(rows - 1, max(8, self.size.width - GUTTER))
-        text = self._look("text")
+        text = self._look("visited" if self._session.is_visited(self.segment.node) else "text")
         head = Content.assemble(self._gutter(), (lines[0], text))
         rest = [Content.assemble(" " * GUTTER, (line, text)) for line in lines[1:]]
         return Content("\n").join([head, *rest, self._facts()])
@@ -112,7 +131,7 @@ class Card(Widget):
         return look(self, f"card--{name}")
 
     def _gutter(self) -> Content:
-        mark = "›" if self.has_class("-last") else " "
+        mark = "›" if self.is_last else " "
         number = self._look("number")
         key = str(self.number) if self.number < 10 else "·"
         return Content.assemble((mark, self._look("last")), (f" {key} ", number))
@@ -202,6 +221,9 @@ class Cards(VerticalScroll, can_focus=False):
         self._place = session.place
         self._showing = asyncio.Lock()
         self._lines: int | None = None
+        self._hint = ""
+        self._pace = Pace(self, BETWEEN, self._grow)
+        self._arranged: tuple[int, int, int | None, int] | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(id="hint")
@@ -229,9 +251,15 @@ class Cards(VerticalScroll, can_focus=False):
         self._shown = segments
         self._arrange()
         self._dress(place)
+        self._say("" if segments else hint)
+
+    def _say(self, hint: str) -> None:
+        """Each change lays out the whole page again."""
         line = self.query_one("#hint", Static)
-        line.display = not segments
-        line.update(Content(hint))
+        line.display = not self._shown
+        if hint and hint != self._hint:
+            self._hint = hint
+            line.update(Content(hint))
 
     # ── where they stand ───────────────────────────────────────────────────────────────────
 
@@ -251,6 +279,11 @@ class Cards(VerticalScroll, can_focus=False):
 
     def _arrange(self) -> None:
         """Side by side where each has columns enough, in rows as even as can be."""
+        gap = self.styles.grid_gutter_horizontal
+        arranged = len(self._shown), self.size.width, self._lines, gap
+        if arranged == self._arranged:  # a style that is set lays out anew, be it what it was
+            return
+        self._arranged = arranged
         count, across = len(self._shown), columns(len(self._shown), self.size.width)
         self.set_class(across > 1, "-beside")
         self.set_class(across == 1, "-stacked")
@@ -274,12 +307,14 @@ class Cards(VerticalScroll, can_focus=False):
 
     def grew(self, nodes: Collection[int]) -> None:
         """Text or numbers of some nodes have changed; the list of cards has not."""
-        if not any(segment.node in nodes for segment in self._shown):
-            return
+        if any(segment.node in nodes for segment in self._shown):
+            self._pace.ask(nodes)
+
+    def _grow(self, nodes: Collection[int]) -> None:
         fresh = {segment.node: segment for segment in self._session.continuations(self._place)}
         for card in self.query(Card):
             if card.segment.node in nodes and card.segment.node in fresh:
-                card.show(fresh[card.segment.node], last=card.has_class("-last"))
+                card.show(fresh[card.segment.node], last=card.is_last)
 
     def place_of(self, number: int) -> Place | None:
         """Where walking into card `number` (from 1) leads."""

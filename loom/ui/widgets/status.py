@@ -21,6 +21,7 @@ from loom.ui.widgets.looks import look
 
 WINDOW = 2.0  # seconds over which the speed is taken
 BAR = 10
+TICK = 0.5  # seconds after which the speed is told anew
 REMARK = re.compile(r" \([^)]*\)")  # what a model's label adds in brackets
 
 
@@ -81,7 +82,7 @@ class Status(Widget):
         self._speed = Speed(now)
 
     def on_mount(self) -> None:
-        self.set_interval(1.0, self._tick)
+        self.set_interval(TICK, self._tick)
 
     def _tick(self) -> None:
         if self._session.growing() or self._speed.value():
@@ -107,10 +108,11 @@ class Status(Widget):
         self.refresh()
 
     def grew(self, nodes: Collection[int]) -> None:
-        self._doing = ""
         for node in nodes:
             self._speed.count(node, self._session.tree[node].token_count or 0)
-        self.refresh()
+        if self._doing:
+            self._doing = ""
+            self.refresh()
 
     def sealed(self, node: int) -> None:
         self._speed.forget(node)
