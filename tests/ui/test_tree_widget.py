@@ -221,7 +221,7 @@ async def test_growing_nodes_spin_and_show_their_words_until_they_are_sealed() -
     async with shown(garden) as (view, pilot, _):
         assert rows(view)[1][0] in SPINNER
         garden.extend(node, "The sea")
-        view.grew({node})
+        view.grew()
         await pilot.pause()
         assert "The sea" in rows(view)[1] and rows(view)[1][0] in SPINNER
         frames = {rows(view)[1][0]}
@@ -229,7 +229,7 @@ async def test_growing_nodes_spin_and_show_their_words_until_they_are_sealed() -
             await pilot.pause(0.05)
             frames.add(rows(view)[1][0])
         garden.extend(node, " was", Ending.LENGTH)
-        view.grew({node})
+        view.grew()
         assert rows(view)[1].split() == ["◇", "The", "sea", "was", "●"]
 
 
@@ -251,7 +251,7 @@ async def test_a_chosen_segment_is_as_long_as_it_is_by_now() -> None:
     node = garden.add("a", growing=True)
     async with shown(garden) as (view, pilot, app):
         garden.extend(node, "bc")
-        view.grew({node})
+        view.grew()
         await pilot.click(TreeView, offset=(2, 1))
         assert app.chosen == [Segment(node, 0, 3)]
 

@@ -188,7 +188,7 @@ class Page(Screen[None], inherit_bindings=False):
                 self.say(notice)
 
     def _grew(self, nodes: frozenset[int]) -> None:
-        self.tree_pane.grew(nodes)
+        self.tree_pane.grew()
         self.cards.grew(nodes)
         self.status.grew(nodes)
         if self.session.place.node in nodes and self._riding == self.session.place.node:

@@ -150,12 +150,8 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
             self._changed.add(node)
         self._soon()
 
-    def grew(self, nodes: Iterable[int]) -> None:
-        """Text of these nodes got longer, or they were sealed."""
-        first = round(self.scroll_y)
-        for node in nodes:
-            seen = self._rows.of_node(node, first, first + self.size.height)
-            self.refresh_lines_changed(seen)
+    def grew(self) -> None:
+        """Text got longer: shown with the next step of the spinners."""
         self._spin()
 
     def on_mount(self) -> None:
