@@ -134,14 +134,16 @@ class Page(Screen[None], inherit_bindings=False):
         return self.session.display.segment_of(self.here)
 
     def go(self, place: Place) -> None:
-        self._riding = None
-        self.session.go(place)
+        self.stay(place)
         self._ride()
 
     def stay(self, place: Place) -> None:
         """Go there, and stay also if the branch grows on."""
-        self.session.go(place)
+        rode, before = self._riding, self.session.place
         self._riding = None
+        self.session.go(place)
+        if rode is not None and self.session.place == before:
+            self._tell(Moved(before))  # off the branch that was walked into here
 
     def go_to(self, segment: Segment | None) -> None:
         if segment is not None:
@@ -241,7 +243,8 @@ class Page(Screen[None], inherit_bindings=False):
         """Bring tree, text and cards to where the writer is."""
         self.tree_pane.show(self.here)
         if not self.editor.is_open:
-            self.text_pane.show(self.here, keep_row=keep_row or self._keep_row())
+            rides = self._riding == self.session.place.node
+            self.text_pane.show(self.here, keep_row or self._keep_row(), follow=rides)
         await self.show_cards()
 
     def _keep_row(self) -> bool:

@@ -96,12 +96,13 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
     def at_end(self) -> bool:
         return self._caret.at_end
 
-    def show(self, place: Place, keep_row: bool = False) -> None:
+    def show(self, place: Place, keep_row: bool = False, *, follow: bool = True) -> None:
         """Show the path to `place`, the cursor at its end.
 
         `keep_row`: the point where the paths part stays on its row of the screen, as far as the end
-        of the text can be seen with it.
+        of the text can be seen with it. `follow`: what grows at the end is shown as it comes.
         """
+        self._follows = follow and place.at == self.session.tree[place.node].length
         top, before = round(self.scroll_y), self._page
         parting = self._lay(place, before.line_of)
         self._caret.put(self._page.length)
@@ -145,7 +146,6 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
     def _lay(self, place: Place, line_of: Callable[[int], int]) -> tuple[int, int]:
         """Wrap what is new; the line where the paths part, before and after."""
         node = self.session.tree[place.node]
-        self._follows = place.at == node.length
         if self._follows and node.growing:
             place = Place(node.id, node.length - _unfinished(node.text))
         current = self._course.end.node
