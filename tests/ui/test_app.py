@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from loom.config import Config
@@ -164,6 +165,45 @@ async def test_walking_into_a_branch_that_streams_goes_along_with_it(
         assert session.growing() == ()
         assert session.place == session.tree[2].end
         assert app.main.text_pane.shown == session.place
+
+
+async def test_growing_where_a_branch_begins_leaves_that_branch(
+    make_app: MakeApp, wait_for: WaitFor
+) -> None:
+    app = make_app(OPENING, delay=0.1)
+    session = app.session
+    session.set_sampling(recipe=replace(session.recipe, tokens=2000))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await app.main.engine_settled.wait()
+        await session.engine_ready()
+        app.main.grow_at(session.place)
+        app.main.go(session.tree[2].end)
+        app.main.grow_at(app.main.here)
+        await wait_for(pilot, lambda: session.tree[2].length > 10)
+        assert app.main.here == app.main.text_pane.shown == Place(2, 0)
+        app.main.go(session.tree[2].end)
+        await wait_for(pilot, lambda: app.main.text_pane.shown == session.tree[2].end)
+        app.main.stay(Place(2, 0))
+        await pilot.pause()
+        assert app.main.here == app.main.text_pane.shown == Place(2, 0)
+
+
+async def test_a_branch_walked_into_before_it_had_text_can_be_left_for_its_beginning(
+    make_app: MakeApp, wait_for: WaitFor
+) -> None:
+    app = make_app(OPENING, delay=0.1)
+    session = app.session
+    session.set_sampling(recipe=replace(session.recipe, tokens=2000))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await app.main.engine_settled.wait()
+        await session.engine_ready()
+        app.main.grow_at(session.place)
+        app.main.go(session.tree[2].end)
+        await wait_for(pilot, lambda: app.main.text_pane.shown.at > 10)
+        assert session.place == Place(2, 0)
+        app.main.stay(session.place)
+        await pilot.pause()
+        assert app.main.here == app.main.text_pane.shown == Place(2, 0)
 
 
 async def test_escape_stops_here_and_twice_everywhere(make_app: MakeApp, wait_for: WaitFor) -> None:
@@ -429,6 +469,19 @@ async def test_the_tree_is_there_when_there_is_room(
         await pilot.press("T")
         await pilot.pause()
         assert app.main.tree_pane.display is shown
+
+
+@pytest.mark.parametrize(("key", "focused"), [("i", "editor"), ("tab", "text"), ("left", "tree")])
+async def test_a_key_right_after_calling_the_tree_keeps_the_keyboard(
+    make_app: MakeApp, wait_for: WaitFor, key: str, focused: str
+) -> None:
+    app = make_app(OPENING)
+    async with app.run_test(size=(72, 20)) as pilot:
+        await pilot.pause()
+        for name, character in (("T", "T"), (key, key if len(key) == 1 else None)):
+            app.post_message(events.Key(name, character))
+        await wait_for(pilot, lambda: app.main.tree_pane.display and app.focused is not None)
+        assert app.focused is not None and app.focused.id == focused
 
 
 async def test_the_status_line_says_what_is_in_force(
