@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -186,6 +188,25 @@ async def test_keys_are_heard_while_a_large_tree_is_searched(
         assert not half.done
         assert rows(app) == []
         assert "no match" in str(looking.query_one("#lookup").border_subtitle)
+
+
+async def test_a_key_right_after_another_begins_anew_without_a_word(
+    make_app: MakeApp, wait_for: WaitFor
+) -> None:
+    app = make_app()
+    planted(app.session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("slash")
+        looking = app.screen
+        assert isinstance(looking, SearchScreen)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            for text in ("l", "la", "lamp"):
+                looking.changed(text)
+            await wait_for(pilot, lambda: looking.search.done)
+            gc.collect()
+        assert len(rows(app)) == 3
+        assert [str(warning.message) for warning in said] == []
 
 
 async def test_the_list_stays_short_and_the_count_whole(

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -57,10 +57,11 @@ class Alternatives(Dialog[int | None]):
     def on_mount(self) -> None:
         if callable(self._source):
             self.query_one(OptionList).loading = True
-            self.run_worker(self._ask(self._source), exit_on_error=False)
+            self._ask(self._source)
         else:
             self._fill(self._source)
 
+    @work(exit_on_error=False)
     async def _ask(self, source: Callable[[], Awaitable[Sequence[Choice]]]) -> None:
         try:
             choices = await source()

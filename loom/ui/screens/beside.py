@@ -9,6 +9,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterator
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -61,8 +62,9 @@ class BesideScreen(Dialog[None]):
         self.lines, self.facts = self.query_one(OptionList), self.query_one(Static)
         self.set_focus(self.lines)
         self.lines.loading = True
-        self.run_worker(self._fill(), exit_on_error=False)
+        self._fill()
 
+    @work(exit_on_error=False)
     async def _fill(self) -> None:
         """Leaving the screen ends the worker, and with it the other model."""
         try:

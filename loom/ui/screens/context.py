@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -50,8 +51,9 @@ class ContextScreen(Dialog[None]):
         self.area, self.facts = self.query_one(TextArea), self.query_one(Static)
         self.set_focus(self.area)
         self.area.loading = True
-        self.run_worker(self._fill(), exit_on_error=False)
+        self._fill()
 
+    @work(exit_on_error=False)
     async def _fill(self) -> None:
         try:
             self.context = await self._ask()

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import OptionList
@@ -38,8 +38,9 @@ class Models(Picker[str]):
 
     def begin(self) -> None:
         self.options.loading = True
-        self.run_worker(self._list(), exit_on_error=False)
+        self._list()
 
+    @work(exit_on_error=False)
     async def _list(self) -> None:
         self.offers = await asyncio.to_thread(self._found)
         self.options.loading = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from textual import on
+from textual import on, work
 from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -48,8 +48,9 @@ class SearchScreen(Lookup[tuple[Search, int]]):
     def changed(self, text: str) -> None:
         self._taking = False
         self.search = self._begin(text)
-        self.run_worker(self._run(self.search), exclusive=True, group="search")
+        self._run(self.search)
 
+    @work(exclusive=True, group="search")
     async def _run(self, search: Search) -> None:
         """Search on between the keys; the list shows the first matches as they are found."""
         self.options.clear_options()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from textual import work
+
 from loom.core.display import Segment
 from loom.core.node import Place
 from loom.core.search import Match, Search, beginning
@@ -56,7 +58,7 @@ class Searching(Keyed):
         if self._search is None:
             self.notify(f"Nothing has been searched yet; {self.key_of('search')} does.")
         elif self._seen != self._extent() or not self._search.done:
-            self.run_worker(self._search_again(step), group="search", exclusive=True)
+            self._search_again(step)
         elif self._search.found:
             await self._go_to_match((self._match + step) % len(self._search.found))
 
@@ -65,6 +67,7 @@ class Searching(Keyed):
         growing = tuple(session.tree[node].length for node in session.growing())
         return len(session.tree), len(session.marks.hidden), growing, top and top[:2]
 
+    @work(exclusive=True, group="search")
     async def _search_again(self, step: int) -> None:
         """The tree has changed since: find all matches anew, and go on from the last one."""
         old = self._search

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.widgets import OptionList
 
@@ -40,8 +40,9 @@ class Trash(ShelvedPicker[Path]):
 
     def begin(self) -> None:
         self.options.loading = True
-        self.run_worker(self._begin(), exit_on_error=False)
+        self._begin()
 
+    @work(exit_on_error=False)
     async def _begin(self) -> None:
         await self.begin_listing()
         self.say("" if self.shelved else "The trash is empty.")

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.message import Message
@@ -123,14 +123,14 @@ class Lens(VerticalScroll, can_focus=False):
         self._stop_asking()
         refused = self._refused is not None and self._refused[0] == place
         if not refused and self.outlook.can_ask(place):
-            worker = self.run_worker(self._ask(place), exit_on_error=False)
-            self._asking = place, worker
+            self._asking = place, self._ask(place)
 
     def _stop_asking(self) -> None:
         asking, self._asking = self._asking, None
         if asking is not None:
             asking[1].cancel()
 
+    @work(exit_on_error=False)
     async def _ask(self, place: Place) -> None:
         """Ask the engine, unless the writer goes on at once; cancelled when they go later."""
         await asyncio.sleep(PAUSE)
