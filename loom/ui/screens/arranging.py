@@ -86,12 +86,6 @@ class Arranging(Keyed):
         self.tree_pane.set_class(not shown, "-called")
         if not shown:
             self.tree_pane.show(self.here)
-            self.set_focus(None)
-            self.call_after_refresh(self._focus_called)  # it can be only once it is displayed
+            self.focus_tree()
         elif self.focused is self.tree_pane:
             self.set_focus(None)
-
-    def _focus_called(self) -> None:
-        """Unless other keys have put the focus elsewhere since."""
-        if self.focused is None:
-            self.focus_tree()
