@@ -170,7 +170,7 @@ class Page(Screen[None], inherit_bindings=False):
             case TreeChanged(nodes):
                 self.tree_pane.tree_changed(nodes)
                 await self.show_cards()
-                self.status.refresh()
+                self.status.tree_changed()
             case Grew(nodes):
                 self._grew(nodes)
             case Sealed(node, ended):

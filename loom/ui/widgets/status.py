@@ -80,6 +80,7 @@ class Status(Widget):
         self._engine = EngineChanged("loading", "loading the model")
         self._doing = ""
         self._speed = Speed(now)
+        self._line: Content | None = None
 
     def on_mount(self) -> None:
         self.set_interval(TICK, self._tick)
@@ -118,7 +119,17 @@ class Status(Widget):
         self._speed.forget(node)
         self.refresh()
 
+    def tree_changed(self) -> None:
+        """Drawn again only if it looks different: with it goes all between it and what changed."""
+        before, after = self._line, self._content()
+        if before is None or (before.plain, before.spans) != (after.plain, after.spans):
+            self.refresh()
+
     def render(self) -> Content:
+        self._line = self._content()
+        return self._line
+
+    def _content(self) -> Content:
         title = self._title()
         room = self.size.width - 2
         facts = self._facts()

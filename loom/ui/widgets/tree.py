@@ -255,7 +255,7 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
 
     def _pieces(self, index: int, base: tuple[str, ...], width: int) -> Iterator[Piece]:
         row = self._rows[index]
-        head = self._head(index, row)
+        head = self._head(index, row, width)
         yield Piece(head, self._part(base, "tree--rail"))
         marks = list(self._marks(row, index, base))
         yield from marks
@@ -265,9 +265,9 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         yield Piece(words + " " * max(0, room - used), self._looks(*base))
         yield from tail
 
-    def _head(self, index: int, row: Row) -> str:
+    def _head(self, index: int, row: Row, width: int) -> str:
         """Rails of the levels above, then the corner of the branch."""
-        shift, most = self._indentation
+        shift, most = self._indentation(width)
         is_head = self._rows.is_head(index)
         own = row.depth - 1 if is_head else row.depth
         rails = self._rails_of(index, shift)
@@ -278,10 +278,9 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
             text += "▸"
         return ("┊" if shift else "") + text
 
-    @property
-    def _indentation(self) -> tuple[int, int]:
+    def _indentation(self, width: int) -> tuple[int, int]:
         """(levels cut off at the left, levels drawn): two below the current row are in sight."""
-        most = max(2, (self.scrollable_content_region.width - WORDS) // 2)
+        most = max(2, (width - WORDS) // 2)
         return max(0, self._rows[self._current].depth + 2 - most), most
 
     def _rails_of(self, index: int, floor: int) -> Rails:
