@@ -1,6 +1,8 @@
 """Thousands of random keys on the echo engine: whatever one presses, the session stays sound.
 
-LOOM_KEYS says how many (20,000 for a long run), LOOM_KEYS_SEED which ones.
+LOOM_KEYS says how many in all (20,000 for a long run: `LOOM_KEYS=20000 make test
+PYTEST=tests/ui/test_random_keys.py`), LOOM_KEYS_SEED from which seed on. They are shared out among
+sessions with seeds of their own, which may run side by side.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import os
 import random
 from pathlib import Path
 
+import pytest
 from textual import events
 
 from loom.config import Config
@@ -20,10 +23,12 @@ from loom.core.recipe import Recipe
 from loom.session import Session
 from loom.ui.app import LoomApp
 from loom.ui.bindings import COMMANDS
+from loom.ui.screens.search import SearchScreen
 from loom.ui.widgets.rows import Rows
 
-KEYS = int(os.environ.get("LOOM_KEYS", "1200"))
-SEED = int(os.environ.get("LOOM_KEYS_SEED", "20261121"))
+KEYS = int(os.environ.get("LOOM_KEYS", "4000"))
+FIRST_SEED = int(os.environ.get("LOOM_KEYS_SEED", "1"))
+SESSIONS = max(4, KEYS // 2500)
 BATCH = 25  # keys pressed at once, as a slow line brings them
 REOPEN_EVERY = 12  # batches
 UNDO_EVERY = 4
@@ -135,7 +140,7 @@ def check_panes(app: LoomApp) -> None:
     kept = main.tree_pane._rows
     assert list(map(_seen, kept._rows)) == list(map(_seen, fresh._rows))
     assert kept._heads.tolist() == fresh._heads.tolist()
-    if not main.editor.is_open:
+    if not main.editor.is_open and not isinstance(app.screen, SearchScreen):
         shown, here = main.text_pane.shown, main.here
         assert shown.node == here.node and here.at - 4 <= shown.at <= here.at
         assert main.text_pane._page.length == main.text_pane._course.length
@@ -186,17 +191,19 @@ def check_reopened(session: Session, folder: Path) -> None:
         again._store.close()
 
 
-async def test_random_keys_leave_the_session_sound(tmp_path: Path) -> None:
-    session = Session.create(tmp_path / "story.loom", seed=SEED)
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + SESSIONS))
+async def test_random_keys_leave_the_session_sound(tmp_path: Path, seed: int) -> None:
+    keys_here = KEYS // SESSIONS
+    session = Session.create(tmp_path / "story.loom", seed=seed)
     session.set_sampling(recipe=Recipe(tokens=5, preset="balanced"), branches=3)
     session.write("The lighthouse keeper had not spoken to anyone. Naïve 日本語 text.")
     app = LoomApp(session, Config(), "echo")
-    chance, every, pressed = random.Random(SEED), keys(), list[str]()
-    app.main._choice = random.Random(SEED)
+    chance, every, pressed = random.Random(seed), keys(), list[str]()
+    app.main._choice = random.Random(seed)
     async with app.run_test(size=(72, 20)):
         await app.main.engine_settled.wait()
         await session.engine_ready()
-        for number in range(1, KEYS // BATCH + 1):
+        for number in range(1, keys_here // BATCH + 1):
             pressed += (batch := [chance.choice(every) for _ in range(BATCH)])
             for key in batch:
                 app.post_message(event_of(key))
@@ -211,6 +218,7 @@ async def test_random_keys_leave_the_session_sound(tmp_path: Path) -> None:
             except Exception as error:
                 for event in session.events()[-12:]:
                     error.add_note(f"{event.kind} {event.data}")
-                error.add_note(f"seed {SEED}, key {len(pressed)}: … {' '.join(pressed[-60:])}")
+                error.add_note(f"seed {seed}, key {len(pressed)}: … {' '.join(pressed[-60:])}")
                 raise
-        assert len(session.tree) > KEYS // 40
+        assert len(pressed) == keys_here // BATCH * BATCH
+        assert len(session.tree) > keys_here // 40
