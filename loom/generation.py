@@ -42,6 +42,7 @@ UNFINISHED = 0.99  # of a text that is being read, at most
 FRAME = 1 / 30  # seconds between two updates of growing text
 SAVE_EVERY = 0.25  # seconds between two writings of a growing node; longer for more tokens than
 SAVED_AT_ONCE = 512  # these, as each time the whole node is written
+A_TURN = 8  # growing nodes: one more of them is written in an update, so that none takes long
 
 
 class Generation:
@@ -347,8 +348,10 @@ class Generation:
         """Show, at most every 250 ms also save, what came since the last frame."""
         self._frame = None
         fresh = [b for b in self._growth.fresh() if b.job not in self._reading]
+        turns = sorted(fresh, key=lambda buffer: buffer.saved)[: 1 + len(fresh) // A_TURN]
+        savable = {buffer.node for buffer in turns}
         for buffer in fresh:
-            self._update(buffer)
+            self._update(buffer, may_save=buffer.node in savable)
         for job in self._reading:
             self._tell_reading(job)
         if fresh:
@@ -369,12 +372,14 @@ class Generation:
             share = min(len(buffer.text) / length, UNFINISHED)
             self._session.emit(EngineChanged("ready", "reading", share))
 
-    def _update(self, buffer: Buffer) -> None:
+    def _update(self, buffer: Buffer, *, may_save: bool) -> None:
         buffer.fresh = False
         now = self._session.now
         wait = SAVE_EVERY * max(1.0, len(buffer) / SAVED_AT_ONCE)
         node = self._as_node(buffer, None)
-        if 0 <= now - buffer.saved < wait:  # a clock that is put back must not stop the saving
+        if (
+            not may_save or 0 <= now - buffer.saved < wait
+        ):  # a clock that is put back must not stop the saving
             self._session.set_grown(node, None)
             return
         buffer.saved, span = now, buffer.span()
