@@ -36,6 +36,7 @@ help: ## list what make can do
 	@echo 'make faults [ARGS=...]  do to sessions what may happen to them, and count what becomes of each'
 	@echo 'make evaluate-house CORPUS=...  measure the bundled model anew: docs/house-model.md and .json'
 	@echo 'make record-sessions    record the sessions of sessions/ anew on the bundled model'
+	@echo 'make picture            draw the picture of the README anew'
 	@echo 'make artifacts CORPUS=...       regenerate everything that depends on its weights'
 	@echo 'make llama              try again to compile and install the llama.cpp engine'
 	@echo 'make clean              remove everything that make has made here, .venv too (no session)'

@@ -10,6 +10,8 @@ from hypothesis import settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+for name in ("COLUMNS", "LINES"):  # of the terminal that the tests were started in, not of theirs
+    os.environ.pop(name, None)
 
 settings.register_profile("loom", deadline=None, print_blob=True)
 settings.load_profile("loom")
