@@ -116,8 +116,6 @@ def _cell(value: float | None) -> str:
 
 
 def measure(folder: Path) -> Iterable[Measures]:
-    _first_frame(_bare(folder), marker(0))
-    bare = statistics.median(_first_frame(_bare(folder), marker(0)) for _ in range(STARTS))
     least = 0.0
     for subject, fill in FILLS.items():
         note(f"measuring {subject}")
@@ -125,10 +123,10 @@ def measure(folder: Path) -> Iterable[Measures]:
         station = writer.add_station(fill(writer))
         story = folder / "story.loom"
         writer.save(story, station.siblings[0])
-        first = _median_start(folder, story, station)
+        times_bare, first = _starts(folder, story, station)
         least = least or first
         if subject != "1 node":
-            yield _measured(subject, folder, story, station, (bare, least, first))
+            yield _measured(subject, folder, story, station, (times_bare, first - least, first))
         story.unlink()
 
 
@@ -168,10 +166,18 @@ def _first_frame(terminal: Terminal, text: bytes) -> float:
         terminal.close()
 
 
-def _median_start(folder: Path, story: Path, station: Station) -> float:
+def _starts(folder: Path, story: Path, station: Station) -> tuple[float, float]:
+    """(how many times as long as a bare app, milliseconds) until the first frame.
+
+    The two take turns, so that whatever else the machine does weighs on both alike.
+    """
     text = marker(station.siblings[0])
-    _first_frame(_loom(folder, story), text)  # compiles
-    return statistics.median(_first_frame(_loom(folder, story), text) for _ in range(STARTS))
+    pairs = [
+        (_first_frame(_bare(folder), marker(0)), _first_frame(_loom(folder, story), text))
+        for _ in range(1 + STARTS)
+    ][1:]  # the first of each compiles
+    times = statistics.median(first / bare for bare, first in pairs)
+    return times, statistics.median(first for _, first in pairs)
 
 
 def _measured(
@@ -181,7 +187,7 @@ def _measured(
     station: Station,
     starts: tuple[float, float, float],
 ) -> Measures:
-    bare, least, first = starts
+    times_bare, session, first = starts
     terminal = _loom(folder, story)
     try:
         terminal.shown(marker(station.siblings[0]))
@@ -203,7 +209,7 @@ def _measured(
     finally:
         terminal.close()
     return Measures(
-        subject, first, first / bare, first - least, *_quantiles(keys), computing,
+        subject, first, times_bare, session, *_quantiles(keys), computing,
         *_quantiles(streaming), hide, undo, None if memory is None else memory / 2**20, idle,
     )  # fmt: skip
 
