@@ -42,10 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reader = threading.Thread(target=_read_commands, args=(commands_in, commands, brake))
     reader.daemon = True
     reader.start()
-    engine = _load(options.model, json.loads(options.options), options.backends, send)
+    engine = _load(options.model, json.loads(options.options), options.backends, send, brake)
     if engine is None:
         return 1
-    brake.engine = engine
     try:
         _Host(engine, commands, send).run()
     except Exception:
@@ -113,11 +112,13 @@ def _read_commands(fd: int, commands: Commands, brake: _Brake) -> None:
 
 
 def _load(
-    model: str, options: Mapping[str, Any], extra: Sequence[Path], send: Send
+    model: str, options: Mapping[str, Any], extra: Sequence[Path], send: Send, brake: _Brake
 ) -> Engine | None:
     """The engine, announced with its vocabulary; None after a `failed` record."""
     try:
-        return _announced(_loaded(model, options, extra, send), send)
+        engine = _loaded(model, options, extra, send)
+        brake.engine = engine  # before it is announced: the first cancellation may come at once
+        return _announced(engine, send)
     except EngineError as error:
         send({"say": "failed", "error": str(error), "hint": error.hint})
     except Exception as error:
