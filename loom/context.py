@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loom.core.node import ROOT, Author, Place
+from loom.core.node import Author, Place
 from loom.engine.network import STEPWISE, seen_from
 from loom.session import Session
 
@@ -68,7 +68,7 @@ async def context_of(session: Session, number: int) -> Context:
     if row is None:
         what = "grown" if node.author is Author.MODEL else "read"
         raise ValueError(f"No model has {what} this yet, so none has seen what is before it.")
-    place = Place(node.parent or ROOT, node.at)
+    place = node.hangs_at
     parts, cut = _recorded(session, place, row.fingerprint)
     engine = session.engine
     able = engine.capabilities if engine is not None and engine.state == "ready" else None

@@ -16,7 +16,7 @@ from loom.config import Paths
 from loom.core.node import Author, Ending, Node, Place
 from loom.core.recipe import Recipe
 from loom.core.seeds import branch_seed
-from loom.core.span import Span, joined
+from loom.core.span import Span
 from loom.engine.api import (
     Capabilities,
     Ended,
@@ -60,7 +60,7 @@ class Generation:
         self._put_off: set[int] = set()  # nodes whose reading the writer has stopped
         self._read_through: set[int] = set()  # nodes with nothing unread on the way to their ends
         self._waiting: list[tuple[tuple[int, ...], Place, Recipe, tuple[int, ...]]] = []
-        self._asked: dict[str, tuple[asyncio.Future[Any], list[Span]]] = {}
+        self._asked: dict[str, asyncio.Future[Following | None]] = {}
         self._failures: dict[int, EngineError] = {}
         self._waiters: list[tuple[set[int], asyncio.Future[None]]] = []
         self._spec = ""
@@ -101,7 +101,7 @@ class Generation:
     def _abandon(self, why: str) -> None:
         """Seal what grows, tell who waits, and let the next model try what this one couldn't."""
         self.cancel(self._growth.nodes())
-        for future, _ in self._asked.values():
+        for future in self._asked.values():
             if not future.done():
                 future.set_exception(EngineError(why))
         self._unreadable.clear()
@@ -216,7 +216,7 @@ class Generation:
         job = self._name("read")
         self._reading[job] = node.id
         self._growth.start(node.id, job, 0, session.now)
-        prefix = session.prefix(Place(node.parent or 0, node.at), self._row.fingerprint)
+        prefix = session.prefix(node.hangs_at, self._row.fingerprint)
         self.client.submit(Score(job, prefix, node.text, session.recipe.top))
         return tuple(unread)
 
@@ -256,26 +256,18 @@ class Generation:
     async def following(self, place: Place, top: int) -> Following:
         capabilities = await self.ready()
         prefix = self._session.prefix(place, capabilities.fingerprint)
-        answer, _ = await self._ask(Score(self._name("next"), prefix, b"", top, following=True))
+        answer = await self._ask(Score(self._name("next"), prefix, b"", top, following=True))
         if answer is None:
             raise JobFailed("The engine gave no distribution for the next token.")
         return answer
 
-    async def score(self, text: bytes) -> Span:
-        await self.ready()
-        _, spans = await self._ask(Score(self._name("score"), (), text))
-        if not spans:
-            raise JobFailed("There was no text to score.", "Give it at least one word.")
-        return joined(spans)
-
-    async def _ask(self, job: Score) -> tuple[Following | None, list[Span]]:
+    async def _ask(self, job: Score) -> Following | None:
         assert self.client is not None
         future: asyncio.Future[Following | None] = asyncio.get_running_loop().create_future()
-        spans: list[Span] = []
-        self._asked[job.id] = (future, spans)
+        self._asked[job.id] = future
         self.client.submit(job)
         try:
-            return await future, spans
+            return await future
         finally:
             self._asked.pop(job.id, None)
             if future.cancelled():
@@ -334,9 +326,6 @@ class Generation:
         self.wake()
 
     def _grown(self, event: Grown) -> None:
-        if event.job in self._asked:
-            self._asked[event.job][1].append(event.span)
-            return
         buffer = self._growth.find(event.job, event.branch)
         if buffer is None:
             return
@@ -446,15 +435,15 @@ class Generation:
 
     def _answer(self, job: str, answer: Following | None) -> None:
         asked = self._asked.get(job)
-        if asked is not None and not asked[0].done():
-            asked[0].set_result(answer)
+        if asked is not None and not asked.done():
+            asked.set_result(answer)
 
     # ── when things go wrong ───────────────────────────────────────────────────────────────
 
     def _failed(self, event: Failed) -> None:
         error = JobFailed(event.error, event.hint)
         if event.job in self._asked:
-            future = self._asked[event.job][0]
+            future = self._asked[event.job]
             if not future.done():
                 future.set_exception(error)
             return
@@ -475,7 +464,7 @@ class Generation:
             if buffer.job not in self._reading:
                 self._failures[node] = error
             self._seal(buffer, Ending.CRASH)
-        for future, _ in self._asked.values():
+        for future in self._asked.values():
             if not future.done():
                 future.set_exception(error)
         self._waiting.clear()

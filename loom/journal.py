@@ -113,7 +113,7 @@ class Journal(Record):
             if tree.depth(node) < tree.depth(other):
                 other = tree[other].parent or ROOT
                 continue
-            parent = self._parent_place(tree[node])
+            parent = tree[node].hangs_at
             steps.append((parent, node))
             node = parent.node
         return steps[::-1]

@@ -14,7 +14,7 @@ from pathlib import Path
 from loom.core import text as texts
 from loom.core.display import Display, Segment
 from loom.core.marks import Kind, Mark, Marks, is_hidden
-from loom.core.node import ROOT, Author, Node, Place, place_hash
+from loom.core.node import ROOT, Author, Place, place_hash
 from loom.core.recipe import Recipe
 from loom.core.span import Span
 from loom.core.tree import Tree
@@ -197,7 +197,7 @@ class Record:
             node = self.tree[stretches[-1].node]
             if node.parent is None:
                 break
-            stretches.append(self._parent_place(node))
+            stretches.append(node.hangs_at)
         for stretch in reversed(stretches):
             node = self.tree[stretch.node]
             if self._is_sealed_end(stretch):
@@ -256,12 +256,9 @@ class Record:
     def _visible_place(self, place: Place) -> Place:
         """`place`, or the nearest place above it that is not hidden."""
         while place.node != ROOT and self.is_hidden(place.node):
-            place = self._parent_place(self.tree[place.node])
+            place = self.tree[place.node].hangs_at
         limit = self.marks.hidden_from(place.node)
         return place if limit is None else Place(place.node, min(place.at, limit))
-
-    def _parent_place(self, node: Node) -> Place:
-        return Place(node.parent or ROOT, node.at)
 
     def _keep_span(self, node: int, span: Span) -> None:
         self._spans[node] = span

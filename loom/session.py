@@ -184,9 +184,7 @@ class Session(Journal):
 
     def _add_written(self, kind: str, node: Node, span: Span | None) -> int:
         node = replace(node, ended=Ending.WRITTEN)
-        node = replace(
-            node, hash=place_hash(self.hash_at(self._parent_place(node)), node, span, "")
-        )
+        node = replace(node, hash=place_hash(self.hash_at(node.hangs_at), node, span, ""))
         marks = ((Mark(node.id, 0, Kind.VISITED), "1"),)
         operation = Operation(kind, added=(node.id,), moved=(self.place, node.end))
         self._commit(operation, nodes=((node, span),), marks=marks)
@@ -325,10 +323,6 @@ class Session(Journal):
         """The distribution of the next token at a place. Raises EngineError."""
         return await self._generation.following(place or self.place, top)
 
-    async def score(self, text: bytes) -> Span:
-        """Token columns of a text by itself, from the start of a document. Raises EngineError."""
-        return await self._generation.score(text)
-
     # ── for generation.py ──────────────────────────────────────────────────────────────────
 
     def set_grown(
@@ -352,7 +346,7 @@ class Session(Journal):
         if node.author is Author.MODEL:
             sealed = self._event(SEAL, {"node": node.id})
             row = self.model_of(node.id) if node.model is None else self._models[node.model]
-            before = self.hash_at(self._parent_place(node))
+            before = self.hash_at(node.hangs_at)
             node = replace(
                 node, hash=place_hash(before, node, span, row.fingerprint if row else "")
             )

@@ -59,7 +59,7 @@ def _place(session: Session, args: Namespace) -> Place:
     if segment.start:
         return Place(segment.node, segment.start)
     node = session.tree[place.node]
-    return Place(node.parent or ROOT, node.at)
+    return node.hangs_at
 
 
 async def _read(session: Session, place: Place, console: Console) -> None:

@@ -15,7 +15,7 @@ from loom.commands import access
 from loom.commands.comparing import compare
 from loom.console import CommandError, Console, UsageError
 from loom.context import Context, context_of
-from loom.core.node import ROOT, Author, Place
+from loom.core.node import ROOT, Author
 from loom.core.text import decode, visible
 from loom.facts import (
     Facts,
@@ -95,7 +95,7 @@ def _show_lines(
         yield from _context_lines(context)
     if tokens or context is not None:
         return
-    hangs = Place(session.tree[node].parent or ROOT, session.tree[node].at)
+    hangs = session.tree[node].hangs_at
     yield visible(session.path_text(hangs)) + console.style(visible(session.text(node)), "bold")
 
 

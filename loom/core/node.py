@@ -74,6 +74,11 @@ class Node:
         return len(self.text)
 
     @property
+    def hangs_at(self) -> Place:
+        """The place in the parent that the node continues; the root's is its own start."""
+        return Place(self.parent or ROOT, self.at)
+
+    @property
     def growing(self) -> bool:
         return self.ended is None
 

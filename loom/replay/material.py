@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from loom.core.node import ROOT, Author, Node, Place, place_hash
+from loom.core.node import Author, Place, place_hash
 from loom.core.recipe import Recipe
 from loom.engine.api import Piece
 from loom.record import Record
+from loom.replay.checks import Check, Verdict
 from loom.store.batch import ModelRow
 
 
@@ -40,16 +41,12 @@ def drawn(record: Record, nodes: Iterable[int]) -> list[int]:
     ]
 
 
-def parent_place(node: Node) -> Place:
-    return Place(node.parent or ROOT, node.at)
-
-
 def prefix_of(record: Record, number: int, row: ModelRow) -> tuple[Piece, ...]:
     """What the model had before the node."""
-    return record.prefix(parent_place(record.tree[number]), row.fingerprint)
+    return record.prefix(record.tree[number].hangs_at, row.fingerprint)
 
 
-def edited(record: Record, number: int, row: ModelRow) -> str:
+def _edited(record: Record, number: int, row: ModelRow) -> str:
     """Why the node can't be what was recorded; "" where it agrees with its own hash."""
     node, span = record.tree[number], record.span(number)
     if span is None:
@@ -57,10 +54,21 @@ def edited(record: Record, number: int, row: ModelRow) -> str:
     if node.growing:
         return ""
     fingerprint = row.fingerprint if node.author is Author.MODEL else ""
-    before = record.hash_at(parent_place(node))
+    before = record.hash_at(node.hangs_at)
     if place_hash(before, node, span, fingerprint) != node.hash:
         return "its hash doesn't fit its text"
     return ""
+
+
+def spoiled(record: Record, row: ModelRow, number: int, mismatch: str) -> Check | None:
+    """Why there is no sense in asking the model about the node; None where there is.
+
+    `mismatch` says in what the model at hand isn't the recorded one ("" where it is).
+    """
+    tokens = record.tree[number].token_count or 0
+    if why := _edited(record, number, row):
+        return Check(number, tokens, Verdict.EDITED, why)
+    return Check(number, tokens, Verdict.OTHER_MODEL, mismatch) if mismatch else None
 
 
 def together(
@@ -70,7 +78,7 @@ def together(
     groups: dict[tuple[Place, int], list[int]] = defaultdict(list)
     for number in nodes:
         node = record.tree[number]
-        groups[parent_place(node), node.recipe or 0].append(number)
+        groups[node.hangs_at, node.recipe or 0].append(number)
     for (place, _), members in groups.items():
         recipe = record.recipe_of(members[0])
         assert recipe is not None

@@ -17,7 +17,7 @@ from loom.record import Record
 from loom.replay.agreement import divergence
 from loom.replay.asking import Answer
 from loom.replay.checks import Check, Verdict
-from loom.replay.material import drawn, edited, together
+from loom.replay.material import drawn, spoiled, together
 from loom.replay.models import Bench
 from loom.store.batch import ModelRow
 
@@ -31,11 +31,8 @@ async def regrow(
     """Raises EngineError if the engine dies."""
     sound: list[int] = []
     for number in drawn(record, nodes):
-        tokens = record.tree[number].token_count or 0
-        if why := edited(record, number, row):
-            yield Check(number, tokens, Verdict.EDITED, why)
-        elif bench.mismatch:
-            yield Check(number, tokens, Verdict.OTHER_MODEL, bench.mismatch)
+        if flaw := spoiled(record, row, number, bench.mismatch):
+            yield flaw
         else:
             sound.append(number)
     for place, recipe, members in together(record, sound, AT_ONCE):

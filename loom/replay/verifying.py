@@ -12,7 +12,7 @@ from loom.engine.api import JobFailed
 from loom.record import Record
 from loom.replay.agreement import largest_difference
 from loom.replay.checks import Check, Verdict
-from loom.replay.material import edited, prefix_of
+from loom.replay.material import prefix_of, spoiled
 from loom.replay.models import Bench
 from loom.store.batch import ModelRow
 
@@ -22,13 +22,8 @@ async def verify(
 ) -> AsyncIterator[Check]:
     """Raises EngineError if the engine dies."""
     for number in nodes:
-        tokens = record.tree[number].token_count or 0
-        if why := edited(record, number, row):
-            yield Check(number, tokens, Verdict.EDITED, why)
-        elif bench.mismatch:
-            yield Check(number, tokens, Verdict.OTHER_MODEL, bench.mismatch)
-        else:
-            yield await _read_again(record, row, number, bench)
+        flaw = spoiled(record, row, number, bench.mismatch)
+        yield flaw or await _read_again(record, row, number, bench)
 
 
 async def _read_again(record: Record, row: ModelRow, number: int, bench: Bench) -> Check:

@@ -34,7 +34,7 @@ class Hashes:
 
         What can't be computed, because token ids are lost here or above, is let pass.
         """
-        place = Place(node.parent or ROOT, node.at)
+        place = node.hangs_at
         parent = self._nodes[place.node]
         self._nodes[node.id], self._before[node.id] = node, self._at(place)
         if node.ended is not None and not node.hash:

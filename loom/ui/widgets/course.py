@@ -35,7 +35,7 @@ class Course:
         fresh = [place]
         while fresh[-1].node not in self._indices:
             node = tree[fresh[-1].node]
-            fresh.append(Place(node.parent or ROOT, node.at))
+            fresh.append(node.hangs_at)
         parting = fresh[-1]
         index = self._indices[parting.node]
         common = self._starts[index] + min(self._stretches[index].at, parting.at)

@@ -83,7 +83,7 @@ class Rows:
     def _host(self, node: int) -> Segment:
         """The segment that `node` hangs at."""
         found = self._display.tree[node]
-        return self._display.segment_of(Place(found.parent or ROOT, found.at))
+        return self._display.segment_of(found.hangs_at)
 
     def _renew(self, node: int) -> None:
         display = self._display
