@@ -1,0 +1,1 @@
+"""Instruments: the protocol, the process in which plugins run, and its client."""
