@@ -1,10 +1,9 @@
 """The Instrument protocol: a fold along a path of the tree that reads tokens and raises flags.
 
 A plugin is a module: one file that defines NAME, `start` and `step`. It is pure: the same path and
-settings give the same readings, bit for bit, wherever the path is cut into spans; so a branch goes
-on
-from its parent's state, nothing is read twice and a restart loses nothing. It knows nothing of
-trees, files or engines.
+settings give the same readings, bit for bit, wherever the path is cut into spans; so a branch
+goes on from its parent's state, nothing is read twice and a restart loses nothing. It knows nothing
+of trees, files or engines.
 
     NAME, VERSION = "surprise", "1"
 
