@@ -109,6 +109,20 @@ class Reading:
     flags: tuple[Flag, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Human text that a model has read from the start of a document, as `calibrate` gets it.
+
+    `work` names what it was cut out of: passages of one work are not independent. `genre` is ""
+    where it is not known.
+    """
+
+    span: Span
+    context: Context
+    work: str
+    genre: str = ""
+
+
 State = Any
 """Anything JSON keeps exactly: None, numbers, texts, lists, dicts with text keys. Small: it is kept
 for every node."""
@@ -118,8 +132,8 @@ class Instrument(Protocol):
     """What a plugin's module must define. Optional: `VERSION` (text; change it when readings
     change), `OPTIONS` (name → default; number, text, true/false or a list of them), `SCOPE`
     ("path": the default; "log": a fold over everything generated, in the order job, step, branch),
-    `ABOUT` (a sentence), `UNITS` (name of a value → unit), `calibrate(windows: Sequence[Span],
-    options) → Mapping` (what `Settings.calibration` will hold)."""
+    `ABOUT` (a sentence), `UNITS` (name of a value → unit), `calibrate(passages:
+    Sequence[Passage], options) → Mapping` (what `Settings.calibration` will hold)."""
 
     NAME: str
 
