@@ -68,7 +68,7 @@ def plugins(extra: Iterable[Path] = (), user: Path | None = None) -> list[Found]
 def models() -> dict[str, Path]:
     """Folders of the models that came with the program and are complete."""
     for folder in (_CHECKOUT / "backends" / HOUSE, _BUNDLED / "backends" / HOUSE):
-        if all((folder / name).is_file() for name in ("config.json", "model.safetensors")):
+        if (folder / "config.json").is_file() and any(folder.glob("model.safetensors*")):
             return {HOUSE: folder}
     return {}
 

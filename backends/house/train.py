@@ -7,7 +7,8 @@
 `run` is the constant phase at window 384; `--start MODEL` begins it from exported weights where
 there is no state. `finish` copies its state, spends a further fifth of all tokens at window 1,024
 with the rate falling to 2 %, and exports; the constant phase can then go on.
-Matrices learn by Muon (Jordan 2024), embeddings and norms by AdamW. Loom imports nothing of this.
+Matrices learn by Muon (Jordan 2024), embeddings and norms by AdamW. On a CUDA device it computes in
+bfloat16 and is compiled; `--large` is a shape for one. Loom imports nothing of this.
 """
 
 from __future__ import annotations
@@ -29,8 +30,18 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 HERE = Path(__file__).parent
 VOCABULARY = 8192
-SHAPE: dict[str, Any] = {"hidden_size": 256, "num_hidden_layers": 8, "num_attention_heads": 4}
-INTERMEDIATE = 704
+SHAPE = {  # 8.5 M parameters, 2.1 M of them embeddings
+    "hidden_size": 256,
+    "intermediate_size": 704,
+    "num_hidden_layers": 8,
+    "num_attention_heads": 4,
+}
+LARGE = {  # 25.6 M
+    "hidden_size": 448,
+    "intermediate_size": 1216,
+    "num_hidden_layers": 9,
+    "num_attention_heads": 7,
+}
 WINDOW, LONG_WINDOW = 384, 1024
 TOKENS_PER_STEP = 6144
 RATE_MATRICES, RATE_REST = 0.02, 3e-3
@@ -56,18 +67,17 @@ def train_tokenizer(data: Path, out: Path) -> None:
     ).save_pretrained(out)
 
 
-def make_model(window: int) -> LlamaForCausalLM:
-    """A Llama with tied embeddings; 8.5 M parameters, 2.1 M of them embeddings."""
+def make_model(window: int, shape: dict[str, int]) -> LlamaForCausalLM:
+    """A Llama with tied embeddings."""
     config = LlamaConfig(
         vocab_size=VOCABULARY,
-        intermediate_size=INTERMEDIATE,
         max_position_embeddings=window,
         tie_word_embeddings=True,
         bos_token_id=0,
         eos_token_id=0,
         attention_bias=False,
         use_cache=False,
-        **SHAPE,
+        **shape,
     )
     return LlamaForCausalLM(config)
 
@@ -115,9 +125,14 @@ def orthogonalised(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
 class Run:
     """A model, its optimisers and what they have seen; saved and loaded as one file."""
 
-    def __init__(self, window: int, seed: int):
+    def __init__(
+        self, window: int, seed: int, shape: dict[str, int] | None = None, device: str = "cpu"
+    ):
         torch.manual_seed(seed)
-        self.model = make_model(window)
+        self.shape, self.device = shape or SHAPE, torch.device(device)
+        self.model = make_model(window, self.shape).to(self.device)
+        self.on_card = self.device.type == "cuda"
+        self.forward = torch.compile(self._forward) if self.on_card else self._forward
         inner = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         rest = [p for n, p in self.model.named_parameters() if p.ndim < 2 or "embed" in n]
         self.muon = Muon(inner, lr=RATE_MATRICES)
@@ -140,6 +155,11 @@ class Run:
         return float(loss.detach())
 
     def loss(self, batch: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.on_card):
+            found: torch.Tensor = self.forward(batch.to(self.device))
+        return found
+
+    def _forward(self, batch: torch.Tensor) -> torch.Tensor:
         hidden = self.model.model(input_ids=batch[:, :-1]).last_hidden_state
         logits = self.model.lm_head(hidden).float()
         found: torch.Tensor = torch.nn.functional.cross_entropy(
@@ -155,12 +175,15 @@ class Run:
             "adam": self.adam.state_dict(),
             "counts": (self.seed, self.step, self.tokens),
             "curve": self.curve,
+            "shape": self.shape,
         }
         torch.save(whole, file.with_suffix(".new"))
         file.with_suffix(".new").replace(file)
 
     def load(self, file: Path) -> None:
-        whole = torch.load(file, weights_only=True)
+        whole = torch.load(file, map_location=self.device, weights_only=True)
+        if whole.get("shape", SHAPE) != self.shape:
+            raise SystemExit(f"{file} is of another shape; choose it with or without --large.")
         self.model.load_state_dict(whole["model"])
         self.muon.load_state_dict(whole["muon"])
         self.adam.load_state_dict(whole["adam"])
@@ -235,13 +258,13 @@ def constant(run: Run) -> float:
     return min(1.0, (run.step + 1) / WARM_UP)
 
 
-def export(run: Run, out: Path, window: int) -> None:
-    """float16 safetensors, configuration and loss curve, for `LlamaForCausalLM.from_pretrained`."""
-    model = make_model(window)
+def export(run: Run, out: Path, window: int, shard: str = "25MB") -> None:
+    """Weights in float16, configuration and loss curve, for `LlamaForCausalLM.from_pretrained`."""
+    model = make_model(window, run.shape)
     model.load_state_dict(run.model.state_dict())
     model.config.use_cache = True
     model.generation_config.use_cache = True
-    model.half().save_pretrained(out)
+    model.half().save_pretrained(out, max_shard_size=shard)
     seen = {"tokens": run.tokens, "curve": run.curve}
     (out / "loss.json").write_text(json.dumps(seen) + "\n")
 
@@ -257,6 +280,9 @@ def main() -> None:
     parser.add_argument("--tokens", type=float, default=48e6)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--shard", default="25MB", help="of the weights, at most")
     options = parser.parse_args()
     if options.what == "tokenizer":
         train_tokenizer(options.data, options.out)
@@ -264,7 +290,7 @@ def main() -> None:
     tokenizer = Tokenizer.from_file(str(options.out / "tokenizer.json"))
     corpus = read_corpus(options.data, options.names, tokenizer, options.state / "ids")
     threads, stable = Threads(options.threads), options.state / "stable.pt"
-    run = Run(LONG_WINDOW, options.seed)
+    run = Run(LONG_WINDOW, options.seed, LARGE if options.large else SHAPE, options.device)
     if options.what == "run":
         if stable.exists():
             run.load(stable)
@@ -283,7 +309,7 @@ def main() -> None:
         return max(LAST_RATE, 1 - (1 - LAST_RATE) * (run.tokens - first) / (last - first))
 
     train(run, corpus, last, LONG_WINDOW, falling, decay, threads)
-    export(run, options.out, LONG_WINDOW)
+    export(run, options.out, LONG_WINDOW, options.shard)
     decay.unlink()
 
 
