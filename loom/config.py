@@ -42,6 +42,8 @@ ENGINE_OPTIONS = (
     "threads",
 )
 
+_LISTS = ("enabled", "disabled")  # of plugins, by name
+
 Key = tuple[str, ...]
 """The names from the top of the file down to a value."""
 
@@ -55,12 +57,21 @@ class ConfigError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class PluginConfig:
+    """What loom.toml says of one plugin; which options it has only the plugin knows."""
+
+    enabled: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What loom.toml says, with the defaults for what it doesn't.
 
     `model` None leaves the choice to Loom. `recipe` is the default one, `preset` the name of its
     sampling. `presets` are the user's own, which come before built-in ones of the same name.
     `engine` goes to the engine as it is; `keys` is action → keys, over those of `keymap`.
+    `plugins` has those that the file names; see `plugin`.
     """
 
     model: str | None = None
@@ -74,8 +85,13 @@ class Config:
     keymap: str = "default"
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     theme: str = "loom-dark"
+    plugins: Mapping[str, PluginConfig] = field(default_factory=dict)
     file: Path | None = field(default=None, compare=False)
     source: str = field(default="", compare=False, repr=False)
+
+    def plugin(self, name: str) -> PluginConfig:
+        """Of one plugin, named in the file or not: on, unless the file says otherwise."""
+        return self.plugins.get(name, PluginConfig())
 
     def where(self, *key: str) -> str:
         """File, line and name of a setting, for what only its user can find wrong with it."""
@@ -142,7 +158,7 @@ class _Reader:
             raise self._syntax(error) from error
 
     def config(self) -> Config:
-        self._known((), [*_TOP, "presets", "engine", "keys"])
+        self._known((), [*_TOP, "presets", "engine", "keys", "plugins"])
         top = {name: self._value((name,), check) for name, check in _TOP.items()}
         given = {name: value for name, value in top.items() if value is not None}
         presets = {name: self._preset(name) for name in self._table("presets")}
@@ -154,6 +170,7 @@ class _Reader:
             keymap=given.pop("keymap", Config().keymap),
             keys={name: self._keys(name) for name in self._table("keys")},
             theme=given.pop("theme", Config().theme),
+            plugins=self._plugins(),
             file=self._file,
             source=self._text,
         )
@@ -189,6 +206,32 @@ class _Reader:
     def _keys(self, name: str) -> tuple[str, ...]:
         keys: tuple[str, ...] = self._value(("keys", name), _texts)
         return keys
+
+    def _plugins(self) -> dict[str, PluginConfig]:
+        table = self._table("plugins")
+        lists = {name: self._names(name) if name in table else () for name in _LISTS}
+        both = [name for name in lists["disabled"] if name in lists["enabled"]]
+        if both:
+            what = f"names {_shown(both[0])}, and so does plugins.enabled"
+            raise self._wrong(("plugins", "disabled"), what, "Take it out of one of them.")
+        names = dict.fromkeys([*lists["enabled"], *lists["disabled"], *table])
+        return {
+            name: PluginConfig(name not in lists["disabled"], self._plugin_options(name))
+            for name in names
+            if name not in _LISTS
+        }
+
+    def _names(self, name: str) -> tuple[str, ...]:
+        names: tuple[str, ...] = self._value(("plugins", name), _texts)
+        return names
+
+    def _plugin_options(self, name: str) -> dict[str, Any]:
+        key = ("plugins", name)
+        options = self._table("plugins").get(name, {})
+        if not isinstance(options, dict):
+            hint = f"Write [plugins.{name}], or a list of names as enabled or disabled."
+            raise self._wrong(key, "must be a table", hint)
+        return {option: self._value((*key, option), _plain) for option in options}
 
     def _model(self, value: str | None) -> str | None:
         """A path that starts with a dot is meant from the folder of the file."""
@@ -292,6 +335,13 @@ def _texts(value: Any) -> tuple[str, ...]:
     if not all(isinstance(one, str) and one for one in values):
         raise ValueError(f"a text or a list of texts, not {_shown(value)}")
     return tuple(values)
+
+
+def _plain(value: Any) -> Any:
+    entries = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, str | int | float) and one == one for one in entries):
+        raise ValueError(f"a text, a number, true, false or a list of them, not {_shown(value)}")
+    return value
 
 
 def _end(value: Any) -> End:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loom.config import Config, ConfigError, line_of, load_config, parse_config
+from loom.config import Config, ConfigError, PluginConfig, line_of, load_config, parse_config
 from loom.core.recipe import PRESETS, End, Recipe, Sampling
 
 FILE = Path("loom.toml")
@@ -344,3 +344,37 @@ def test_engine_options_of_the_command_line_come_over_those_of_the_file() -> Non
     with pytest.raises(ConfigError, match="'nonsense'") as raised:
         config.with_engine({"nonsense": 1})
     assert "kv_type" in raised.value.hint and "own" in raised.value.hint
+
+
+def test_plugins_are_on_unless_the_file_switches_them_off() -> None:
+    config = parsed(
+        """
+        [plugins]
+        disabled = ["traps", "mine"]
+        enabled = "ledger"
+
+        [plugins.traps]
+        alpha = 0.01
+        genres = ["prose", "list"]
+        """
+    )
+    assert config.plugin("traps") == PluginConfig(
+        enabled=False, options={"alpha": 0.01, "genres": ["prose", "list"]}
+    )
+    assert config.plugin("mine") == PluginConfig(enabled=False)
+    assert config.plugin("ledger") == config.plugin("never named") == PluginConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "named"),
+    [
+        ("[plugins]\ntraps = 3", 2, "plugins.traps"),
+        ("[plugins]\n\ndisabled = [3]", 3, "plugins.disabled"),
+        ("[plugins.traps]\nalpha = {b = 1}", 2, "plugins.traps.alpha"),
+        ("[plugins.traps]\n\n\nalpha = nan", 4, "plugins.traps.alpha"),
+        ('[plugins]\nenabled = ["a"]\ndisabled = ["b", "a"]', 3, "plugins.disabled"),
+        ("plugins = 3", 1, "plugins"),
+    ],
+)
+def test_a_mistake_about_plugins_is_named_with_its_line(text: str, line: int, named: str) -> None:
+    assert str(refused(text)).startswith(f"{FILE}, line {line}: {named} ")
