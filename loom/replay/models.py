@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from loom.asking import Asking
 from loom.engine.api import Capabilities
 from loom.extensions import resolve_model
 from loom.replay.agreement import tolerance
-from loom.replay.asking import Asking
 from loom.store.batch import ModelRow
 
 

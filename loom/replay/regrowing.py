@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
+from loom.asking import Answer
 from loom.core.node import Ending, Place
 from loom.core.recipe import Recipe
 from loom.engine.api import JobFailed
 from loom.record import Record
 from loom.replay.agreement import divergence
-from loom.replay.asking import Answer
 from loom.replay.checks import Check, Verdict
 from loom.replay.material import drawn, spoiled, together
 from loom.replay.models import Bench
