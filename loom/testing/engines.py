@@ -1,9 +1,7 @@
-"""For those who write backends: drive an engine in a loop, and check that it keeps the contract.
+"""Drive an engine in a loop, and check that it keeps the contract.
 
-    events = drive(engine, Generate("a", (b"Once",), Recipe(), (1, 2)))
-    check_engine(engine)
-
-Needs no process and no test framework; `check_engine` raises ContractBroken with one sentence.
+events = drive(engine, Generate("a", (b"Once",), Recipe(), (1, 2)))
+check_engine(engine)
 """
 
 from __future__ import annotations
@@ -17,6 +15,8 @@ from loom.core.recipe import Recipe, Sampling
 from loom.core.span import Span, joined
 from loom.engine.api import Ended, Engine, Event, Failed, Following, Generate, Grown, Job, Score
 from loom.engine.openjobs import OpenJobs
+from loom.testing.promises import ContractBroken
+from loom.testing.promises import require as _require
 
 STEPS = 100_000
 
@@ -25,10 +25,6 @@ NASTY = (
     + b"\xff\xc3(\x00"
 )
 """Double spaces, CRLF, a tab, accents, CJK, a combining mark, joined emoji, invalid UTF-8, NUL."""
-
-
-class ContractBroken(AssertionError):
-    """What an engine did that the protocol forbids."""
 
 
 def drive(engine: Engine, *jobs: Job, steps: int = STEPS) -> list[Event]:
@@ -102,11 +98,6 @@ def check_span(span: Span, text: bytes, *, drawn: bool) -> None:
     _require(bool(falling.all()), "alternatives fall")
     _require((span.mass_above is not None) == drawn, "mass_above is there where text was drawn")
     _require((span.renyi is not None) == drawn, "renyi is there where text was drawn")
-
-
-def _require(kept: bool, promise: str) -> None:
-    if not kept:
-        raise ContractBroken(f"not kept: {promise}")
 
 
 class _Checked:
