@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loom import extensions
+from loom import discovery, extensions
 from loom.engine.api import EngineError, ModelNotFound, ModelUnsupported
 
 BACKEND = """
@@ -38,15 +38,15 @@ def write_backend(folder: Path, name: str, *, accepts: str = "", file: str = "")
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty program: folders for the user, a checkout and a bundle; no entry points."""
-    monkeypatch.setattr(extensions, "_CHECKOUT", tmp_path / "checkout")
-    monkeypatch.setattr(extensions, "_BUNDLED", tmp_path / "bundled")
-    monkeypatch.setattr(extensions, "entry_points", lambda group: EntryPoints())
+    monkeypatch.setattr(discovery, "CHECKOUT", tmp_path / "checkout")
+    monkeypatch.setattr(discovery, "BUNDLED", tmp_path / "bundled")
+    monkeypatch.setattr(discovery, "entry_points", lambda group: EntryPoints())
     (tmp_path / "checkout").mkdir()
     (tmp_path / "checkout" / "pyproject.toml").touch()
     return tmp_path
 
 
-def listed(places: Path, *extra: Path) -> list[extensions.Found]:
+def listed(places: Path, *extra: Path) -> list[discovery.Found]:
     return extensions.backends(extra, user=places / "user")
 
 
@@ -54,7 +54,7 @@ def test_the_order_is_command_line_user_checkout_bundled_entry_points(
     places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point = EntryPoint("e", "package.module", "loom.backends")
-    monkeypatch.setattr(extensions, "entry_points", lambda group: EntryPoints([point]))
+    monkeypatch.setattr(discovery, "entry_points", lambda group: EntryPoints([point]))
     write_backend(places / "bundled" / "backends", "d")
     write_backend(places / "checkout" / "backends", "c")
     write_backend(places / "user", "b")

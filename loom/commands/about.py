@@ -25,9 +25,9 @@ from loom.console import Console, UsageError
 from loom.core.recipe import PRESETS
 from loom.core.text import visible
 from loom.engine.api import EngineError
-from loom.engine.child import environment
 from loom.extensions import backends
 from loom.facts import Facts
+from loom.processes.child import environment
 
 PACKAGES = ("textual", "torch", "transformers", "tokenizers", "numpy", "llama-cpp-python")
 BACKEND_FIELDS = ("name", "path", "source", "error", "shadowed_by")

@@ -18,9 +18,10 @@ from typing import Any, Literal
 from loom.core.node import Ending
 from loom.engine import wire
 from loom.engine.api import Capabilities, Ended, EngineError, Event, Job
-from loom.engine.child import Child
-from loom.engine.log import ProcessLog
 from loom.engine.openjobs import OpenJobs
+from loom.processes.child import Child
+from loom.processes.log import ProcessLog
+from loom.processes.records import Record, bytes_text, read_ints, read_strings
 
 State = Literal["loading", "ready", "dead", "closed"]
 Encoded = tuple[tuple[int, ...], tuple[int, ...]]
@@ -90,7 +91,7 @@ class EngineClient:
         self._changing = asyncio.Lock()
         self._settled = asyncio.Event()
         self._failure = EngineError("The engine has not been started.")
-        self._waiting: dict[str, list[wire.Record]] = {}
+        self._waiting: dict[str, list[Record]] = {}
         self._open = OpenJobs()
         self._encoding: dict[int, asyncio.Future[Encoded]] = {}
         self._requests = itertools.count(1)
@@ -167,7 +168,7 @@ class EngineClient:
         request = next(self._requests)
         answer: asyncio.Future[Encoded] = asyncio.get_running_loop().create_future()
         self._encoding[request] = answer
-        self._send({"do": "encode", "id": request, "text": wire.bytes_text(text), "start": start})
+        self._send({"do": "encode", "id": request, "text": bytes_text(text), "start": start})
         try:
             return await answer
         finally:
@@ -187,7 +188,7 @@ class EngineClient:
         except OSError as error:
             self._fail(f"The engine's process could not be started: {error.strerror}.", "")
 
-    def _send(self, record: wire.Record) -> None:
+    def _send(self, record: Record) -> None:
         if self._child is not None:
             self._child.send(record)
 
@@ -195,7 +196,7 @@ class EngineClient:
         for branch in self._open.branches(job_id):
             self._emit(Ended(job_id, branch, Ending.CANCEL))
 
-    def _on_record(self, record: wire.Record) -> None:
+    def _on_record(self, record: Record) -> None:
         match record:
             case {"say": "events", "events": events}:
                 for event in events:
@@ -204,7 +205,7 @@ class EngineClient:
             case {"say": "loading", "done": done, "total": total, "what": what}:
                 self._notify(Loading(done, total, what))
             case {"say": "vocabulary"}:
-                self.vocabulary += wire.read_strings(record)
+                self.vocabulary += read_strings(record)
             case {"say": "ready", "capabilities": capabilities}:
                 self._arrive(wire.read_capabilities(capabilities))
             case {"say": "failed", "error": error, "hint": hint}:
@@ -229,14 +230,14 @@ class EngineClient:
         self._settled.set()
         self._notify(Ready(capabilities))
 
-    def _answer(self, request: int, record: wire.Record) -> None:
+    def _answer(self, request: int, record: Record) -> None:
         answer = self._encoding.get(request)
         if answer is None or answer.done():
             return
         if "error" in record:
             answer.set_exception(EngineError(record["error"], record["hint"]))
         else:
-            answer.set_result((wire.read_ints(record["ids"]), wire.read_ints(record["ends"])))
+            answer.set_result((read_ints(record["ids"]), read_ints(record["ends"])))
 
     def _fail(self, error: str, hint: str) -> None:
         self.state = "dead"

@@ -13,9 +13,8 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -23,20 +22,21 @@ from typing import Any
 from loom.engine import wire
 from loom.engine.api import Engine, EngineError, Event, Failed, Job
 from loom.engine.openjobs import OpenJobs
+from loom.processes.pipes import Send, private_pipes, sender
+from loom.processes.records import Lines, Record, ints_text, read_bytes, strings_record
 
 CREDITS = 32  # lines of events that may be under way before the reader has taken them
 _VOCABULARY_CHUNK = 4096
 _IDLE_STEP = 0.005  # seconds between steps of an engine that waits for something itself
 _FAULTS_IN_A_ROW = 8
 
-Commands = SimpleQueue[wire.Record]
-Send = Callable[[wire.Record], None]
+Commands = SimpleQueue[Record]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    commands_in, events_out = _private_pipes()
-    send = _sender(events_out)
+    commands_in, events_out = private_pipes()
+    send = sender(events_out)
     commands: Commands = SimpleQueue()
     brake = _Brake()
     reader = threading.Thread(target=_read_commands, args=(commands_in, commands, brake))
@@ -61,34 +61,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _private_pipes() -> tuple[int, int]:
-    """Moves the protocol off fds 0 and 1, so that nothing printed or read can disturb it."""
-    commands_in, events_out = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    for fd in (commands_in, events_out):  # a forked worker would keep the pipe open after a death
-        os.register_at_fork(after_in_child=partial(os.close, fd))
-    return commands_in, events_out
-
-
-def _sender(fd: int) -> Send:
-    lock = threading.Lock()
-
-    def send(record: wire.Record) -> None:
-        data = memoryview(wire.line(record))
-        try:
-            with lock:
-                while data:
-                    data = data[os.write(fd, data) :]
-        except OSError:
-            os._exit(0)
-
-    return send
-
-
 class _Brake:
     """Breaks off the forward pass under way when a job is cancelled, where the engine has an
     `interrupt` that another thread may call; the pass is made again for whoever still wants it."""
@@ -96,14 +68,14 @@ class _Brake:
     def __init__(self) -> None:
         self.engine: Engine | None = None
 
-    def heed(self, command: wire.Record) -> None:
+    def heed(self, command: Record) -> None:
         interrupt = getattr(self.engine, "interrupt", None)
         if interrupt is not None and command.get("do") == "cancel":
             interrupt()
 
 
 def _read_commands(fd: int, commands: Commands, brake: _Brake) -> None:
-    lines = wire.Lines()
+    lines = Lines()
     while chunk := os.read(fd, 1 << 16):
         for record in lines.feed(chunk):
             commands.put(record)
@@ -158,7 +130,7 @@ def _announced(engine: Engine, send: Send) -> Engine:
     capabilities = engine.can()
     for start in range(0, capabilities.vocabulary, _VOCABULARY_CHUNK):
         stop = min(start + _VOCABULARY_CHUNK, capabilities.vocabulary)
-        send({"say": "vocabulary", **wire.strings_record(engine.pieces(range(start, stop)))})
+        send({"say": "vocabulary", **strings_record(engine.pieces(range(start, stop)))})
     send({"say": "ready", "capabilities": wire.capabilities_record(capabilities)})
     return engine
 
@@ -187,7 +159,7 @@ class _Host:
         with suppress(Exception):
             self._engine.close()
 
-    def _next_command(self) -> wire.Record | None:
+    def _next_command(self) -> Record | None:
         if not len(self._jobs) or not self._credits:
             return self._commands.get()
         try:
@@ -195,7 +167,7 @@ class _Host:
         except Empty:
             return None
 
-    def _obey(self, command: wire.Record) -> bool:
+    def _obey(self, command: Record) -> bool:
         """False when it is time to end."""
         self._waiting = False
         match command:
@@ -205,7 +177,7 @@ class _Host:
                 if job in self._jobs:
                     self._engine.cancel(job, branch)
             case {"do": "encode", "id": int(request), "text": str(text), "start": start}:
-                self._encode(request, wire.read_bytes(text), bool(start))
+                self._encode(request, read_bytes(text), bool(start))
             case {"do": "credit", "lines": int(lines)}:
                 self._credits += lines
             case {"do": "close"}:
@@ -220,10 +192,10 @@ class _Host:
             self._tell([self._failure(job.id, error)])
 
     def _encode(self, request: int, text: bytes, start: bool) -> None:
-        reply: wire.Record = {"say": "encoded", "id": request}
+        reply: Record = {"say": "encoded", "id": request}
         try:
             ids, ends = self._engine.encode(text, start=start)
-            reply |= {"ids": wire.ints_text(ids), "ends": wire.ints_text(ends)}
+            reply |= {"ids": ints_text(ids), "ends": ints_text(ends)}
         except Exception as error:
             failed = self._failure("", error)
             reply |= {"error": failed.error, "hint": failed.hint}

@@ -53,7 +53,7 @@ def declared(module: object) -> tuple[Instrument, Declared]:
     return cast(Instrument, module), found
 
 
-def fitted(defaults: Mapping[str, Option], given: Mapping[str, object]) -> dict[str, Option]:
+def fitted(defaults: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Option]:
     """The defaults with the user's options over them.
 
     Raises ValueError, which begins with the option's name, for one that there is none of or that
@@ -68,14 +68,14 @@ def fitted(defaults: Mapping[str, Option], given: Mapping[str, object]) -> dict[
     return options
 
 
-def _like(name: str, value: object, default: Option) -> Option:
+def _like(name: str, value: Any, default: Option) -> Option:
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not type(default):
         raise ValueError(f"{name} must be {_KINDS[type(default)]}, like {default!r}")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{name} must be a finite number")
-    return cast(Option, value)
+    return value
 
 
 _KINDS: dict[type, str] = {
@@ -87,14 +87,14 @@ _KINDS: dict[type, str] = {
 }
 
 
-def _option(name: object, value: object) -> Option:
+def _option(name: object, value: Any) -> Option:
     if not isinstance(name, str) or not name.isidentifier():
         _no(f"OPTIONS has {ascii(name)[:40]} as a name")
-    entries = list(value) if isinstance(value, list | tuple) else value
+    entries: Option = list(value) if isinstance(value, list | tuple) else value
     for entry in entries if isinstance(entries, list) else [entries]:
         if not isinstance(entry, bool | int | float | str) or entry != entry:
             _no(f"the option {name} must be a number, a text, true, false or a list of them")
-    return cast(Option, entries)
+    return entries
 
 
 def _text(module: object, name: str, default: str) -> str:

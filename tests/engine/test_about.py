@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loom import extensions
+from loom import discovery, extensions
 from loom.engine import about
 from loom.engine.api import About
 
@@ -34,7 +34,7 @@ def test_every_backend_is_heard_and_none_can_spoil_it(
     monkeypatch.setattr(
         extensions,
         "backends",
-        lambda: [extensions._read(path, "backend", "user") for path in tmp_path.iterdir()],
+        lambda: [discovery.read(path, "backend", "user") for path in tmp_path.iterdir()],
     )
     answers = dict(about.abouts())
     assert answers.keys() == BODIES.keys()

@@ -17,7 +17,8 @@ from loom.engine import wire
 from loom.engine.api import EngineError, Event, Failed, Generate
 from loom.engine.client import Died, EngineClient, LoadFailed, Loading, Signal
 from loom.engine.host import CREDITS
-from loom.engine.log import ProcessLog
+from loom.processes.log import ProcessLog
+from loom.processes.records import Lines, Record, line
 
 Alive = Callable[[int], bool]
 
@@ -327,19 +328,19 @@ class ByHand:
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
         )
-        self.lines = wire.Lines()
+        self.lines = Lines()
 
-    def send(self, record: wire.Record) -> None:
+    def send(self, record: Record) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(wire.line(record))
+        self.process.stdin.write(line(record))
         self.process.stdin.flush()
 
-    def until(self, done: Callable[[wire.Record], bool]) -> list[wire.Record]:
+    def until(self, done: Callable[[Record], bool]) -> list[Record]:
         """Records up to the first that is `done`; all that are left if none is."""
-        records: list[wire.Record] = []
+        records: list[Record] = []
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            records += self.lines.feed(line)
+        for text in self.process.stdout:
+            records += self.lines.feed(text)
             if done(records[-1]):
                 break
         return records

@@ -29,6 +29,15 @@ from loom.engine.api import (
     Progress,
     Score,
 )
+from loom.processes.records import (
+    Lines,
+    Record,
+    line,
+    read_span,
+    read_strings,
+    span_record,
+    strings_record,
+)
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
 TOKENS = st.integers(0, 2**31 - 1)
@@ -112,11 +121,11 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
 )
 
 
-def through_the_pipe(record: wire.Record) -> wire.Record:
-    sent = wire.line(record)
+def through_the_pipe(record: Record) -> Record:
+    sent = line(record)
     assert sent.count(b"\n") == 1
     assert sent.isascii()
-    (received,) = wire.Lines().feed(sent)
+    (received,) = Lines().feed(sent)
     return received
 
 
@@ -155,7 +164,7 @@ def test_cut_columns_that_are_views_are_sent_as_they_look() -> None:
     columns: dict[str, Any] = {"ids": ids[:3], "ends": ids[::4], "rank": ids[9:]}
     columns |= {"logprob": floats[:3], "entropy": floats[::4], "varentropy": floats[3:6]}
     span = Span(**columns, top_ids=wide, top_logprobs=wide.astype(np.float32))
-    assert_same_span(wire.read_span(through_the_pipe(wire.span_record(span))), span)
+    assert_same_span(read_span(through_the_pipe(span_record(span))), span)
 
 
 def test_logprobs_of_minus_infinity_survive() -> None:
@@ -172,17 +181,17 @@ def test_capabilities_come_back_as_they_went(capabilities: Capabilities) -> None
 
 @given(st.lists(st.binary(max_size=20)))
 def test_lists_of_bytes_come_back_as_they_went(pieces: list[bytes]) -> None:
-    assert wire.read_strings(through_the_pipe(wire.strings_record(pieces))) == pieces
+    assert read_strings(through_the_pipe(strings_record(pieces))) == pieces
 
 
 @settings(max_examples=50)
 @given(st.lists(st.dictionaries(NAMES, NAMES | INT32)), st.data())
 def test_records_survive_any_cutting_of_the_stream(
-    records: list[wire.Record], data: st.DataObject
+    records: list[Record], data: st.DataObject
 ) -> None:
-    stream = b"".join(wire.line(record) for record in records)
+    stream = b"".join(line(record) for record in records)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
-    lines, received = wire.Lines(), []
+    lines, received = Lines(), []
     for start, stop in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         received += lines.feed(stream[start:stop])
     assert received == records
@@ -190,7 +199,7 @@ def test_records_survive_any_cutting_of_the_stream(
 
 def test_a_line_of_megabytes_is_one_record() -> None:
     record = {"text": "x" * 5_000_000}
-    sent, lines = wire.line(record), wire.Lines()
+    sent, lines = line(record), Lines()
     received = []
     for start in range(0, len(sent), 1 << 16):
         received += lines.feed(sent[start : start + (1 << 16)])
@@ -200,7 +209,7 @@ def test_a_line_of_megabytes_is_one_record() -> None:
 @pytest.mark.parametrize("line", [b"hello\n", b"[1]\n", b"\n"])
 def test_what_is_no_record_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError):
-        wire.Lines().feed(line)
+        Lines().feed(line)
 
 
 def test_an_unknown_event_is_refused() -> None:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from loom.engine import wire
-from loom.engine.log import ProcessLog
+from loom.processes.log import ProcessLog
+from loom.processes.records import Lines, Record, line
 
 _CHUNK = 1 << 16
 _LAST_WORDS = 2.0  # seconds that output may still come after the process is gone
@@ -29,7 +29,7 @@ class Child:
     def __init__(
         self,
         process: Process,
-        on_record: Callable[[wire.Record], None],
+        on_record: Callable[[Record], None],
         on_exit: Callable[[int], None],
     ) -> None:
         self._process = process
@@ -43,7 +43,7 @@ class Child:
         cls,
         arguments: Sequence[str],
         log: ProcessLog,
-        on_record: Callable[[wire.Record], None],
+        on_record: Callable[[Record], None],
         on_exit: Callable[[int], None],
     ) -> Child:
         """Starts `python ARGUMENTS` in its own session (Ctrl+C in the terminal passes it by).
@@ -70,11 +70,11 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def send(self, record: wire.Record) -> None:
+    def send(self, record: Record) -> None:
         """Never blocks; to a child that is gone it says nothing."""
         stdin = self._process.stdin
         if stdin is not None and not stdin.is_closing() and self._process.returncode is None:
-            stdin.write(wire.line(record))
+            stdin.write(line(record))
 
     async def end(self, grace: float) -> None:
         """Waits `grace` seconds for the child to end by itself, then kills it and its own."""
@@ -106,7 +106,7 @@ class Child:
     async def _read(self) -> None:
         stdout = self._process.stdout
         assert stdout is not None
-        lines = wire.Lines()
+        lines = Lines()
         while chunk := await stdout.read(_CHUNK):
             try:
                 records = lines.feed(chunk)
