@@ -11,6 +11,7 @@ from loom.discovery import Found, listed, module_of
 from loom.engine.api import Engine, EngineError, ModelNotFound, ModelUnsupported
 
 ECHO = "echo"  # the model that is always there
+TOYS = ("absorbing", "hash")  # made of another, with a known flaw
 HOUSE = "house"  # the bundled one, once it has been trained
 
 
@@ -53,7 +54,7 @@ def resolve_model(name: str | None) -> str:
             "Give another with --model (a folder or a hub name), or use --model echo.",
         )
     path = Path(name).expanduser()
-    return str(path.absolute()) if name != ECHO and path.exists() else name
+    return str(path.absolute()) if name not in (ECHO, *TOYS) and path.exists() else name
 
 
 def portable_name(model: str) -> str:

@@ -39,6 +39,7 @@ def offers(paths: Paths, environment: Mapping[str, str]) -> list[Offer]:
     """Each model once, under the first name it is found by."""
     found = [Offer(name, "bundled", str(path)) for name, path in extensions.models().items()]
     found.append(Offer(extensions.ECHO, "built in"))
+    found += [Offer(name, "toy") for name in extensions.TOYS]
     found += in_folder(model_folder(paths))
     found += in_hub_cache(hub_cache(environment))
     known = {path for offer in found for path in (offer.name, offer.path)}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 import numpy as np
 
 from loom.engine.api import Capabilities, Event, Job
+from loom.engine.network import Network
 from loom.engine.turns import Turns
 
 from .loading import file_type, placed
@@ -23,6 +24,10 @@ class LlamaEngine:
         self._network = network
         self._turns = Turns(network)
         self._label, self._fingerprint = label, mark
+
+    def through(self, change: Callable[[Network], Network]) -> None:
+        """Jobs run on what `change` makes of the network, from now on."""
+        self._turns = Turns(change(self._network))
 
     def submit(self, job: Job) -> None:
         self._turns.submit(job)
@@ -54,6 +59,7 @@ class LlamaEngine:
             fingerprint=self._fingerprint,
             vocabulary=network.language.size,
             context=network.language.context,
+            heals=True,
             device=device,
             dtype=dtype,
             reproducible=False,

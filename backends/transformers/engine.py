@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
 import transformers
 from loom.engine.api import Capabilities, Event, Job
+from loom.engine.network import Network
 from loom.engine.turns import Turns
 
 from .network import TorchNetwork
@@ -23,6 +24,10 @@ class TransformersEngine:
         self.network = network
         self._turns = Turns(network, network.arithmetic)
         self._label, self._fingerprint, self._threads = label, mark, threads
+
+    def through(self, change: Callable[[Network], Network]) -> None:
+        """From now on jobs run on what `change` makes of the network; `statistics` is "host"."""
+        self._turns = Turns(change(self.network))
 
     def submit(self, job: Job) -> None:
         self._turns.submit(job)
@@ -55,6 +60,7 @@ class TransformersEngine:
             fingerprint=self._fingerprint,
             vocabulary=network.language.size,
             context=network.language.context,
+            heals=True,
             device=str(network.device),
             dtype=dtype,
             reproducible=network.reproducible,

@@ -26,7 +26,10 @@ class Interrupted(Exception):
 class Rows(Protocol):
     """Texts of equal length that the model has read, one a row."""
 
-    length: int
+    @property
+    def length(self) -> int:
+        """Tokens read in each row."""
+        ...
 
     def read(self, tokens: Sequence[Sequence[int]], keep: int) -> Any:
         """Reads as many tokens on in every row, in one forward pass; the natural log-probabilities
