@@ -28,7 +28,7 @@ from loom.testing.paths import (
     sample_paths,
 )
 from loom.testing.promises import ContractBroken
-from loom.testing.reading import Fault, Run, read_along
+from loom.testing.reading import Fault, Run, load_plugin, read_along
 
 __all__ = [
     "NASTY",
@@ -43,6 +43,7 @@ __all__ = [
     "ending_of",
     "faults_of",
     "human_path",
+    "load_plugin",
     "loop_path",
     "nasty_path",
     "path_of",

@@ -6,27 +6,26 @@ for fault in faults_of(plugin, paths): ...  # the same, one by one
 
 from __future__ import annotations
 
-import importlib.util
 import random
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from time import perf_counter
 from types import ModuleType
-from typing import Any, cast, get_args
+from typing import Any
 
 import numpy as np
 
 from loom.core.span import joined as joined_spans
-from loom.instruments.api import Instrument, Passage, Reading, Scope, Settings
+from loom.instruments.api import Context, Instrument, Passage, Reading, Settings
 from loom.instruments.folding import Stretch
+from loom.instruments.loading import NotAPlugin, declared, fitted
 from loom.testing.paths import human_path, sample_paths
 from loom.testing.promises import ContractBroken
 from loom.testing.reading import (
     Broken,
     Fault,
     Run,
+    load_plugin,
     read_along,
     read_on,
     settings_for,
@@ -64,50 +63,24 @@ def faults_of(
     `paths` are read by name; by default made-up ones. A plugin that calibrates is tried with and
     without a calibration.
     """
-    found = list(_misnamed(plugin))
-    yield from found
-    if found:
+    try:
+        instrument, about = declared(plugin)
+    except NotAPlugin as error:
+        yield Fault(f"It is no plugin: {error}.")
         return
+    given = fitted(about.options, options or {})
     seen = set()
     on = sample_paths() if paths is None else paths
-    for fault in _trials(cast(Instrument, plugin), on, options, clock):
+    for fault in _trials(instrument, on, given, clock):
         if fault.what not in seen:
             seen.add(fault.what)
             yield fault
 
 
-def _misnamed(plugin: Any) -> Iterator[Fault]:
-    """What the module should have and hasn't, or has otherwise."""
-    name = getattr(plugin, "NAME", None)
-    if not isinstance(name, str) or not name.replace("-", "_").isidentifier():
-        yield Fault("NAME must be one word, the plugin's name.")
-    for call in ("start", "step"):
-        if not callable(getattr(plugin, call, None)):
-            yield Fault(f"There is no function {call}.")
-    for member in ("VERSION", "ABOUT"):
-        if not isinstance(getattr(plugin, member, ""), str):
-            yield Fault(f"{member} must be a text.")
-    if not isinstance(getattr(plugin, "UNITS", {}), Mapping):
-        yield Fault("UNITS must be a dict: name of a value → unit.")
-    if getattr(plugin, "SCOPE", "path") not in get_args(Scope):
-        yield Fault(f"SCOPE must be one of {', '.join(get_args(Scope))}.")
-    yield from _bad_options(getattr(plugin, "OPTIONS", {}))
-
-
-def _bad_options(options: Any) -> Iterator[Fault]:
-    if not isinstance(options, Mapping):
-        yield Fault("OPTIONS must be a dict: name → default.")
-        return
-    for name, value in options.items():
-        several = value if isinstance(value, list | tuple) else [value]
-        if not all(isinstance(one, str | int | float) for one in several):
-            yield Fault(f"The option {name!r} must be a number, a text, true or false, or a list.")
-
-
 def _trials(
     plugin: Instrument,
     paths: Paths,
-    options: Mapping[str, Any] | None,
+    options: Mapping[str, Any],
     clock: Callable[[], float],
 ) -> Iterator[Fault]:
     yield from _trial(plugin, paths, settings_for(plugin, options), clock)
@@ -125,9 +98,14 @@ def _trials(
 def _passages() -> list[Passage]:
     texts = [human_path(TOKENS, seed) for seed in range(WORKS)]
     return [
-        Passage(joined_spans([part.span for part in text]), text[0].context, f"work {number}")
+        Passage(joined_spans([part.span for part in text]), _whole(text), f"work {number}")
         for number, text in enumerate(texts)
     ]
+
+
+def _whole(path: Sequence[Stretch]) -> Context:
+    pieces = [piece for stretch in path for piece in stretch.context.pieces]
+    return replace(path[0].context, pieces=tuple(pieces))
 
 
 def _trial(
@@ -202,18 +180,9 @@ def cut_at_random(path: Sequence[Stretch], seed: int = 0) -> list[Stretch]:
 def loaded_again(plugin: Any) -> Instrument | None:
     """The plugin's file run anew, as after a restart; None for what isn't a file."""
     file = getattr(plugin, "__file__", None)
-    if not isinstance(plugin, ModuleType) or file is None or not Path(file).is_file():
+    if not isinstance(plugin, ModuleType) or file is None:
         return None
-    name = f"{plugin.__name__}_again"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        return None
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        del sys.modules[name]
-    return cast(Instrument, module)
+    return declared(load_plugin(file))[0]
 
 
 def _mixed(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
+from types import ModuleType
 from typing import Any
 
+from loom.discovery import module_of, read
 from loom.instruments.api import Instrument, Reading, Settings, State
 from loom.instruments.folding import Stretch, advance, begin, joined
 from loom.instruments.promises import BrokenPromise, state_text
@@ -45,6 +48,17 @@ class Run:
     def state(self) -> State:
         """At the end."""
         return self.states[-1] if self.states else None
+
+
+def load_plugin(path: str | Path) -> ModuleType:
+    """Runs a plugin's file. Raises ContractBroken where that can't be."""
+    found = read(Path(path).expanduser().absolute(), "plugin", "command line")
+    if found.error:
+        raise Broken(f"{found.error}.")
+    try:
+        return module_of(found)
+    except Exception as error:
+        raise Broken(f"{found.path} can't be run: it raised {_said(error)}.") from error
 
 
 def settings_for(

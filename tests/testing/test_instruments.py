@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,6 +20,7 @@ from loom.testing import (
     check_instrument,
     faults_of,
     human_path,
+    load_plugin,
     loop_path,
     nasty_path,
     path_of,
@@ -78,14 +78,8 @@ def test_what_keeps_the_protocol_passes() -> None:
 @pytest.mark.parametrize(
     ("members", "said"),
     [
-        ({"NAME": ""}, "NAME must be one word"),
-        ({"NAME": "two words"}, "NAME must be one word"),
-        ({"step": None}, "There is no function step"),
-        ({"VERSION": 1}, "VERSION must be a text"),
-        ({"UNITS": ["bits"]}, "UNITS must be a dict"),
-        ({"SCOPE": "tree"}, "SCOPE must be one of path, log"),
-        ({"OPTIONS": {"n": None}}, "The option 'n' must be a number"),
-        ({"OPTIONS": []}, "OPTIONS must be a dict"),
+        ({"NAME": "two words"}, "It is no plugin: NAME must be one word"),
+        ({"step": None}, "It is no plugin: it does not define step"),
         ({"start": lambda settings: {1: 2}}, "start: its state"),
         ({"start": lambda settings: 1 / 0}, "start raised ZeroDivisionError"),
         ({"calibrate": lambda passages, options: 1 / 0}, "calibrate raised ZeroDivisionError"),
@@ -187,11 +181,7 @@ def test_what_a_restart_loses_is_found(tmp_path: Any) -> None:
         "    known = sum(place in SEEN for place in range(context.position))\n"
         "    return known + len(span), Reading()\n"
     )
-    spec = importlib.util.spec_from_file_location("forgetful", file)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    text = told(module)
+    text = told(load_plugin(file))
     assert "It comes to another state after a restart in the middle." in text
 
 
