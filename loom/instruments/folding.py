@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -40,9 +41,14 @@ class Stretch:
         return Stretch(self.span.cut(start, stop), around)
 
 
+_CARE: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+"""numpy's own, whatever another plugin has set."""
+
+
 def begin(instrument: Instrument, settings: Settings) -> State:
     """The state before the first token. Raises BrokenPromise, or what the plugin raises."""
-    return text_state(state_text(instrument.start(settings)))
+    with np.errstate(**_CARE):
+        return text_state(state_text(instrument.start(settings)))
 
 
 def advance(instrument: Instrument, state: State, stretch: Stretch) -> tuple[State, Reading]:
@@ -52,7 +58,8 @@ def advance(instrument: Instrument, state: State, stretch: Stretch) -> tuple[Sta
     """
     if not len(stretch):
         return state, Reading()
-    answer = instrument.step(state, stretch.span, stretch.context)
+    with np.errstate(**_CARE):
+        answer = instrument.step(state, stretch.span, stretch.context)
     reading = checked_reading(answer, len(stretch), stretch.context.position)
     return text_state(state_text(answer[0])), reading
 

@@ -34,8 +34,8 @@ class Declared:
 def declared(module: object) -> tuple[Instrument, Declared]:
     """The module as an instrument, and its own words. Raises NotAPlugin."""
     name = _text(module, "NAME", "")
-    if not name or not name.isprintable() or not name.isascii() or "." in name or " " in name:
-        _no("NAME must be one word of plain letters")
+    if not name.replace("-", "_").isidentifier():
+        _no("NAME must be one word")
     for function in ("start", "step"):
         if not callable(getattr(module, function, None)):
             _no(f"it does not define {function}")
