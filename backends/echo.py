@@ -12,6 +12,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Any, Protocol
 
@@ -42,6 +43,7 @@ from loom.engine.api import (
     Score,
     options_of,
 )
+from loom.engine.seam import Beginnings, Mending, Seam
 
 NAME = "echo"
 CONTEXT = 2048  # tokens it looks back on
@@ -112,8 +114,9 @@ def accepts(model: str) -> bool:
 
 
 def load(model: str, options: Mapping[str, Any], progress: Callable[[int, int], None]) -> Engine:
-    """Options: `delay` (seconds a step). For tests: `die_after` and `hang_after` (steps),
-    `fail_job` (the number of the job, from 1, that answers Failed)."""
+    """Options: `delay` (seconds a step); `heals` (whether it heeds what a recipe begins with; not
+    by default, so that what hangs where doesn't depend on a toy's spelling). For tests: `die_after`
+    and `hang_after` (steps), `fail_job` (the number of the job, from 1, that answers Failed)."""
     progress(1, 1)
     return Echo(options)
 
@@ -138,6 +141,10 @@ class Language:
         self._base = {state: self._row(state) for state in _GRAMMAR}
         digest = hashlib.blake2b(repr((self.pieces, _GRAMMAR, _TRUST)).encode(), digest_size=8)
         self.fingerprint = f"echo-{digest.hexdigest()}"
+
+    @cached_property
+    def beginnings(self) -> Beginnings:
+        return Beginnings(self.pieces)
 
     def encode(self, text: bytes) -> list[int]:
         """Known words whole, everything else byte by byte."""
@@ -250,6 +257,20 @@ class _Growing:
         self._job, self._language = job, language
         history = _ids_of(job.prefix, language)[-CONTEXT:]
         self._live = {n: _Branch(n, seed, history, job) for n, seed in enumerate(job.seeds)}
+        self._mending = self._healed(history) if job.recipe.begins else None
+
+    def _healed(self, history: Ids) -> Mending:
+        """What can be drawn where the branches repeat the end of the text."""
+        language, recipe = self._language, self._job.recipe
+        own = language.encode(recipe.begins)
+        seam = Seam.of(
+            recipe.begins, own, [language.pieces[token] for token in own], language.beginnings
+        )
+        known = [np.append(history, own[:stage]).astype(np.int32) for stage in range(len(own))]
+        rows = np.log([language.probabilities(ids[-CONTEXT:]) for ids in known])
+        window = recipe.sampling.repetition_window
+        recent = history[-window:].tolist() if window else []
+        return Mending(seam, rows.astype(np.float32), recipe.sampling, recent, recipe.top)
 
     @property
     def over(self) -> bool:
@@ -260,7 +281,26 @@ class _Growing:
         stopped = [n for n in numbers if self._live.pop(n, None) is not None]
         return [Ended(self._job.id, n, Ending.CANCEL) for n in stopped]
 
+    def _repeat(self, mending: Mending) -> list[Event]:
+        """Every branch says the end of the text again, perhaps in other tokens."""
+        events: list[Event] = []
+        for branch in list(self._live.values()):
+            tokens = mending.drawn(branch.seed)
+            pieces = [self._language.pieces[token] for token in tokens]
+            for piece, span in zip(pieces, mending.spans(tokens, pieces), strict=True):
+                events.append(Grown(self._job.id, branch.number, piece, span))
+            branch.history = np.append(branch.history, tokens).astype(np.int32)[-CONTEXT:]
+            beyond = b"".join(pieces)[len(mending.seam.begins) :]
+            ended = branch.ending.feed(beyond) if beyond else None
+            if ended is not None:
+                del self._live[branch.number]
+                events.append(Ended(self._job.id, branch.number, ended))
+        return events
+
     def step(self) -> list[Event]:
+        if self._mending is not None:
+            mending, self._mending = self._mending, None
+            return self._repeat(mending)
         language, branches = self._language, list(islice(self._live.values(), WIDTH))
         chosen, span = self._draw(branches)
         events: list[Event] = []
@@ -285,7 +325,7 @@ class _Growing:
         uniforms = [uniform(branch.seed, branch.drawn) for branch in branches]
         chosen = [draw(row, u) for row, u in zip(logq, uniforms, strict=True)]
         ends = np.cumsum([len(language.pieces[token]) for token in chosen]).astype(np.int32)
-        sampled = None if recipe.sampling.neutral else logq
+        sampled = None if recipe.sampling.neutral and not recipe.begins else logq
         ids = np.array(chosen, dtype=np.int32)
         return chosen, span_of(logprobs, ids, ends, recipe.top, sampled=sampled, drawn=True)
 
@@ -368,6 +408,7 @@ class Echo:
         self._die_after: int = options_of(options, "die_after", int, 0)
         self._hang_after: int = options_of(options, "hang_after", int, 0)
         self._fail_job: int = options_of(options, "fail_job", int, 0)
+        self._heals: bool = options_of(options, "heals", bool, False)
         self._language = Language()
         self._queued: dict[str, Job] = {}
         self._begun: dict[str, _Work] = {}
@@ -416,6 +457,7 @@ class Echo:
             fingerprint=self._language.fingerprint,
             vocabulary=len(self._language.pieces),
             context=CONTEXT,
+            heals=self._heals,
             runtime={"numpy": np.__version__, "sight": "sliding"},
         )
 

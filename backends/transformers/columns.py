@@ -32,6 +32,8 @@ class DeviceArithmetic:
         recent: Sequence[Sequence[int]],
         uniforms: Sequence[float],
         top: int,
+        *,
+        changed: bool = False,
     ) -> tuple[list[int], Columns]:
         possible, logs = _sampled(logprobs, sampling, recent, self._banned)
         weights = logs.exp()
@@ -39,7 +41,7 @@ class DeviceArithmetic:
         parts = {"ids": ids, "possible": possible, **_read(logprobs, ids, top)}
         parts["mass_above"] = weights.where(_above(logs, ids), 0.0).sum(dim=1)
         parts["renyi"] = _renyi(logs)
-        if not sampling.neutral or len(self._banned):
+        if changed or not sampling.neutral or len(self._banned):
             entropy, varentropy = _entropies(logs)
             parts["sampled_logprob"] = logs.gather(1, ids[:, None])[:, 0]
             parts["sampled_entropy"], parts["sampled_varentropy"] = entropy, varentropy
@@ -48,6 +50,12 @@ class DeviceArithmetic:
         if not columns.pop("possible").all():
             raise ValueError("a distribution without any possible token can't be sampled")
         return columns.pop("ids").tolist(), columns
+
+    def on_host(self, logprobs: torch.Tensor) -> NDArray[np.float32]:
+        found = logprobs.float().cpu().numpy()
+        if np.isnan(found).any():
+            raise overflow()
+        return found
 
     def read(self, logprobs: torch.Tensor, chosen: Sequence[int], top: int) -> Columns:
         ids = torch.tensor(chosen, dtype=torch.int64, device=logprobs.device)

@@ -63,7 +63,8 @@ class Recipe:
     """Everything but model, place and seed that a continuation depends on.
 
     `tokens` is the most that are drawn; `stop` strings end it and are kept in the text; `top` is
-    how many alternatives are recorded.
+    how many alternatives are recorded. With `heal` the end of a writer's text may be cut into
+    tokens anew; a continuation that did so repeats those bytes first: they are its `begins`.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -72,6 +73,8 @@ class Recipe:
     stop: tuple[str, ...] = ()
     top: int = 20
     preset: str = ""
+    heal: bool = True
+    begins: bytes = b""
 
     def __post_init__(self) -> None:
         if self.tokens < 1:
@@ -80,8 +83,8 @@ class Recipe:
             raise ValueError(f"top must be between 1 and 100, not {self.top}")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; `Recipe.from_json` reads them back."""
-        return asdict(self)
+        """Plain values, bytes in hexadecimal; `Recipe.from_json` reads them back."""
+        return asdict(self) | {"begins": self.begins.hex()}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Recipe:
@@ -95,11 +98,12 @@ class Recipe:
             raise ValueError(f"unknown sampling key {sorted(unknown)[0]!r}")
         if "logit_bias" in sampling:
             sampling["logit_bias"] = tuple((int(i), float(b)) for i, b in sampling["logit_bias"])
-        rest = {k: v for k, v in data.items() if k not in {"sampling", "end", "stop"}}
+        rest = {k: v for k, v in data.items() if k not in {"sampling", "end", "stop", "begins"}}
         return cls(
             sampling=Sampling(**sampling),
             end=End(data.get("end", "tokens")),
             stop=tuple(data.get("stop", ())),
+            begins=bytes.fromhex(data.get("begins", "")),
             **rest,
         )
 

@@ -20,7 +20,11 @@ def branch_seed(session_seed: int, place: bytes, ordinal: int, branch: int) -> i
 
 
 def uniform(seed: int, t: int) -> float:
-    """The number in [0, 1) that draws token `t` (from 0) of the branch with this seed."""
+    """The number in [0, 1) that draws token `t` (from 0) of the branch with this seed.
+
+    Tokens that repeat a writer's own, cut anew, are drawn with −1, −2 … before: a branch whose
+    seam stays as it was is drawn as if nobody had looked at it.
+    """
     return _number(f"uniform|{seed}|{t}".encode()) / (1 << BITS)
 
 

@@ -48,7 +48,9 @@ class Generate:
 
     Token t of the branch with seed s is drawn with `core.seeds.uniform(s, t)` by inverse CDF in
     token order, so a branch doesn't depend on its siblings. An empty prefix is the start of a
-    document.
+    document. Where the recipe `begins` with bytes, every branch repeats them first; see
+    `engine.seam` for how the tokens that do so are drawn, which don't count for `recipe.tokens`
+    unless they go beyond them.
     """
 
     id: str
@@ -147,7 +149,8 @@ Event = Grown | Ended | Following | Progress | Failed
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an engine can do; what it can't is greyed out and said."""
+    """What an engine can do; what it can't is greyed out and said. `heals`: it heeds what a recipe
+    `begins` with."""
 
     name: str
     label: str
@@ -159,6 +162,7 @@ class Capabilities:
     scores: bool = True
     alternatives: int = 100
     reproducible: bool = True
+    heals: bool = False
     runtime: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -30,9 +30,16 @@ class Arithmetic(Protocol):
         recent: Sequence[Sequence[int]],
         uniforms: Sequence[float],
         top: int,
+        *,
+        changed: bool = False,
     ) -> tuple[list[int], Columns]:
         """A token for each row, drawn with its uniform, and all columns of their span but ids and
-        ends. Raises JobFailed where the model gave no numbers, ValueError where nothing is left."""
+        ends; with `changed` those of the sampler even where it changes nothing. Raises JobFailed
+        where the model gave no numbers, ValueError where nothing is left."""
+        ...
+
+    def on_host(self, logprobs: Any) -> NDArray[np.float32]:
+        """The same numbers in numpy. Raises JobFailed where there are none."""
         ...
 
     def read(self, logprobs: Any, chosen: Sequence[int], top: int) -> Columns:
@@ -57,11 +64,16 @@ class HostArithmetic:
         recent: Sequence[Sequence[int]],
         uniforms: Sequence[float],
         top: int,
+        *,
+        changed: bool = False,
     ) -> tuple[list[int], Columns]:
         found = choices(_checked(logprobs), sampling, recent, self._banned)
         tokens = [found.draw(row, u) for row, u in enumerate(uniforms)]
-        changed = not sampling.neutral or len(self._banned) > 0
+        changed = changed or not sampling.neutral or len(self._banned) > 0
         return tokens, columns_of(logprobs, tokens, top, found, drawn=True, changed=changed)
+
+    def on_host(self, logprobs: NDArray[np.float32]) -> NDArray[np.float32]:
+        return _checked(logprobs)
 
     def read(self, logprobs: NDArray[np.float32], chosen: Sequence[int], top: int) -> Columns:
         return read_columns(_checked(logprobs), chosen, top)

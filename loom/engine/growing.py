@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,12 @@ from loom.core.seeds import uniform
 from loom.engine.api import Ended, Event, Generate, Grown, JobFailed, Progress
 from loom.engine.arithmetic import Arithmetic
 from loom.engine.encoding import PAUSE, encoded, span_of
+from loom.engine.healing import Healing
 from loom.engine.network import Network
+from loom.engine.seam import Beginnings
 from loom.engine.sequences import Sequences
+
+Ids = tuple[int, ...]
 
 
 class Branch:
@@ -32,27 +37,38 @@ class Branch:
 
 @dataclass(eq=False, slots=True)
 class Group:
-    """Branches that grow in one forward pass."""
+    """Branches that grow in one forward pass; `mended` ones have repeated the end of the text in
+    other tokens."""
 
     sequences: Sequences
     branches: list[Branch]
+    mended: bool = False
 
     def apart(self) -> list[Group]:
         """Each by itself."""
         rows = zip(self.sequences.apart(), self.branches, strict=True)
-        return [Group(sequences, [branch]) for sequences, branch in rows]
+        return [Group(sequences, [branch], self.mended) for sequences, branch in rows]
 
 
 class Growing:
     """A Generate: all live branches, one token a step, as long as they see the same of what they
     share; then each by itself."""
 
-    def __init__(self, job: Generate, network: Network, arithmetic: Arithmetic) -> None:
+    def __init__(
+        self,
+        job: Generate,
+        network: Network,
+        arithmetic: Arithmetic,
+        tokens: Callable[[], Beginnings],
+    ) -> None:
         self.over = not job.seeds
         self._job = job
         self._network = network
         self._arithmetic = arithmetic
         self._encoding = encoded(job.prefix, network.language)
+        self._tokens = tokens
+        self._begun = not job.recipe.begins
+        self._healing: Healing | None = None
         branches = [Branch(n, seed, job) for n, seed in enumerate(job.seeds)]
         self._groups = [Group(Sequences(network, [], len(branches)), branches)]
 
@@ -75,6 +91,8 @@ class Growing:
                 "This model has no token that opens a document: it can't begin on an empty page.",
                 "Write the first words yourself.",
             )
+        if not self._begun:
+            return self._begin(group)
         if not group.sequences.agree(count):
             self._groups[:1] = group.apart()
             group = self._groups[0]
@@ -84,13 +102,64 @@ class Growing:
             return [Progress(self._job.id, *progress)]
         return self._draw(group, group.sequences.last(count)[:, 0])
 
+    def _begin(self, whole: Group) -> list[Event]:
+        """Repeat the end of the text; from there on the branches may differ in length."""
+        if self._healing is None:
+            before = whole.sequences.shared
+            self._healing = Healing(
+                self._job, self._network, self._arithmetic, self._tokens(), before
+            )
+        healing = self._healing
+        progress = healing.read()
+        if progress is not None:
+            return [Progress(self._job.id, *progress)]
+        healing.close()
+        self._healing, self._begun, self._groups = None, True, []
+        parts: dict[tuple[int, bool], list[tuple[Branch, Ids]]] = {}
+        for branch in whole.branches:
+            tokens = healing.mending.drawn(branch.seed)
+            key = len(tokens), tokens != healing.seam.own
+            parts.setdefault(key, []).append((branch, tokens))
+        events: list[Event] = []
+        for (_, mended), members in parts.items():
+            events += self._part(healing, mended, members)
+        self.over = not self._groups
+        return events
+
+    def _part(
+        self, healing: Healing, mended: bool, members: list[tuple[Branch, Ids]]
+    ) -> list[Event]:
+        """A group of those that go on alike, and what they have said so far. Where nothing was cut
+        anew, the text they share is what it was."""
+        shared = [*healing.before, *(() if mended else healing.seam.own)]
+        group = Group(
+            Sequences(self._network, shared, len(members)), [b for b, _ in members], mended
+        )
+        self._groups.append(group)
+        events: list[Event] = []
+        endings: dict[int, Ending] = {}
+        for row, (branch, tokens) in enumerate(members):
+            said = healing.said(tokens)
+            events += [Grown(self._job.id, branch.number, *token) for token in said]
+            group.sequences.own[row] += tokens if mended else ()
+            beyond = b"".join(piece for piece, _ in said)[len(healing.seam.begins) :]
+            ending = branch.ending.feed(beyond) if beyond else None
+            if ending is not None:
+                endings[row] = ending
+        return events + self._end(group, endings)
+
     def _draw(self, group: Group, logprobs: Any) -> list[Event]:
         """One token in every row, from float32[rows, V]."""
         language, recipe = self._network.language, self._job.recipe
         uniforms = [branch.uniform() for branch in group.branches]
         top = min(recipe.top, language.size)
         tokens, columns = self._arithmetic.drawn(
-            logprobs, recipe.sampling, self._recent(group.sequences), uniforms, top
+            logprobs,
+            recipe.sampling,
+            self._recent(group.sequences),
+            uniforms,
+            top,
+            changed=group.mended,
         )
         start = not group.sequences.length
         pieces = [language.spelling.spelled((token,), start=start)[0] for token in tokens]
@@ -130,4 +199,6 @@ class Growing:
         if not group.branches:
             self._groups.remove(group)
         self.over = not self._groups
+        if self.over and self._healing is not None:
+            self._healing.close()
         return events

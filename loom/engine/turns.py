@@ -6,13 +6,17 @@ what a branch says doesn't depend on its siblings, on other jobs, or on what was
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Protocol
+
+import numpy as np
 
 from loom.engine.api import EngineError, Event, Failed, Generate, Job
 from loom.engine.arithmetic import Arithmetic, HostArithmetic
 from loom.engine.growing import Growing
 from loom.engine.network import Interrupted, Network
 from loom.engine.scoring import Scoring
+from loom.engine.seam import Beginnings
 
 
 class Work(Protocol):
@@ -38,10 +42,16 @@ class Turns:
         self._works: dict[str, Work] = {}
         self._answers: list[Event] = []
 
+    @cached_property
+    def _beginnings(self) -> Beginnings:
+        """Of all tokens that may be drawn; made when first asked for, as that takes a while."""
+        language = self._network.language
+        return Beginnings(language.spelling.table, set(np.flatnonzero(language.banned).tolist()))
+
     def submit(self, job: Job) -> None:
         work: Work
         if isinstance(job, Generate):
-            work = Growing(job, self._network, self._arithmetic)
+            work = Growing(job, self._network, self._arithmetic, lambda: self._beginnings)
         else:
             work = Scoring(job, self._network, self._arithmetic)
         if not work.over:

@@ -6,6 +6,7 @@ check_engine(engine)
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 
 import numpy as np
@@ -77,6 +78,8 @@ def check_engine(engine: Engine, *, tolerance: float = 1e-3, steps: int = STEPS)
     checked.generation()
     checked.branches()
     checked.cancel()
+    if engine.can().heals:
+        checked.healing()
     if engine.can().scores:
         checked.scores()
     _require(not engine.step(), "an engine with nothing to do answers with no events")
@@ -164,6 +167,37 @@ class _Checked:
         events = self._drive(Generate("greedy", (b"The ",), greedy, (1, 2)))
         same = text_of(events, "greedy", 0) == text_of(events, "greedy", 1)
         _require(same, "greedy branches are equal")
+
+    def healing(self) -> None:
+        """Every branch repeats what the recipe begins with; the model's own numbers stay so."""
+        for begins in (b" ", b" th"):
+            recipe = Recipe(tokens=3, top=5, begins=begins)
+            job = Generate("healed", (b"The keeper of the",), recipe, (1, 2, 3, 4))
+            events = self._drive(job)
+            for branch in range(len(job.seeds)):
+                self._check_healed(events, branch, begins)
+            if self._engine.can().reproducible:
+                alone = self._drive(Generate("alone", job.prefix, recipe, (3,)))
+                same = text_of(events, job.id, 2) == text_of(alone, "alone")
+                _require(same, "a healed branch is the same with and without siblings")
+
+    def _check_healed(self, events: Sequence[Event], branch: int, begins: builtins.bytes) -> None:
+        text, span = text_of(events, "healed", branch), span_in(events, "healed", branch)
+        _require(text.startswith(begins), "a branch repeats what its recipe begins with")
+        check_span(span, text, drawn=True)
+        count = int(np.searchsorted(span.ends, len(begins))) + 1
+        first = joined([e.span for e in _grown(events, "healed", branch)][:count])
+        _require(first.sampled_logprob is not None, "what was drawn again says how likely it was")
+        assert first.sampled_logprob is not None
+        gained = float((first.sampled_logprob - first.logprob).sum())
+        _require(gained >= -self._tolerance, "among the tokens that repeat, each is likelier")
+        if self._engine.can().scores:
+            ids = tuple(span.ids.tolist())
+            read = span_in(
+                self._drive(Score("again", (b"The keeper of the",), ids, top=5)), "again"
+            )
+            apart = float(np.abs(read.logprob - span.logprob).max())
+            _require(apart <= self._tolerance, f"logprobs are the model's ({apart:.2g} nats apart)")
 
     def cancel(self) -> None:
         recipe = Recipe(tokens=10_000)
