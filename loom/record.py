@@ -20,13 +20,15 @@ from loom.core.span import Span
 from loom.core.tree import Tree
 from loom.engine.api import Piece
 from loom.history import History
-from loom.store.batch import EventRow, ModelRow
-from loom.store.errors import damaged
+from loom.store.batch import EventRow, Loaded, ModelRow
+from loom.store.errors import StoreError, damaged
 from loom.store.loading import collector_paused
 from loom.store.opening import RECENT
 from loom.store.store import SessionDamaged, Store
 
 SPANS_KEPT = 2048  # token columns held in memory, in nodes
+
+_NONSENSE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,19 @@ class Record:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        loaded = store.load(RECENT)
         self.path: Path = store.path
+        try:
+            self._read(store.load(RECENT))
+        except _NONSENSE as error:  # of a file whose version had no checksums
+            store.close()
+            raise damaged(self.path, f"what it says makes no sense ({error!r})") from error
+        except StoreError:
+            store.close()
+            raise
+        self._spans: OrderedDict[int, Span] = OrderedDict()
+        self._lost: set[int] = set()  # nodes whose columns can't be read
+
+    def _read(self, loaded: Loaded) -> None:
         with collector_paused():
             self.tree, self.marks = Tree.of(loaded.nodes), Marks()
             for mark, value in loaded.marks:
@@ -56,9 +69,9 @@ class Record:
         self._ordinals: dict[str, int] = {}  # of places where something was grown since
         self._read_history(loaded.events)
         self.place = Place(*json.loads(self._meta.get("place", "[0, 0]")))
+        if not 0 <= self.place.at <= self.tree[self.place.node].length:
+            raise ValueError(f"there is no byte {self.place.at} in node {self.place.node}")
         self._read_settings()
-        self._spans: OrderedDict[int, Span] = OrderedDict()
-        self._lost: set[int] = set()  # nodes whose columns can't be read
 
     def _read_history(self, recent: Sequence[EventRow]) -> None:
         """Of a long one only the end, until more is asked for."""
@@ -76,6 +89,7 @@ class Record:
     def _read_settings(self) -> None:
         self.branches = int(self._meta.get("branches") or 4)
         self.recipe = Recipe.from_json(json.loads(self._meta.get("recipe") or "{}"))
+        _ = self.seed, self.draft, self.hoisted  # read when asked for; do they make sense?
 
     @property
     def read_only(self) -> bool:

@@ -22,6 +22,7 @@ from .tokens import Tokens, read_tokens
 
 PRECISIONS = ("f32", "f16", "q8_0")
 
+_NONSENSE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
 _ELSEWHERE = "llama.cpp's convert_hf_to_gguf.py knows more kinds of models."
 _HIDDEN = ("rotary_emb.inv_freq",)  # computed, not learned
 _BLOCK = 32  # weights that share a scale in q8_0
@@ -37,20 +38,15 @@ def convert(
     if target.exists():
         raise EngineError(f"The file {target} is there already.", "Choose another name.")
     gguf = _package()
-    config = read_config(folder)
-    _check(config)
-    tokens = read_tokens(folder, int(config["vocab_size"]))
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        writer = gguf.GGUFWriter(temporary, "llama")
-        _describe(gguf, writer, folder, config, precision)
-        _add_tokens(writer, tokens)
-        _add_weights(gguf, writer, folder, config, precision, report)
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
-        writer.close()
+        _write(gguf, folder, temporary, precision, report)
         _settle(temporary, target)
+    except _NONSENSE as error:
+        raise ModelUnsupported(
+            f"The model's files make no sense: {_in_a_line(error)}.",
+            "Copy or download the model again.",
+        ) from error
     except OSError as error:
         raise EngineError(
             f"The file {target} can't be written: {error.strerror or error}.",
@@ -58,6 +54,26 @@ def convert(
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _write(gguf: Any, folder: Path, target: Path, precision: str, report: Report) -> None:
+    config = read_config(folder)
+    _check(config)
+    tokens = read_tokens(folder, int(config["vocab_size"]))
+    writer = gguf.GGUFWriter(target, "llama")
+    _describe(gguf, writer, folder, config, precision)
+    _add_tokens(writer, tokens)
+    _add_weights(gguf, writer, folder, config, precision, report)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _in_a_line(error: Exception) -> str:
+    """A missing name says by itself only what it is called."""
+    text = " ".join(str(error).split())[:200].rstrip(".")
+    return f"{text} is missing" if isinstance(error, KeyError) else text or type(error).__name__
 
 
 def _package() -> Any:
@@ -161,13 +177,16 @@ def _add_weights(
 
 def _weights(folder: Path) -> Iterator[tuple[int, int, str, NDArray[np.float32]]]:
     """(tensors before this one, of how many in its file, name, values)."""
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     for path in weight_files(folder):
-        with safe_open(path, framework="pt") as file:
-            names = list(file.keys())
-            for done, name in enumerate(names):
-                yield done, len(names), name, file.get_tensor(name).float().numpy()
+        try:
+            with safe_open(path, framework="pt") as file:
+                names = list(file.keys())
+                for done, name in enumerate(names):
+                    yield done, len(names), name, file.get_tensor(name).float().numpy()
+        except SafetensorError as error:
+            raise ValueError(error) from error
 
 
 def _arranged(

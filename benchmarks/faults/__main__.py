@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.faults import damage, disk, fuzz, kills, screens
+from benchmarks.faults import damage, disk, fuzz, kills, libraries, screens
 from benchmarks.faults.outcome import Outcome
 from benchmarks.faults.story import write_story
 
@@ -69,6 +69,8 @@ def hindered(folder: Path, source: random.Random, scale: float) -> Iterator[Outc
 
 def fuzzed(folder: Path, source: random.Random, scale: float) -> Iterator[Outcome]:
     yield from fuzz.fuzz(folder, source, _many(50_000, scale))
+    if scale >= 0.1:  # takes the libraries that load models
+        yield from libraries.loaded(folder, source, _many(1000, scale))
 
 
 PARTS: dict[str, Part] = {

@@ -27,9 +27,10 @@ class Outcome:
         """Do it; what is wrong afterwards is kept with the case that shows it."""
         try:
             self.add(*fault())
-        except Lie as lie:
+        except Exception as error:
             self.counts["WRONG"] += 1
-            self.lies.append(f"{self.fault}, {case}: {lie}")
+            told = error if isinstance(error, Lie) else f"it raised {error!r}"
+            self.lies.append(f"{self.fault}, {case}: {told}")
 
     @property
     def total(self) -> int:

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 
 from loom.commands import access
 from loom.console import CommandError, Console
@@ -16,7 +17,7 @@ from loom.facts import Facts
 from loom.paths import Paths
 from loom.record import Record
 from loom.replay.checks import Check, Verdict
-from loom.replay.material import by_model, drawn
+from loom.replay.material import by_model, drawn, stamp
 from loom.replay.models import Bench, bench
 from loom.replay.notebook import Notebook
 from loom.replay.regrowing import regrow
@@ -103,19 +104,19 @@ async def _check_nodes(
 ) -> None:
     """Goes on where an interrupted run with the same model stopped."""
     runtime = found.capabilities
-    key = (str(session.path.absolute()), report.mode, row.fingerprint)
-    with Notebook(
-        Paths.default().state, *key, runtime.fingerprint, runtime.dtype, runtime.name
-    ) as notebook:
-        known = {n: notebook.known(n, session.tree[n].hash) for n in nodes}
-        report.checks += [check for check in known.values() if check is not None]
-        if len(notebook):
-            console.note(f"Going on after the {len(notebook)} nodes that were checked before.")
+    session_key = (str(session.path.absolute()), report.mode, row.fingerprint)
+    key = (*session_key, runtime.fingerprint, runtime.dtype, runtime.name)
+    with Notebook(Paths.default().state, partial(stamp, session), *key) as notebook:
+        known = {n: notebook.known(n) for n in nodes}
+        before = [check for check in known.values() if check is not None]
+        report.checks += before
+        if before:
+            console.note(f"Going on after the {len(before)} nodes that were checked before.")
         left = [n for n in nodes if known[n] is None]
         done = len(nodes) - len(left)
         async for check in checking(session, row, left, found):
             report.checks.append(check)
-            notebook.add(check, session.tree[check.node].hash)
+            notebook.add(check)
             done += 1
             console.progress(f"{report.mode}: {done} of {len(nodes)} nodes", done / len(nodes))
         notebook.finish()

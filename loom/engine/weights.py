@@ -40,7 +40,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         )
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelUnsupported(
             f"The model's config.json can't be read: {error}.", "Copy or download the model again."
         ) from error
@@ -102,7 +102,7 @@ def _listed(folder: Path) -> list[Path]:
     try:
         names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
         return [folder / Path(str(name)).name for name in sorted(names)]
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ModelUnsupported(
             f"The list of the model's weights, {_INDEX}, can't be read.",
             "Copy or download the model again.",
@@ -151,7 +151,7 @@ def _size_by_header(path: Path, size: int) -> int | None:
             header = json.loads(file.read(length))
             tensors = [v for k, v in header.items() if k != "__metadata__"]
             return 8 + length + max((int(t["data_offsets"][1]) for t in tensors), default=0)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
             return None
 
 

@@ -5,6 +5,7 @@ Knows the session's record; asks no engine.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -44,6 +45,16 @@ def drawn(record: Record, nodes: Iterable[int]) -> list[int]:
 def prefix_of(record: Record, number: int, row: ModelRow) -> tuple[Piece, ...]:
     """What the model had before the node."""
     return record.prefix(record.tree[number].hangs_at, row.fingerprint)
+
+
+def stamp(record: Record, number: int) -> bytes:
+    """Of everything of a node that a check looks at, its token columns too."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((record.tree[number], record.recipe_of(number))).encode())
+    span = record.span(number)
+    for name, column in () if span is None else span.columns():
+        digest.update(name.encode() + (b"" if column is None else column.tobytes()))
+    return digest.digest()
 
 
 def _edited(record: Record, number: int, row: ModelRow) -> str:

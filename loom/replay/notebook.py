@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -16,18 +17,32 @@ from typing import Self, TextIO
 
 from loom.replay.checks import Check, Verdict
 
+_NUMBER = (int, float, type(None))
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "node": int,
+    "tokens": int,
+    "reason": str,
+    "difference": _NUMBER,
+    "index": (int, type(None)),
+    "gap": _NUMBER,
+}
+
 
 class Notebook:
-    """Checks by node; `with` closes the file, `finish` removes it."""
+    """Checks by node; `with` closes the file, `finish` removes it.
 
-    def __init__(self, folder: Path, *key: str) -> None:
+    `stamp` gives what a node's check rests on, in few bytes: another stamp, and it counts no more.
+    """
+
+    def __init__(self, folder: Path, stamp: Callable[[int], bytes], *key: str) -> None:
         name = hashlib.blake2b("\0".join(key).encode(), digest_size=12).hexdigest()
         self._file = folder / "replay" / f"{name}.jsonl"
-        self._known: dict[tuple[int, str], Check] = {}
+        self._stamp = stamp
+        self._known: dict[int, tuple[str, Check]] = {}
         self._lines = contextlib.ExitStack()
         self._out: TextIO | None = None
         with contextlib.suppress(OSError):
-            for line in self._file.read_text(encoding="utf-8").splitlines():
+            for line in self._file.read_text(encoding="utf-8", errors="replace").splitlines():
                 self._take(line)
 
     def __len__(self) -> int:
@@ -46,15 +61,19 @@ class Notebook:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._lines.close()
+        with contextlib.suppress(OSError):  # what a full disk didn't take is checked again
+            self._lines.close()
 
-    def known(self, node: int, digest: bytes) -> Check | None:
-        return self._known.get((node, digest.hex()))
+    def known(self, node: int) -> Check | None:
+        stamp, check = self._known.get(node, ("", None))
+        return check if check is not None and stamp == self._stamp(node).hex() else None
 
-    def add(self, check: Check, digest: bytes) -> None:
-        self._known[check.node, digest.hex()] = check
+    def add(self, check: Check) -> None:
+        stamp = self._stamp(check.node).hex()
+        self._known[check.node] = (stamp, check)
         if self._out is not None:
-            self._out.write(json.dumps({"hash": digest.hex(), **asdict(check)}) + "\n")
+            with contextlib.suppress(OSError):
+                self._out.write(json.dumps({"stamp": stamp, **asdict(check)}) + "\n")
 
     def finish(self) -> None:
         """Everything has been checked: next time it begins anew."""
@@ -62,8 +81,9 @@ class Notebook:
             self._file.unlink(missing_ok=True)
 
     def _take(self, line: str) -> None:
-        with contextlib.suppress(ValueError, TypeError, KeyError):
-            data = json.loads(line)
-            digest = data.pop("hash")
-            check = Check(**{**data, "verdict": Verdict(data["verdict"])})
-            self._known[check.node, digest] = check
+        with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+            data = dict(json.loads(line))
+            stamp, verdict = str(data.pop("stamp")), Verdict(data.pop("verdict"))
+            if all(isinstance(value, _TYPES[name]) for name, value in data.items()):
+                check = Check(verdict=verdict, **data)
+                self._known[check.node] = (stamp, check)

@@ -27,7 +27,7 @@ class Proportions:
         """What `save` wrote there; the defaults for what can't be read."""
         try:
             data = json.loads((folder / NAME).read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return cls()
         if not isinstance(data, dict):
             return cls()

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import damage, disk, fuzz, kills
+from benchmarks.faults import damage, disk, fuzz, fuzz_models, kills
 from benchmarks.faults.outcome import Outcome
 from benchmarks.faults.story import write_story
 from benchmarks.faults.witness import Lie, Witness, opened_or_saved
+from loom.engine.weights import fingerprint, read_config, weight_files
 
 SEED = 20
 
@@ -61,3 +62,10 @@ def test_a_change_nobody_speaks_of_is_found(tmp_path: Path) -> None:
 def test_random_bytes_at_every_file_and_argument(tmp_path: Path, part: int) -> None:
     for outcome in fuzz.fuzz(tmp_path, random.Random(SEED + part), 500):
         check(outcome)
+
+
+def test_the_model_that_is_spoilt_is_whole(tmp_path: Path) -> None:
+    """What is refused is refused for what was thrown at it."""
+    folder = fuzz_models.write_model(tmp_path / "model")
+    read_config(folder)
+    assert len(fingerprint(folder, weight_files(folder))) == 32

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 from loom.cli import main
-from loom.core.node import Ending
+from loom.core.node import Ending, Node
 from loom.core.recipe import Recipe, Sampling
+from loom.core.span import Span
 from loom.extensions import models
 from loom.replay.checks import Check, Verdict
+from loom.replay.material import stamp
 from loom.replay.notebook import Notebook
 from loom.session import Session
 from loom.store.batch import Batch
@@ -75,6 +77,10 @@ def changed(path: Path, node: int, by: Callable[[Session], Batch]) -> Path:
     session._store.flush()
     session._store.close()
     return other
+
+
+def put(row: tuple[Node, Span]) -> Callable[[Session], Batch]:
+    return lambda session: Batch(nodes=(row,))
 
 
 def test_what_nobody_touched_verifies_and_regrows(story: Path, run: Run) -> None:
@@ -166,15 +172,77 @@ def test_a_session_in_which_no_model_wrote_has_nothing_to_check(tmp_path: Path, 
 
 
 def test_an_interrupted_check_goes_on(tmp_path: Path) -> None:
+    stamps = {3: b"\x01", 4: b"\x02"}
     check = Check(3, 12, Verdict.SAME, difference=1e-6)
-    with Notebook(tmp_path, "story", "verify") as notebook:
-        notebook.add(check, b"\x01")
-        notebook.add(replace(check, node=4), b"\x02")
+    with Notebook(tmp_path, stamps.__getitem__, "story", "verify") as notebook:
+        notebook.add(check)
+        notebook.add(replace(check, node=4))
     path = next((tmp_path / "replay").iterdir())
     path.write_text(path.read_text() + '{"half a li')
-    with Notebook(tmp_path, "story", "verify") as again:
-        assert len(again) == 2 and again.known(3, b"\x01") == check
-        assert again.known(3, b"\x09") is None  # it has changed since
-        assert len(Notebook(tmp_path, "story", "regrow")) == 0
+    stamps[4] = b"\x09"  # it has changed since
+    with Notebook(tmp_path, stamps.__getitem__, "story", "verify") as again:
+        assert len(again) == 2 and again.known(3) == check
+        assert again.known(4) is None and again.known(5) is None
+        assert len(Notebook(tmp_path, stamps.__getitem__, "story", "regrow")) == 0
         again.finish()
-    assert len(Notebook(tmp_path, "story", "verify")) == 0
+    assert len(Notebook(tmp_path, stamps.__getitem__, "story", "verify")) == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"5",
+        b"[]",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"stamp": "01", "verdict": "same", "node": "3", "tokens": 12}',
+        b'{"stamp": "01", "verdict": "same", "node": 3, "tokens": 12, "difference": "none"}',
+        b'{"stamp": "01", "verdict": "same", "node": 3, "tokens": 12, "other": 1}',
+        b'{"stamp": "01", "verdict": "fine", "node": 3, "tokens": 12}',
+        b'{"stamp": "01", "verdict": "same", "node": 3}',
+    ],
+)
+def test_a_line_that_says_nothing_is_left_out(tmp_path: Path, line: bytes) -> None:
+    check = Check(4, 12, Verdict.SAME)
+    with Notebook(tmp_path, lambda node: b"\x01", "story") as notebook:
+        notebook.add(check)
+    path = next((tmp_path / "replay").iterdir())
+    path.write_bytes(line + b"\n" + path.read_bytes())
+    again = Notebook(tmp_path, lambda node: b"\x01", "story")
+    assert len(again) == 1 and again.known(4) == check
+
+
+def test_a_probability_that_was_changed_between_two_runs_is_found(
+    story: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def louder(session: Session) -> Batch:
+        node, span = session.tree[2], session.span(2)
+        assert span is not None
+        return Batch(nodes=((node, replace(span, logprob=span.logprob - np.float32(0.5))),))
+
+    monkeypatch.setattr(Notebook, "finish", lambda self: None)  # as if it had been interrupted
+    path = changed(story, 2, lambda session: Batch())
+    assert run(str(path), "--verify")[0] == 0
+    assert changed(story, 2, louder) == path
+    code, facts = run(str(path), "--verify")
+    assert code == 1
+    assert [n["node"] for n in facts["nodes"] if n["verdict"] == "differs"] == [2]
+
+
+def test_what_a_check_rests_on_is_known_by_its_stamp(story: Path) -> None:
+    session = Session.open(story, read_only=True)
+    node, span = session.tree[2], session.span(2)
+    assert span is not None
+    logprob = span.logprob.copy()
+    logprob[0] -= np.float32(1e-3)
+    others = {
+        "a probability": (node, replace(span, logprob=logprob)),
+        "the text": (replace(node, text=node.text.swapcase()), span),
+        "the seed": (replace(node, seed=1), span),
+    }
+    for what, row in others.items():
+        later = Session.open(changed(story, 2, put(row)))
+        assert stamp(later, 2) != stamp(session, 2), what
+        assert stamp(later, 3) == stamp(session, 3), what
+        later._store.close()
+    session._store.close()
