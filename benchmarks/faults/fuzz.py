@@ -10,7 +10,7 @@ import contextlib
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from unittest import mock
@@ -190,9 +190,8 @@ def unclosed(path: Path) -> tuple[bytes, bytes]:
         store.close()
 
 
-def fuzz(folder: Path, source: random.Random, count: int) -> list[Outcome]:
+def fuzz(folder: Path, source: random.Random, count: int) -> Iterator[Outcome]:
     """`count` cases, evenly of each kind."""
-    found = []
     inside = folder / "fuzz"
     inside.mkdir()
     environment = {"LOOM_HOME": str(inside / "home"), "NO_COLOR": "1"}
@@ -208,5 +207,4 @@ def fuzz(folder: Path, source: random.Random, count: int) -> list[Outcome]:
             for index in range(-(-count // len(cases))):
                 seed = source.randrange(2**48)
                 outcome.attempt(f"case {index}, seed {seed}", partial(case, random.Random(seed)))
-            found.append(outcome)
-    return found
+            yield outcome
