@@ -38,11 +38,24 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingRow:
+    """What an instrument read in a node. `settings` names what it was read with; `state` and `data`
+    are the instruments' own business, and vouch for themselves."""
+
+    node: int
+    instrument: str
+    settings: str
+    state: bytes
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """One transaction. A row that is there already is replaced.
 
     A node without a span keeps the span it has. A mark or a meta value of None is removed. `pieces`
-    are (model id, token id, bytes).
+    are (model id, token id, bytes). A reading takes the place of what the same instrument has read
+    in the node before.
     """
 
     nodes: tuple[tuple[Node, Span | None], ...] = ()
@@ -52,6 +65,13 @@ class Batch:
     pieces: tuple[tuple[int, int, bytes], ...] = ()
     meta: Mapping[str, str | None] = field(default_factory=dict)
     event: EventRow | None = None
+    readings: tuple[ReadingRow, ...] = ()
+
+    @property
+    def derived(self) -> bool:
+        """Whether all of it can be computed again: it may be dropped where it can't be written."""
+        kept = (self.nodes, self.marks, self.recipes, self.models, self.pieces, self.event)
+        return bool(self.readings) and not any(kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import astuple
 from itertools import chain
 from typing import Any
 
 from loom.core.node import Node
 from loom.core.span import Span
-from loom.store.batch import Batch, EventRow, ModelRow
+from loom.store.batch import Batch, EventRow, ModelRow, ReadingRow
 from loom.store.columns import COLUMNS, decode, encode
 from loom.store.sums import insertion, sum_of
 
@@ -25,6 +26,11 @@ _INTEGERS = range(-(2**63), 2**63)
 TOKENS = f"INSERT OR REPLACE INTO tokens VALUES ({','.join('?' * (4 + len(COLUMNS)))})"
 _UNMARK = "DELETE FROM mark WHERE node = ? AND start = ? AND kind = ?"
 _UNMETA = "DELETE FROM meta WHERE key = ?"
+_UNREAD = "DELETE FROM reading WHERE node = ? AND instrument = ?"
+_READING = "INSERT INTO reading (node, instrument, settings, state, data) VALUES (?, ?, ?, ?, ?)"
+_READINGS = (
+    "SELECT node, instrument, settings, state, data FROM reading WHERE node = ? ORDER BY instrument"
+)
 _SPAN = f"SELECT count, top, checksum, {', '.join(COLUMNS)} FROM tokens WHERE node = ?"
 
 
@@ -48,6 +54,8 @@ def statements(batch: Batch) -> list[Statement]:
             for key, value in batch.meta.items()
         ],
         _puts("event", [_event_row(event)] if event else []),
+        (_UNREAD, [(row.node, row.instrument) for row in batch.readings]),
+        (_READING, [astuple(row) for row in batch.readings]),
     ]
     found = [(sql, rows) for sql, rows in found if rows]
     _check(chain.from_iterable(rows for _, rows in found))
@@ -84,6 +92,11 @@ def span_of(row: Sequence[Any]) -> Span:
     if _checksum(blobs) != checksum:
         raise ValueError(f"the tokens of node {node} are not what was written")
     return decode(count, top, blobs)
+
+
+def read_readings(connection: sqlite3.Connection, node: int) -> tuple[ReadingRow, ...]:
+    """What instruments have read in the node, in the order of their names."""
+    return tuple(ReadingRow(*row) for row in connection.execute(_READINGS, (node,)))
 
 
 def read_pieces(connection: sqlite3.Connection, model: int, ids: Iterable[int]) -> dict[int, bytes]:

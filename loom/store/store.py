@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from loom.core.span import Span
-from loom.store.batch import Batch, EventRow, Loaded, ModelRow
+from loom.store.batch import Batch, EventRow, Loaded, ModelRow, ReadingRow
 from loom.store.errors import (
     SessionDamaged,
     SessionForeign,
@@ -31,7 +31,7 @@ from loom.store.file import copy, has_log, identify, settle
 from loom.store.loading import read_all, read_events, read_ordinal
 from loom.store.lock import Lock
 from loom.store.opening import for_reading, for_writing, make, seen_whole, unwritable
-from loom.store.rows import read_pieces, read_span, statements, write
+from loom.store.rows import read_pieces, read_readings, read_span, statements, write
 from loom.store.schema import VERSION
 from loom.store.writer import Posted, Writer
 
@@ -196,6 +196,16 @@ class Store:
                 if written.id == node and span is not None:
                     return span
         return self._read(lambda connection: read_span(connection, node))
+
+    def readings(self, node: int) -> tuple[ReadingRow, ...]:
+        """What instruments have read in the node; where that is damaged, nothing."""
+        try:
+            found = {row.instrument: row for row in self._read(lambda c: read_readings(c, node))}
+        except SessionDamaged:
+            found = {}
+        for batch, _ in self._waiting():
+            found |= {row.instrument: row for row in batch.readings if row.node == node}
+        return tuple(found.values())
 
     def pieces(self, model: int, ids: Iterable[int]) -> dict[int, bytes]:
         """The bytes of those tokens of `model` that are known."""

@@ -107,8 +107,11 @@ class Writer:
         while (posted := self._next()) is not None:
             try:
                 write(self._connection, posted.statements)
-            except Exception as error:  # the thread's border: whatever it was, nothing is dropped
-                self._failed(error)
+            except Exception as error:  # the thread's border: whatever it was, no text is dropped
+                if posted.batch.derived:
+                    self._dropped()
+                else:
+                    self._failed(error)
             else:
                 self._written()
 
@@ -130,6 +133,12 @@ class Writer:
             self._queue.popleft()
             news = self._note(trouble)
         self._tell(trouble if news else None)
+
+    def _dropped(self) -> None:
+        """What can be computed again holds nothing up; what is wrong, the next batch will find."""
+        with self._changed:
+            self._queue.popleft()
+            self._changed.notify_all()
 
     def _failed(self, error: Exception) -> None:
         trouble = self._explain(error)

@@ -1,0 +1,114 @@
+"""A reading and the state after it as the two blobs a session file keeps, lossless.
+
+    CRC-32 (4 bytes) | basis (8) | zlib of: JSON line, then a float32 column a value
+
+`basis` stands for everything that was read: another state before, another choice, another basis.
+Columns are kept byte by byte (all first bytes, then all second ones …), which zlib makes less of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from typing import Any
+
+import numpy as np
+
+from loom.instruments.api import Context, Flag, Reading, Settings
+from loom.instruments.loading import Declared
+
+BASIS = 8
+_HEAD = 4 + BASIS
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was read in one node, the state after it (JSON), and what it was read from."""
+
+    basis: bytes
+    state: str
+    reading: Reading
+    tokens: int
+
+
+def settings_key(about: Declared, settings: Settings) -> tuple[str, dict[str, Any]]:
+    """What names version and settings in a file, and what it stands for."""
+    calibration = settings.calibration
+    spelled = {
+        "instrument": about.name,
+        "version": about.version,
+        "options": dict(settings.options),
+        "model": settings.model,
+        "calibration": None if calibration is None else _digest(_json(calibration)).hex(),
+    }
+    return _digest(_json(spelled)).hex(), spelled
+
+
+def basis_of(state: str | None, context: Context) -> bytes:
+    """Of the state before a node and what stands around the node."""
+    around = (context.position, context.offset, str(context.author), context.temperature)
+    choice = None if context.choice is None else astuple(context.choice)
+    return _digest(_json([state, around, choice]))
+
+
+def pack(kept: Kept) -> tuple[bytes, bytes]:
+    """(state, data) as they go into the file."""
+    reading = kept.reading
+    names = list(reading.values)
+    head = {
+        "tokens": kept.tokens,
+        "values": names,
+        "summary": dict(reading.summary),
+        "flags": [list(astuple(flag)) for flag in reading.flags],
+    }
+    head = {name: value for name, value in head.items() if value}
+    columns = b"".join(
+        reading.values[name].astype("<f4", copy=False).view(np.uint8).reshape(-1, 4).T.tobytes()
+        for name in names
+    )
+    state = _packed(kept.state.encode())
+    data = kept.basis + _packed(_json(head) + b"\n" + columns)
+    return state, zlib.crc32(data, zlib.crc32(state)).to_bytes(4, "little") + data
+
+
+def unpack(state: bytes, data: bytes) -> Kept:
+    """Raises ValueError for blobs that are not what was written."""
+    try:
+        if zlib.crc32(data[4:], zlib.crc32(state)) != int.from_bytes(data[:4], "little"):
+            raise ValueError("a reading is not what was written")
+        line, _, columns = zlib.decompress(data[_HEAD:]).partition(b"\n")
+        head = json.loads(line)
+        tokens = head.get("tokens", 0)
+        flags = tuple(Flag(*flag) for flag in head.get("flags", ()))
+        reading = Reading(_columns(head, tokens, columns), head.get("summary", {}), flags)
+        return Kept(data[4:_HEAD], zlib.decompress(state).decode(), reading, tokens)
+    except (TypeError, KeyError, AttributeError, zlib.error) as error:
+        raise ValueError(f"a reading makes no sense: {error}") from error
+
+
+def _columns(head: Mapping[str, Any], tokens: int, data: bytes) -> dict[str, Any]:
+    size = 4 * tokens
+    return {
+        name: np.ascontiguousarray(
+            np.frombuffer(data, np.uint8, size, place * size).reshape(4, tokens).T
+        )
+        .view("<f4")
+        .reshape(tokens)
+        .astype(np.float32, copy=False)
+        for place, name in enumerate(head.get("values", ()))
+    }
+
+
+def _packed(data: bytes) -> bytes:
+    return zlib.compress(data, 6)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=BASIS).digest()
+
+
+def _json(data: object) -> bytes:
+    return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
