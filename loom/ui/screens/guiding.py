@@ -36,7 +36,7 @@ class Guiding(Hoisting, Growing):
 
     @on(Page.Told)
     def guide_on(self, told: Page.Told) -> None:
-        if not isinstance(told.change, Grew | Scored):
+        if not all(isinstance(change, Grew | Scored) for change in told.changes):
             self.guide()
 
     @on(TextPane.CursorMoved)

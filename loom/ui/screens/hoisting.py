@@ -63,7 +63,7 @@ class Hoisting(Moving, Arranging):
     @on(Page.Told)
     def keep_hoisted(self, told: Page.Told) -> None:
         """What is hoisted may have been cut or hidden."""
-        if self._tops and isinstance(told.change, TreeChanged):
+        if self._tops and told.tells(TreeChanged):
             top = self.scope
             if top is None or top != self.tree_pane.top:
                 self._hoist(self._tops if top is not None else ())

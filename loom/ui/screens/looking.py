@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import events, on
 
-from loom.changes import EngineChanged, Grew
+from loom.changes import Change, EngineChanged, Grew
 from loom.context import context_of
 from loom.ui.screens.context import ContextScreen
 from loom.ui.screens.growing import Growing
@@ -47,25 +47,29 @@ class Looking(Growing):
 
     @on(Page.Told)
     def follow_with_lens(self, told: Page.Told) -> None:
-        change = told.change
-        if isinstance(change, Grew) and not self.lens.waits:
-            return
+        concerned = [self._concerns_lens(change) for change in told.changes]
+        if any(concerned):
+            self.look_again()
+
+    def _concerns_lens(self, change: Change) -> bool:
+        if isinstance(change, Grew):
+            return self.lens.waits
         if isinstance(change, EngineChanged):
             if change.state == self._engine_state:
-                return
+                return False
             self._engine_state = change.state
             self.lens.engine_changed(awaited=not self.engine_settled.is_set())
-        self.look_again()
+        return True
 
     @on(TextPane.CursorMoved)
     @on(events.DescendantFocus)
     @on(events.DescendantBlur)
     @on(Lens.Opened)
     def look_again(self) -> None:
-        """Once everything else knows of what has happened."""
+        """Once everything else is shown: a key waits for its text, not for the odds."""
         if not self._looks_soon and self.is_mounted:
             self._looks_soon = True
-            self.call_next(self._look)
+            self.call_after_refresh(self._look)
 
     def _look(self) -> None:
         self._looks_soon = False

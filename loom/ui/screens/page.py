@@ -31,6 +31,7 @@ from loom.engine.api import EngineError
 from loom.session import Session
 from loom.store.errors import StoreError
 from loom.ui.bindings import Where, bindings
+from loom.ui.compositor import compositor
 from loom.ui.navigation import end_of
 from loom.ui.widgets.banner import Banner
 from loom.ui.widgets.cards import Cards
@@ -65,12 +66,23 @@ class Page(Screen[None], inherit_bindings=False):
 
     @dataclass
     class Told(Message):
-        """The session has changed."""
+        """The session has changed. What is told in one go is followed in one go."""
 
-        change: Change
+        changes: tuple[Change, ...]
+
+        def can_replace(self, message: Message) -> bool:
+            """`message` is a later one: it then tells of both."""
+            if not isinstance(message, Page.Told):
+                return False
+            message.changes = self.changes + message.changes
+            return True
+
+        def tells(self, *kinds: type[Change]) -> bool:
+            return any(isinstance(change, kinds) for change in self.changes)
 
     def __init__(self, session: Session) -> None:
         super().__init__()
+        self._compositor = compositor()
         self.session = session
         self._unsubscribe: Callable[[], None] = lambda: None
         self._riding: int | None = None
@@ -106,7 +118,7 @@ class Page(Screen[None], inherit_bindings=False):
         """What the writer finds at the start, beside the page."""
 
     def _tell(self, change: Change) -> None:
-        self.post_message(self.Told(change))
+        self.post_message(self.Told((change,)))
 
     def on_unmount(self) -> None:
         self._unsubscribe()
@@ -166,28 +178,35 @@ class Page(Screen[None], inherit_bindings=False):
 
     @on(Told)
     async def follow(self, told: Told) -> None:
-        match told.change:
+        """Growth first, as what has grown may be told to be sealed, too; the view once, at last."""
+        grown = [change.nodes for change in told.changes if isinstance(change, Grew)]
+        if grown:
+            self._grew(frozenset().union(*grown))
+        for change in told.changes:
+            self._follow(change)
+        if told.tells(Moved):
+            await self.show_place()
+        elif told.tells(TreeChanged, Sealed, SamplingChanged, EngineChanged):
+            await self.show_cards()
+        self.tree_pane.catch_up()
+
+    def _follow(self, change: Change) -> None:
+        match change:
             case TreeChanged(nodes):
                 self.tree_pane.tree_changed(nodes)
-                await self.show_cards()
                 self.status.tree_changed()
-            case Grew(nodes):
-                self._grew(nodes)
             case Sealed(node, ended):
-                await self._sealed(node, ended)
+                self._sealed(node, ended)
             case Scored(node):
                 self.text_pane.scored(node)
                 self.cards.grew({node})
                 self.status.scored()
-            case Moved():
-                await self.show_place()
             case SamplingChanged():
                 self.status.refresh()
-                await self.show_cards()
-            case EngineChanged() as change:
-                await self._engine_changed(change)
-            case Notice() as notice:
-                self.say(notice)
+            case EngineChanged():
+                self._engine_changed(change)
+            case Notice():
+                self.say(change)
 
     def _grew(self, nodes: frozenset[int]) -> None:
         self.tree_pane.grew()
@@ -198,24 +217,22 @@ class Page(Screen[None], inherit_bindings=False):
         if not self.editor.is_open:
             self.text_pane.grew(nodes)
 
-    async def _sealed(self, node: int, ended: Ending) -> None:
+    def _sealed(self, node: int, ended: Ending) -> None:
         self.status.sealed(node)
         self.tree_pane.tree_changed(frozenset({node}))
         if not self.editor.is_open:
             self.text_pane.grew({node})
         if self._riding == node == self.session.place.node:
             self.go(self.session.tree[node].end)
-        await self.show_cards()
         if ended is Ending.EOS and node == self.session.place.node:
             self.notify("The model ended the document here.", markup=False)
 
-    async def _engine_changed(self, change: EngineChanged) -> None:
+    def _engine_changed(self, change: EngineChanged) -> None:
         self.status.engine_changed(change)
         if change.state == "dead":
             self.banner.say("\n".join((change.detail or "The engine stopped.", *change.lines[-3:])))
         elif change.state == "ready":
             self.banner.hush()
-        await self.show_cards()
 
     def say(self, notice: Notice) -> None:
         """One sentence that goes away, and what to do about it."""

@@ -37,6 +37,7 @@ SHORTEST, STRIP = 5, 24  # cells of the surprise strip
 BESIDE = 36  # columns from which cards stand side by side
 WIDEST = 84  # columns of one that stands alone in its row
 LOWEST, HIGHEST = 2, 12  # lines of a card where the writer has made room for them
+SPARE = 16  # cards that are kept for places with more of them: to make one takes long
 BETWEEN = 0.1  # seconds between two looks of a card that grows
 LINE_ENDS = re.compile(r" *\n[ \n]*")
 
@@ -64,7 +65,7 @@ class Reading:
         if span is None:
             return cls(())
         part = span.logprob[span.count_until(segment.start) : span.count_until(segment.stop)]
-        return cls(tuple(float(-value * glyphs.BITS) for value in part))
+        return cls(tuple((part * -glyphs.BITS).tolist()))
 
     @property
     def mean(self) -> float:
@@ -99,7 +100,7 @@ class Card(Widget):
         """Draws again only what looks different."""
         self.segment, self.is_last = segment, last
         before, self._drawn = self._drawn, None
-        if before is None or before[0] != self.size:
+        if before is None or before[0] != self.outer_size:
             self.refresh()
             return
         after = self.render()
@@ -115,13 +116,13 @@ class Card(Widget):
         self.post_message(Cards.Taken(self.number))
 
     def render(self) -> Content:
-        if self._drawn is None or self._drawn[0] != self.size:
-            self._drawn = self.size, self._content()
+        if self._drawn is None or self._drawn[0] != self.outer_size:
+            self._drawn = self.outer_size, self._content()
         return self._drawn[1]
 
     def _content(self) -> Content:
-        rows = max(2, self.size.height)
-        lines = self._lines(rows - 1, max(8, self.size.width - GUTTER))
+        width, height = self.outer_size  # asking for more of one out of sight lays all out anew
+        lines = self._lines(max(2, height) - 1, max(8, width - GUTTER))
         text = self._look("visited" if self._session.is_visited(self.segment.node) else "text")
         head = Content.assemble(self._gutter(), (lines[0], text))
         rest = [Content.assemble(" " * GUTTER, (line, text)) for line in lines[1:]]
@@ -158,7 +159,7 @@ class Card(Widget):
 
     def _facts(self) -> Content:
         """The strip takes what room is left beside what is said, which is cut short for it."""
-        reading, room = Reading.of(self._session, self.segment), self.size.width - GUTTER
+        reading, room = Reading.of(self._session, self.segment), self.outer_size.width - GUTTER
         facts = self._said(reading)
         if reading.bits and room - len(facts) - 2 < SHORTEST:
             facts = self._said(reading, brief=True)
@@ -167,7 +168,7 @@ class Card(Widget):
             " " * GUTTER,
             (strip + "  " if strip else "", self._look("strip")),
             (facts, self._look("facts")),
-        ).truncate(max(8, self.size.width), ellipsis=True)
+        ).truncate(max(8, self.outer_size.width), ellipsis=True)
 
     def _said(self, reading: Reading, *, brief: bool = False) -> str:
         parts = (*self._measures(reading, brief), *self._remarks(brief))
@@ -217,6 +218,7 @@ class Cards(VerticalScroll, can_focus=False):
     def __init__(self, session: Session, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._session = session
+        self._cards: list[Card] = []
         self._shown: tuple[Segment, ...] = ()
         self._place = session.place
         self._showing = asyncio.Lock()
@@ -236,16 +238,7 @@ class Cards(VerticalScroll, can_focus=False):
     async def _show(self, place: Place, hint: str) -> None:
         self._place = place
         segments = self._session.continuations(place)
-        cards = list(self.query(Card))
-        new = [
-            Card(self._session, number, segment)
-            for number, segment in enumerate(segments, start=1)
-            if number > len(cards)
-        ]
-        if len(cards) > len(segments):
-            await self.remove_children(cards[len(segments) :])
-        if new:
-            await self.mount(*new)
+        await self._provide(segments)
         if [s.node for s in segments] != [s.node for s in self._shown]:
             self.scroll_home(animate=False)
         self._shown = segments
@@ -253,10 +246,33 @@ class Cards(VerticalScroll, can_focus=False):
         self._dress(place)
         self._say("" if segments else hint)
 
+    async def _provide(self, segments: Sequence[Segment]) -> None:
+        """A card in sight for each; of the others some are kept, out of sight."""
+        most, have = max(len(segments), SPARE), len(self._cards)
+        if have > most:
+            await self.remove_children(self._cards[most:])
+            del self._cards[most:]
+        new = [
+            Card(self._session, number, segment)
+            for number, segment in enumerate(segments[have:], start=have + 1)
+        ]
+        self._cards += new
+        if new:
+            await self.mount(*new)
+        for card in self._cards:
+            wanted = card.number <= len(segments)
+            if card.display != wanted:  # a style that is set lays out anew
+                card.display = wanted
+
+    @property
+    def _in_sight(self) -> Sequence[Card]:
+        return self._cards[: len(self._shown)]
+
     def _say(self, hint: str) -> None:
         """Each change lays out the whole page again."""
         line = self.query_one("#hint", Static)
-        line.display = not self._shown
+        if line.display != (not self._shown):
+            line.display = not self._shown
         if hint and hint != self._hint:
             self._hint = hint
             line.update(Content(hint))
@@ -302,7 +318,7 @@ class Cards(VerticalScroll, can_focus=False):
 
     def _dress(self, place: Place) -> None:
         last = self._session.marks.get(Mark(place.node, place.at, Kind.LAST))
-        for card, segment in zip(self.query(Card), self._shown, strict=True):
+        for card, segment in zip(self._in_sight, self._shown, strict=True):
             card.show(segment, last=last is not None and str(segment.node) == last)
 
     def grew(self, nodes: Collection[int]) -> None:
@@ -312,7 +328,7 @@ class Cards(VerticalScroll, can_focus=False):
 
     def _grow(self, nodes: Collection[int]) -> None:
         fresh = {segment.node: segment for segment in self._session.continuations(self._place)}
-        for card in self.query(Card):
+        for card in self._in_sight:
             if card.segment.node in nodes and card.segment.node in fresh:
                 card.show(fresh[card.segment.node], last=card.is_last)
 

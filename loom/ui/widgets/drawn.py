@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -19,9 +19,19 @@ class Drawn(ScrollView, inherit_bindings=False):
     _drawn: dict[int, Strip] | None = None
     _scrolled: tuple[Size, Size] | None = None
 
+    width, room = 0, 0  # columns with and without a scrollbar
+
     @abstractmethod
     def draw(self, line: int) -> Strip:
-        """A line of the whole, `size.width` cells; called for lines past the end too."""
+        """A line of the whole, `width` cells; called for lines past the end too."""
+
+    def measure(self) -> None:
+        """Before lines are drawn: each look at a widget's size costs as much as a line."""
+        self.width, self.room = self.size.width, self.scrollable_content_region.width
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self.measure()
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         line = y + round(self.scroll_y)
@@ -46,6 +56,7 @@ class Drawn(ScrollView, inherit_bindings=False):
 
     def refresh_lines_changed(self, lines: Iterable[int]) -> None:
         """The same for lines of the whole that may have changed."""
+        self.measure()
         drawn = self._drawn or {}
         for line in lines:
             if drawn.get(line) != self.draw(line):

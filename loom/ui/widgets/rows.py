@@ -32,6 +32,7 @@ class Rows:
     ) -> None:
         self._display = display
         self._folded = folded
+        self.version = 0  # another number wherever rows came or went
         self._rows = list(display.rows(top, folded))
         self._keys = _keys(self._rows)
         self._known = set(self._keys.tolist())
@@ -168,6 +169,7 @@ class Rows:
         return [row._replace(depth=row.depth + depth) for row in rows]
 
     def _splice(self, first: int, last: int, rows: Sequence[Row]) -> None:
+        self.version += 1
         self._rows[first:last] = rows
         self._known.difference_update(self._keys[first:last].tolist())
         self._known.update(_keys(rows).tolist())

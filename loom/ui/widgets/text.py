@@ -207,7 +207,7 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
             return
         event.stop()
         y = min(offset.y + round(self.scroll_y), self._lines - 1)
-        self._move_to(self._caret.token_at(y, max(0, offset.x - self._left)))
+        self._move_to(self._caret.token_at(y, max(0, offset.x - self._left_in(self._columns))))
         self.post_message(self.Clicked(self.cursor))
 
     # ── the view ───────────────────────────────────────────────────────────────────────────
@@ -228,10 +228,9 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
     def _lines(self) -> int:
         return self._page.line_count
 
-    @property
-    def _left(self) -> int:
+    def _left_in(self, columns: int) -> int:
         """Empty columns left of the text; one is kept right of it for the cursor."""
-        return max(0, (self._columns - self._page.width) // 2)
+        return max(0, (columns - self._page.width) // 2)
 
     def _fit(self) -> None:
         self.virtual_size = Size(self._columns, self._lines + self._spare)
@@ -287,9 +286,10 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
 
     def draw(self, y: int) -> Strip:
         if y >= self._lines:
-            return Strip.blank(self.size.width, self._looks())
+            return Strip.blank(self.width, self._looks())
         cursor = self._caret.cells_on(y)
-        return self._ink.line(y, self.session.tree, cursor, self._left, self.size.width)
+        left = self._left_in(self.room)
+        return self._ink.line(y, self.session.tree, cursor, left, self.width)
 
 
 def _unfinished(data: bytes) -> int:

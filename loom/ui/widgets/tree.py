@@ -6,7 +6,7 @@ Reads the session and says which segment was chosen; moves nothing but its own v
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from rich.segment import Segment as Piece
 from rich.style import Style
@@ -34,6 +34,21 @@ CURRENT = ("tree--current",)
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 GLYPHS = {Author.WRITER: "✎", Author.MODEL: "◇", Author.IMPORT: "↧"}
 BYTES_A_COLUMN = 4  # read of a segment, to fill a column in any script
+
+LINES_KEPT = 512
+
+
+class Measures(NamedTuple):
+    """Of the view: columns with and without a scrollbar, levels cut off at the left and drawn."""
+
+    width: int = 0
+    room: int = 0
+    shift: int = 0
+    most: int = 2
+
+
+Look = tuple[tuple[str, ...], Measures]
+"""All that the view and where the writer is decide about a row."""
 
 
 class TreeSource(Protocol):
@@ -115,6 +130,8 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         self._current = 0
         self._rows = Rows(session.display, session.display.root, frozenset())
         self._window: tuple[int, list[Rails]] | None = None  # rails of the rows in sight
+        self._lines: dict[int, tuple[Look, Strip]] = {}  # rows as they were drawn last
+        self._measures = Measures()
         self._changed: set[int] = set()
         self._is_stale, self._is_moved = True, True
         self._awaits_frame = False
@@ -161,16 +178,21 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
     def _soon(self) -> None:
         if self.is_mounted and not self._awaits_frame:
             self._awaits_frame = True
-            self.call_next(self._update)
+            self.call_next(self.catch_up)
+
+    def catch_up(self) -> None:
+        """Bring rows, path and view up to what was asked since the last time, now and not soon."""
+        if self._awaits_frame:
+            self._update()
 
     def _update(self) -> None:
-        """Bring rows, path and view up to what was asked since the last frame."""
         self._awaits_frame = False
         display = self.session.display
         if self._is_stale:
             self._rows = Rows(display, self.top, frozenset(self._folded))
+            self._lines.clear()
         elif self._changed:
-            self._rows.renew(self._changed, frozenset(self._folded))
+            self._renew_rows()
         self._changed.clear()
         self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows))
         self._path.lead(self._place, self.session.tree)
@@ -181,6 +203,18 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         self._window = None
         self._spin()
         self.refresh_changed()
+
+    def _renew_rows(self) -> None:
+        """A row by itself looks different only where its node was marked; its rails anywhere."""
+        version = self._rows.version
+        self._rows.renew(self._changed, frozenset(self._folded))
+        same = self._rows.version == version and len(self._lines) < LINES_KEPT
+        known = self._lines.items() if same else ()
+        self._lines = {
+            index: line
+            for index, line in known
+            if self._rows[index].segment.node not in self._changed
+        }
 
     # ── the view ───────────────────────────────────────────────────────────────────────────
 
@@ -216,6 +250,7 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._looks.clear()
+        self._lines.clear()
 
     @property
     def allow_select(self) -> bool:
@@ -236,12 +271,27 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
     # ── drawing ────────────────────────────────────────────────────────────────────────────
 
     def draw(self, index: int) -> Strip:
-        width = self.size.width
         if index >= len(self._rows):
-            return Strip.blank(width, self._looks())
-        base = self._base(index)
-        pieces = list(self._pieces(index, base, self.scrollable_content_region.width))
-        return Strip(pieces).adjust_cell_length(width, self._looks(*base))
+            return Strip.blank(self._measures.width, self._looks())
+        look = self._base(index), self._measures
+        known = self._lines.get(index)
+        if known is not None and known[0] == look:
+            return known[1]
+        strip = self._drawn_row(index, look[0])
+        node = self._rows[index].segment.node
+        if node != ROOT and not self.session.tree[node].growing:
+            self._lines[index] = look, strip
+        return strip
+
+    def measure(self) -> None:
+        super().measure()
+        most = max(2, (self.room - WORDS) // 2)
+        shift = max(0, self._rows[self._current].depth + 2 - most)
+        self._measures = Measures(self.width, self.room, shift, most)
+
+    def _drawn_row(self, index: int, base: tuple[str, ...]) -> Strip:
+        pieces = list(self._pieces(index, base, self._measures.room))
+        return Strip(pieces).adjust_cell_length(self._measures.width, self._looks(*base))
 
     def _base(self, index: int) -> tuple[str, ...]:
         """Component classes of the whole row."""
@@ -255,7 +305,7 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
 
     def _pieces(self, index: int, base: tuple[str, ...], width: int) -> Iterator[Piece]:
         row = self._rows[index]
-        head = self._head(index, row, width)
+        head = self._head(index, row)
         yield Piece(head, self._part(base, "tree--rail"))
         marks = list(self._marks(row, index, base))
         yield from marks
@@ -265,9 +315,10 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         yield Piece(words + " " * max(0, room - used), self._looks(*base))
         yield from tail
 
-    def _head(self, index: int, row: Row, width: int) -> str:
-        """Rails of the levels above, then the corner of the branch."""
-        shift, most = self._indentation(width)
+    def _head(self, index: int, row: Row) -> str:
+        """Rails of the levels above, then the corner of the branch; of the levels, two below the
+        current row are in sight."""
+        _, _, shift, most = self._measures
         is_head = self._rows.is_head(index)
         own = row.depth - 1 if is_head else row.depth
         rails = self._rails_of(index, shift)
@@ -277,11 +328,6 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         elif row.folded:
             text += "▸"
         return ("┊" if shift else "") + text
-
-    def _indentation(self, width: int) -> tuple[int, int]:
-        """(levels cut off at the left, levels drawn): two below the current row are in sight."""
-        most = max(2, (width - WORDS) // 2)
-        return max(0, self._rows[self._current].depth + 2 - most), most
 
     def _rails_of(self, index: int, floor: int) -> Rails:
         first = round(self.scroll_y)
