@@ -38,6 +38,7 @@ ENGINE_OPTIONS = (
     "flash_attention",
     "gpu_layers",
     "kv_type",
+    "of",
     "statistics",
     "threads",
 )
@@ -330,6 +331,12 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"true or false, not {_shown(value)}")
+    return value
+
+
 def _texts(value: Any) -> tuple[str, ...]:
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str) and one for one in values):
@@ -382,6 +389,7 @@ _TOP: dict[str, Callable[[Any], Any]] = {
     "end": _end,
     "stop": _texts,
     "top": _whole,
+    "heal": _flag,
     "keymap": _keymap,
     "theme": _text,
 }

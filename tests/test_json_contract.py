@@ -173,6 +173,7 @@ def test_what_the_commands_print_is_what_is_documented(printed: Callable[..., An
         ("replay", "story.loom", "--headless"),
         ("replay", "story.loom", "--verify", "--model", "echo"),
         ("replay", "story.loom", "--regrow", "--model", "echo"),
+        ("experiment", "traps", "--model", "echo", "--length", "40", "--each", "1"),
         ("models",),
         ("sessions", "--rename", "story.loom", "The Lighthouse"),
         ("sessions", "--copy", "story.loom"),

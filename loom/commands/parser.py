@@ -47,6 +47,7 @@ def build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
     _moving(commands)
     _growing(commands)
     _reading(commands)
+    _experimenting(commands)
     _about(commands)
     _completing(commands)
     return parser, commands.by_name
@@ -202,6 +203,11 @@ def _recipe_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--end", choices=("tokens", "sentence", "paragraph"), help="stop there")
     group.add_argument("--stop", action="append", metavar="TEXT", help="stop after this text")
     group.add_argument("--top", type=int, help="how many alternatives to record")
+    group.add_argument(
+        "--heal",
+        action=argparse.BooleanOptionalAction,
+        help="cut the end of a written text into tokens anew where it may stop inside one",
+    )
     group.add_argument("--preset", metavar="NAME", help=PRESETS_HINT)
     group.add_argument("--temperature", type=float, metavar="T", help="0 is greedy")
     group.add_argument("--top-k", type=int, metavar="K")
@@ -283,6 +289,46 @@ def _reading(commands: _Commands) -> None:
         "--regrow", action="store_true", help="grow every continuation again from its seed"
     )
     parser.add_argument("--node", type=int, help="check only this node")
+
+
+def _experimenting(commands: _Commands) -> None:
+    parent = commands.add("experiment", "", "how models go wrong: grown, counted and drawn")
+    kinds = parent.add_subparsers(dest="experiment", metavar="EXPERIMENT", required=True)
+    text = "a token of 1 % that, once out, is always predicted"
+    parser = _experiment(kinds, "absorbing", "experimenting:absorb", text)
+    parser.add_argument("--runs", type=_count, default=128, help="texts grown (default: 128)")
+    parser.add_argument("--opening", default="", metavar="TEXT", help="what they begin with")
+    parser.add_argument("--text", type=Path, metavar="FILE", help="on which the loss is measured")
+    parser.add_argument(
+        "--watch", type=_count, default=24, help="runs in which the flag is waited for"
+    )
+    _experiment_options(parser, length=900)
+    text = "loops and entropy against length and temperature"
+    parser = _experiment(kinds, "traps", "experimenting:trap", text)
+    parser.add_argument("--each", type=_count, default=4, help="runs an opening (default: 4)")
+    _experiment_options(parser, length=512)
+
+
+def _experiment(kinds: Any, name: str, run: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = kinds.add_parser(
+        name, help=text, description=text, allow_abbrev=False
+    )
+    parser.set_defaults(run=run)
+    _global_options(parser, default=argparse.SUPPRESS)
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print the facts as JSON"
+    )
+    return parser
+
+
+def _experiment_options(parser: argparse.ArgumentParser, length: int) -> None:
+    parser.add_argument(
+        "--length", type=_count, default=length, help=f"tokens of a run (default: {length})"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the first run (default: 1)")
+    parser.add_argument(
+        "--out", type=Path, default=Path(), metavar="FOLDER", help="for the JSON and the picture"
+    )
 
 
 def _about(commands: _Commands) -> None:

@@ -1,0 +1,1 @@
+"""Experiments on how models go wrong; each grows many runs and counts what became of them."""
