@@ -77,6 +77,11 @@ class Asking:
         """Raises EngineError where the model can't be loaded."""
         return await self._client.ready()
 
+    async def encode(self, text: bytes, *, start: bool) -> tuple[int, ...]:
+        """The tokens of `text`; `start` when it opens a document. Raises EngineError."""
+        ids, _ = await self._client.encode(text, start)
+        return ids
+
     async def score(self, prefix: tuple[Piece, ...], text: Piece, top: int = TOP) -> Answer:
         """What the model makes of `text` after `prefix`. Raises EngineError."""
         (answer,) = await self._ask(Score(f"ask-{next(self._names)}", prefix, text, top), 1)

@@ -1,0 +1,46 @@
+"""What each token cost the model and how unsure it was; describes, never flags.
+
+`excess` is surprise less entropy, averaging 0 where the text was drawn from the model itself,
+whatever the text is.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from loom.core.span import Span
+from loom.instruments.api import Context, Reading, Settings
+
+NAME = "surprise"
+VERSION = "1"
+ABOUT = (
+    "What each token cost the model, how unsure it was, and by how much the one beats the other."
+)
+UNITS = {
+    "surprise": "bits",
+    "entropy": "bits",
+    "varentropy": "bits²",
+    "rank": "",
+    "excess": "bits",
+}
+
+BIT = np.float32(math.log(2))  # in nats
+
+
+def start(settings: Settings) -> Any:
+    return None
+
+
+def step(state: Any, span: Span, context: Context) -> tuple[Any, Reading]:
+    surprise, entropy = -span.logprob / BIT, span.entropy / BIT
+    values = {
+        "surprise": surprise,
+        "entropy": entropy,
+        "varentropy": span.varentropy / BIT**2,
+        "rank": span.rank.astype(np.float32),
+        "excess": surprise - entropy,
+    }
+    return state, Reading(values, {"bits": float(surprise.sum(dtype=np.float64))})
