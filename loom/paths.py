@@ -21,6 +21,7 @@ class Paths:
     backups: Path
     backends: Path
     plugins: Path
+    calibrations: Path
     state: Path
     logs: Path
 
@@ -40,6 +41,7 @@ class Paths:
             backups=data / "backups",
             backends=data / "backends",
             plugins=data / "plugins",
+            calibrations=data / "calibrations",
             state=state,
             logs=logs,
         )

@@ -21,6 +21,7 @@ def test_loom_home_holds_everything(tmp_path: Path, paths: Paths) -> None:
         backups=home / "backups",
         backends=home / "backends",
         plugins=home / "plugins",
+        calibrations=home / "calibrations",
         state=home / "state",
         logs=home / "logs",
     )

@@ -1,0 +1,107 @@
+"""What `loom calibrate` found out about a model, in a file under the model's fingerprint.
+
+The user's own comes before one that came with the program; one of other weights is never used.
+Knows nothing of what plugins keep in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from loom.discovery import BUNDLED, CHECKOUT
+from loom.paths import Paths
+from loom.store.atomic import write_atomically
+
+FORMAT = 1
+SHIPPED = "calibration.json"  # in the folder of a model that came with the program
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """`facts` are about the human text and what the model made of it, `plugins` has what each
+    plugin keeps: {name: {"version": …, "kept": {…}}}."""
+
+    fingerprint: str
+    model: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Changes whenever a reading might."""
+        return hashlib.blake2b(_canonical(dict(self.plugins)), digest_size=16).hexdigest()
+
+    def of(self, plugin: str, version: str | None = None) -> Mapping[str, Any] | None:
+        """What `Settings.calibration` is for it; None for a plugin that was not calibrated, or not
+        in this version of it."""
+        entry = self.plugins.get(plugin)
+        if entry is None or (version is not None and entry["version"] != version):
+            return None
+        kept: Mapping[str, Any] = entry["kept"]
+        return kept
+
+    def encoded(self) -> bytes:
+        whole = {
+            "format": FORMAT,
+            "fingerprint": self.fingerprint,
+            "model": self.model,
+            "facts": self.facts,
+            "plugins": self.plugins,
+        }
+        return json.dumps(whole, indent=1, ensure_ascii=True, allow_nan=False).encode() + b"\n"
+
+
+def load(fingerprint: str, places: Sequence[Path] | None = None) -> Calibration | None:
+    """That of the model, from the first of `places` (files) that has it; by default the user's,
+    then those that came with the program. A damaged file is none."""
+    for file in _places(fingerprint) if places is None else places:
+        found = read(file)
+        if found is not None and found.fingerprint == fingerprint:
+            return found
+    return None
+
+
+def read(file: Path) -> Calibration | None:
+    """What is in the file, whichever model it is of; None where that is no calibration."""
+    try:
+        whole = json.loads(file.read_bytes())
+        if whole["format"] != FORMAT:
+            return None
+        plugins = {
+            name: {"version": str(entry["version"]), "kept": dict(entry["kept"])}
+            for name, entry in whole["plugins"].items()
+        }
+        facts = dict(whole["facts"])
+        return Calibration(str(whole["fingerprint"]), str(whole["model"]), facts, plugins)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def save(calibration: Calibration, file: Path | None = None) -> Path:
+    """Where it is now: by default where `load` looks first. Raises OSError."""
+    file = _users(calibration.fingerprint) if file is None else file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, calibration.encoded())
+    return file
+
+
+def _places(fingerprint: str) -> Iterable[Path]:
+    yield _users(fingerprint)
+    for folder in (CHECKOUT, BUNDLED):
+        yield from sorted((folder / "backends").glob(f"*/{SHIPPED}"))
+
+
+def _users(fingerprint: str) -> Path:
+    """Any text is a fingerprint: an engine over the network may call itself what it likes."""
+    plain = fingerprint if fingerprint.isalnum() and len(fingerprint) <= 64 else ""
+    name = plain or hashlib.blake2b(fingerprint.encode(), digest_size=16).hexdigest()
+    return Paths.default().calibrations / f"{name}.json"
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

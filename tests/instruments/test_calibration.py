@@ -1,0 +1,76 @@
+"""A calibration is found under the fingerprint of its model, and under no other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from loom.instruments.calibration import Calibration, load, read, save
+
+FOUND = Calibration(
+    "f00d",
+    "small",
+    {"tokens": 12, "works": 2},
+    {"traps": {"version": "1", "kept": {"all": {"alphas": [0.05]}}}},
+)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LOOM_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_what_is_saved_is_found_again_under_its_fingerprint(home: Path) -> None:
+    file = save(FOUND)
+    assert file.is_relative_to(home)
+    assert load("f00d") == FOUND
+    assert load("f00d", [file]) == FOUND
+
+
+def test_that_of_other_weights_is_not_used(tmp_path: Path) -> None:
+    file = save(FOUND, tmp_path / "elsewhere" / "calibration.json")
+    assert load("beef", [file]) is None
+    assert load("f00d", [file]) == FOUND
+    assert load("f00d") is None
+
+
+@pytest.mark.parametrize("fingerprint", ["../../etc", "http://host:80/v1 model", "", "a" * 300])
+def test_any_text_may_be_a_fingerprint(home: Path, fingerprint: str) -> None:
+    file = save(Calibration(fingerprint, "odd"))
+    assert file.parent == home / "calibrations"
+    found = load(fingerprint)
+    assert found is not None
+    assert found.model == "odd"
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b"[]", b"null", b'{"format": 1}', b'{"format": 99}', b"\xff\xfe"]
+)
+def test_a_damaged_file_is_no_calibration(damage: bytes) -> None:
+    file = save(FOUND)
+    file.write_bytes(damage)
+    assert read(file) is None
+    assert load("f00d") is None
+
+
+def test_a_newer_format_is_not_guessed_at() -> None:
+    file = save(FOUND)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 2}))
+    assert load("f00d") is None
+
+
+def test_a_plugin_gets_what_it_kept_if_its_version_is_the_same() -> None:
+    assert FOUND.of("traps") == {"all": {"alphas": [0.05]}}
+    assert FOUND.of("traps", "1") == FOUND.of("traps")
+    assert FOUND.of("traps", "2") is None
+    assert FOUND.of("surprise") is None
+
+
+def test_the_digest_changes_with_what_a_plugin_kept_and_with_nothing_else() -> None:
+    entry = {"version": "1", "kept": {"all": {"alphas": [0.01]}}}
+    other = Calibration("f00d", "small", FOUND.facts, {"traps": entry})
+    same = Calibration("f00d", "renamed", {"tokens": 13}, FOUND.plugins)
+    assert other.digest != FOUND.digest == same.digest
