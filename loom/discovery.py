@@ -94,7 +94,7 @@ def _in_folder(folder: Path, kind: Kind, source: str) -> Iterator[Found]:
     except OSError:
         return
     for entry in entries:
-        if entry.name.startswith((".", "_")):
+        if entry.name.startswith((".", "_", "test_")):
             continue
         if entry.suffix == ".py" or (entry / "__init__.py").is_file():
             yield read(entry, kind, source)
@@ -106,22 +106,31 @@ def read(path: Path, kind: Kind, source: str) -> Found:
         tree = ast.parse(_source_file(path).read_bytes())
     except (OSError, SyntaxError, ValueError) as error:
         return Found(path.stem, str(path), f"{path} can't be read: {error}", kind, source)
-    return Found(_declared_name(tree) or path.stem, str(path), "", kind, source)
+    return Found(_texts(tree).get("NAME") or path.stem, str(path), "", kind, source)
 
 
 def _source_file(path: Path) -> Path:
     return path / "__init__.py" if path.is_dir() else path
 
 
-def _declared_name(tree: ast.Module) -> str:
+def said_in(path: Path) -> dict[str, str]:
+    """Plain texts that a file gives names, such as VERSION; nothing is run. Never raises."""
+    try:
+        return _texts(ast.parse(_source_file(path).read_bytes()))
+    except (OSError, SyntaxError, ValueError):
+        return {}
+
+
+def _texts(tree: ast.Module) -> dict[str, str]:
+    found = {}
     for statement in tree.body:
         match statement:
             case (
-                ast.Assign(targets=[ast.Name("NAME")], value=ast.Constant(str(name)))
-                | ast.AnnAssign(target=ast.Name("NAME"), value=ast.Constant(str(name)))
+                ast.Assign(targets=[ast.Name(name)], value=ast.Constant(str(text)))
+                | ast.AnnAssign(target=ast.Name(name), value=ast.Constant(str(text)))
             ):
-                return name
-    return ""
+                found[name] = text
+    return found
 
 
 def module_of(found: Found) -> ModuleType:

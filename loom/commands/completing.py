@@ -11,7 +11,7 @@ from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from loom import bylines, offers, recordings
+from loom import bylines, extensions, offers, recordings
 from loom.commands import parser as grammar
 from loom.config import ConfigError, Paths, load_config
 from loom.console import Console
@@ -99,6 +99,9 @@ def _values(action: Action) -> Iterator[str]:
         yield from _presets()
     elif action.dest == "recording":
         yield from (shelved.path.stem for shelved in recordings.recordings())
+    elif action.dest == "plugin" or "FILE|NAME" in str(action.metavar):
+        yield from dict.fromkeys(found.name for found in extensions.plugins())
+        yield from [FILES] if "FILE" in str(action.metavar) else []
     elif action.dest == "model":
         yield from (offer.name for offer in offers.offers(Paths.default(), os.environ))
         yield FILES

@@ -57,11 +57,12 @@ def faults_of(
     options: Mapping[str, Any] | None = None,
     *,
     clock: Callable[[], float] = perf_counter,
+    before: Callable[[str], None] = lambda name: None,
 ) -> Iterator[Fault]:
     """Each broken promise once, where it was first seen.
 
-    `paths` are read by name; by default made-up ones. A plugin that calibrates is tried with and
-    without a calibration.
+    `paths` are read by name, of which `before` is told; by default made-up ones. A plugin that
+    calibrates is tried with and without a calibration.
     """
     try:
         instrument, about = declared(plugin)
@@ -71,7 +72,7 @@ def faults_of(
     given = fitted(about.options, options or {})
     seen = set()
     on = sample_paths() if paths is None else paths
-    for fault in _trials(instrument, on, given, clock):
+    for fault in _trials(instrument, on, given, clock, before):
         if fault.what not in seen:
             seen.add(fault.what)
             yield fault
@@ -82,8 +83,9 @@ def _trials(
     paths: Paths,
     options: Mapping[str, Any],
     clock: Callable[[], float],
+    before: Callable[[str], None],
 ) -> Iterator[Fault]:
-    yield from _trial(plugin, paths, settings_for(plugin, options), clock)
+    yield from _trial(plugin, paths, settings_for(plugin, options), clock, before)
     calibrate = getattr(plugin, "calibrate", None)
     if calibrate is None:
         return
@@ -92,7 +94,7 @@ def _trials(
     except Exception as error:
         yield Fault(f"calibrate raised {type(error).__name__}: {error}.")
         return
-    yield from _trial(plugin, paths, settings_for(plugin, options, kept), clock)
+    yield from _trial(plugin, paths, settings_for(plugin, options, kept), clock, before)
 
 
 def _passages() -> list[Passage]:
@@ -109,11 +111,16 @@ def _whole(path: Sequence[Stretch]) -> Context:
 
 
 def _trial(
-    plugin: Instrument, paths: Paths, settings: Settings, clock: Callable[[], float]
+    plugin: Instrument,
+    paths: Paths,
+    settings: Settings,
+    clock: Callable[[], float],
+    before: Callable[[str], None],
 ) -> Iterator[Fault]:
     tokens, seconds = 0, 0.0
     runs: dict[str, Run] = {}
     for name, path in paths.items():
+        before(name)
         try:
             runs[name] = _read_in_all_ways(plugin, path, settings, clock)
         except Broken as broken:

@@ -1,0 +1,231 @@
+"""`plugins`: which instruments there are, switched on and off, begun and put on trial."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from loom import recordings
+from loom.commands import access
+from loom.commands.template import files_of
+from loom.config import Config, Paths
+from loom.console import CommandError, Console, UsageError
+from loom.core.text import visible
+from loom.discovery import Found, said_in
+from loom.extensions import plugins as found_plugins
+from loom.facts import Facts
+from loom.instruments.client import InstrumentClient, SwitchedOff
+from loom.instruments.loading import Declared
+from loom.processes.child import environment
+from loom.store.atomic import write_atomically
+from loom.switches import switch
+
+TRYING = 120  # seconds that a trial may take
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A plugin as it was found, what it says of itself, and what keeps it from running."""
+
+    found: Found
+    on: bool
+    declared: Declared
+    error: str = ""
+
+
+async def plugins(args: Namespace, console: Console) -> None:
+    """Those that are on are loaded, in a process of their own, to be asked what they are."""
+    config = access.config_of(args)
+    listed = await _listed(config, console)
+    folder = Paths.default().plugins
+    facts = {"folder": str(folder), "plugins": [_facts(one, config) for one in listed]}
+    console.answer(lambda: facts, lambda: _lines(listed, folder, console))
+
+
+async def _listed(config: Config, console: Console) -> list[Listed]:
+    every = [
+        Listed(one, config.plugin(one.name).enabled, _unasked(one), one.error)
+        for one in found_plugins()
+    ]
+    wrong: dict[str, str] = {}
+
+    def hear(off: SwitchedOff) -> None:
+        wrong[off.name] = off.why
+
+    asked = [one.found for one in every if one.on and one.found.usable]
+    client = InstrumentClient(asked, hear, Paths.default().log_file("plugins"))
+    with console.waiting("loading the plugins"):
+        try:
+            await client.start()
+            declared = dict(client.plugins)
+        finally:
+            await client.close()
+    return [
+        replace(
+            one,
+            declared=declared.get(one.found.name, one.declared),
+            error=wrong.get(one.found.name, ""),
+        )
+        if one.found in asked
+        else one
+        for one in every
+    ]
+
+
+def _unasked(found: Found) -> Declared:
+    """What its file says without being run."""
+    said = {} if found.source == "entry point" else said_in(Path(found.path))
+    return Declared(found.name, said.get("VERSION", ""), about=said.get("ABOUT", ""))
+
+
+def _facts(listed: Listed, config: Config) -> Facts:
+    """PLUGIN."""
+    found, declared = listed.found, listed.declared
+    return {
+        "name": found.name,
+        "version": declared.version,
+        "about": declared.about,
+        "source": found.source,
+        "path": found.path,
+        "on": listed.on,
+        "scope": declared.scope,
+        "options": {**declared.options, **config.plugin(found.name).options},
+        "error": listed.error,
+        "shadowed_by": found.shadowed_by,
+    }
+
+
+def _lines(listed: Sequence[Listed], folder: Path, console: Console) -> Iterator[str]:
+    width = max((len(one.found.name) for one in listed), default=0)
+    for one in listed:
+        state = "off" if not one.on else "!" if one.error or one.found.shadowed_by else "on"
+        version, source = one.declared.version, one.found.source
+        yield visible(f"{state:<3}  {one.found.name:<{width}}  {version:<5} {source}").rstrip()
+        for text in (one.declared.about, _trouble(one)):
+            if text:
+                yield visible(f"     {'':<{width}}  {text}")
+    yield console.style(f"Your own lie in {visible(str(folder))}.", "dim")
+
+
+def _trouble(listed: Listed) -> str:
+    if listed.found.shadowed_by:
+        return f"{listed.found.path} isn't used: {listed.found.shadowed_by} has the same name."
+    return f"It doesn't run: {listed.error.rstrip('.')}." if listed.error else ""
+
+
+def enable(args: Namespace, console: Console) -> None:
+    _switch(args, console, on=True)
+
+
+def disable(args: Namespace, console: Console) -> None:
+    _switch(args, console, on=False)
+
+
+def _switch(args: Namespace, console: Console, *, on: bool) -> None:
+    file = args.config or Paths.default().config
+    known = {found.name for found in found_plugins()}
+    if args.plugin not in {*known, *access.config_of(args).plugins}:
+        raise _unknown(args.plugin, known)
+    switch(file, args.plugin, on)
+    facts = {"plugin": args.plugin, "on": on, "config": str(file)}
+    said = f"{args.plugin} is {'on' if on else 'off'}, as {file} says."
+    console.answer(lambda: facts, lambda: [visible(said)])
+
+
+def _unknown(name: str, known: set[str]) -> CommandError:
+    return CommandError(f"There is no plugin {name!r}.", f"There are {', '.join(sorted(known))}.")
+
+
+def new(args: Namespace, console: Console) -> None:
+    """A detector that works and its test, to be changed."""
+    name: str = args.name
+    if not name.isidentifier() or not name.isascii() or name.startswith(("_", "test_")):
+        raise UsageError(f"{name!r} is no name for a plugin; letters, digits and _ make one.")
+    taken = next((found for found in found_plugins() if found.name == name), None)
+    if taken is not None:
+        raise CommandError(
+            f"There is a plugin {name} already, {taken.path}.", "Choose another name."
+        )
+    folder = (args.folder or Paths.default().plugins).expanduser().absolute()
+    files = {folder / file: content for file, content in files_of(name).items()}
+    for file in files:
+        if file.exists():
+            raise CommandError(f"{file} is there already.", "Choose another name or folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in files.items():
+        write_atomically(file, content.encode())
+    plugin, test = files
+    console.answer(
+        lambda: {"plugin": name, "file": str(plugin), "test": str(test)},
+        lambda: [
+            visible(str(plugin)),
+            visible(str(test)),
+            visible(f"Change it, then: loom plugins check {plugin}"),
+        ],
+    )
+
+
+def check(args: Namespace, console: Console) -> int:
+    """1 where a promise is broken."""
+    file = _file_of(args.file)
+    faults, paths, tokens = _trial(file, console)
+    facts = {
+        "file": str(file),
+        "good": not faults,
+        "faults": faults,
+        "paths": paths,
+        "tokens": tokens,
+    }
+    console.answer(lambda: facts, lambda: _verdict(facts))
+    return 0 if facts["good"] else 1
+
+
+def _file_of(named: str) -> Path:
+    """A file, or that of the plugin which is called so."""
+    file = Path(named).expanduser().absolute()
+    if file.exists():
+        return file
+    found = {one.name: one for one in found_plugins() if one.source != "entry point"}
+    if named not in found:
+        raise CommandError(
+            f"There is no file {file}, nor a plugin of that name.", "`loom plugins` lists them."
+        )
+    return Path(found[named].path)
+
+
+def _trial(file: Path, console: Console) -> tuple[list[Facts], list[str], int]:
+    """What is broken, the paths it was read on, and their tokens."""
+    sessions = [str(shelved.path) for shelved in recordings.recordings()]
+    command = [sys.executable, "-P", "-m", "loom.commands.trial", str(file), *sessions]
+    with console.waiting("trying it"), Paths.default().log_file("plugins").open("ab") as log:
+        try:
+            done = subprocess.run(
+                command, stdout=subprocess.PIPE, stderr=log, timeout=TRYING, env=environment()
+            )
+            output, end = done.stdout, f"It ended the process (exit code {done.returncode})."
+        except subprocess.TimeoutExpired as error:
+            output, end = error.stdout or b"", f"It didn't come to an end within {TRYING} s."
+    records = [json.loads(line) for line in output.splitlines() if line.endswith(b"}")]
+    faults = [_fault(record) for record in records if record["say"] == "fault"]
+    if not any(record["say"] == "done" for record in records):
+        where = [record["path"] for record in records if record["say"] == "reads"]
+        faults.append({"what": end, "where": where[-1] if where else ""})
+    told: dict[str, Any] = next((r for r in records if r["say"] == "paths"), {})
+    return faults, told.get("names", []), told.get("tokens", 0)
+
+
+def _fault(record: Facts) -> Facts:
+    return {"what": record["what"], "where": record["where"]}
+
+
+def _verdict(facts: Facts) -> Iterator[str]:
+    for fault in facts["faults"]:
+        yield visible(f"{fault['what']}" + (f" ({fault['where']})" if fault["where"] else ""))
+    if facts["good"]:
+        yield f"It keeps the contract on {facts['tokens']} tokens of {len(facts['paths'])} paths."

@@ -1,0 +1,102 @@
+"""`python -m loom.commands.trial FILE SESSION…`: a plugin on trial, in a process it may end.
+
+One JSON line each for a path that is going to be read, for a broken promise and for the end.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from loom.arrivals import Arrivals
+from loom.core.node import ROOT
+from loom.instruments.folding import Stretch
+from loom.instruments.guard import Guard, Misdeed
+from loom.processes.pipes import Send, private_pipes, sender
+from loom.record import Record
+from loom.store.store import Store
+from loom.stretches import Stretches
+from loom.testing import ContractBroken, Fault, faults_of, load_plugin, sample_paths
+from loom.testing.reading import Broken
+
+LEAVES = 3  # of a session: the ends of its longest paths
+
+
+def main(arguments: Sequence[str]) -> int:
+    file, *sessions = arguments
+    _, events_out = private_pipes()
+    guard, send = Guard(), sender(events_out)
+    guard.install()
+    try:
+        with guard.watching(file):
+            plugin = load_plugin(file)
+    except (ContractBroken, Misdeed) as error:
+        fault = error.fault if isinstance(error, Broken) else Fault(f"It is no plugin: {error}.")
+        _tell(send, fault)
+    else:
+        paths = dict(sample_paths())
+        for session in sessions:
+            paths |= recorded_paths(Path(session))
+        _try(plugin, paths, guard, send)
+    send({"say": "done"})
+    return 0
+
+
+def _try(plugin: ModuleType, paths: Mapping[str, list[Stretch]], guard: Guard, send: Send) -> None:
+    send({"say": "paths", "names": list(paths), "tokens": _tokens(paths)})
+    try:
+        with guard.watching(getattr(plugin, "NAME", "")):
+            for fault in faults_of(
+                plugin, paths, before=lambda name: send({"say": "reads", "path": name})
+            ):
+                _tell(send, fault)
+    except Misdeed as error:
+        _tell(send, Fault(f"Besides its work, {error}."))
+
+
+def _tell(send: Send, fault: Fault) -> None:
+    send({"say": "fault", "what": fault.what, "where": fault.where})
+
+
+def _tokens(paths: Mapping[str, list[Stretch]]) -> int:
+    return sum(len(stretch) for path in paths.values() for stretch in path)
+
+
+def recorded_paths(file: Path) -> dict[str, list[Stretch]]:
+    """The longest paths of a session that one model has read, by name."""
+    store = Store.open(file, read_only=True)
+    try:
+        record = Record(store)
+        arrivals = Arrivals(record.tree)
+        for event in record.events():
+            arrivals.happened(event)
+        stretches = Stretches(record, arrivals.choice_of)
+        leaves = [n for n in record.tree if n != ROOT and not record.tree.children(n)]
+        leaves.sort(key=lambda number: -len(record.tree.path_bytes(record.tree[number].end)))
+        found = {
+            f"{file.stem}, node {number}": list(_along(stretches, number))
+            for number in leaves[:LEAVES]
+        }
+    finally:
+        store.close()
+    return {name: path for name, path in found.items() if path}
+
+
+def _along(stretches: Stretches, number: int) -> Iterator[Stretch]:
+    """From the start to the end of a node, as far as its model has read it."""
+    model = stretches.model_of(number)
+    if model is None:
+        return
+    for link in stretches.way_to(number, model, lambda node: False).links:
+        stretch = stretches.stretch(link)
+        if stretch is not None and len(stretch):
+            yield stretch
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(code)  # no thread or exit handler of a plugin holds it up
