@@ -37,7 +37,7 @@ UNITS = {"evidence": "bits"}
 
 WINDOW = 240  # characters back in which a claim is looked for
 BESIDE = 16  # characters before a claim that may tell that it is part of another
-QUIET = 24  # tokens after a flag about a bracket without another
+QUIET, BURST = 24, 8  # one flag in so many tokens on average, so many at once
 
 State = dict[str, Any]
 
@@ -63,7 +63,7 @@ def start(settings: Settings) -> State:
         "done": {},
         "bits": 0.0,
         "pairs": Pairs().state,
-        "quiet": 0,
+        "credit": QUIET * BURST,
     }
 
 
@@ -88,7 +88,7 @@ class _Reader:
         self._starts = [list(start) for start in state["starts"]]
         self._done = dict(state["done"])
         self._pairs = Pairs.of(state["pairs"])
-        self._quiet = state["quiet"]
+        self._credit = state["credit"]
         self.bits: float = state["bits"]
         self.flags: list[Flag] = []
         self.checked = self.wrong = 0
@@ -103,15 +103,14 @@ class _Reader:
             "done": self._done,
             "bits": self.bits,
             "pairs": self._pairs.state,
-            "quiet": self._quiet,
+            "credit": self._credit,
         }
 
     def read(self, piece: bytes, position: int, index: int) -> None:
         new = self._decoder.feed(piece)
+        self._credit = min(self._credit + 1, QUIET * BURST)
         for began, reason in self._pairs.feed(new, position, self._state["patience"]):
-            if position >= self._quiet:
-                self._quiet = position + QUIET
-                self.flags.append(Flag("info", "none", index, began, 0.0, reason))
+            self._raise(Flag("info", "none", index, began, 0.0, reason))
         self._starts.append([self._first + len(self._text), position])
         self._text += new
         for claim in self._settled(len(new)):
@@ -149,6 +148,12 @@ class _Reader:
             began = self._position(self._first + claim.start)
             perhaps = "A slip, or a text in which it is meant to be wrong."
             flag = Flag(level, "reference", index, began, self.bits, claim.said, perhaps=perhaps)
+            self._raise(flag)
+
+    def _raise(self, flag: Flag) -> None:
+        """A page of nonsense is not a page of flags."""
+        if self._credit >= QUIET:
+            self._credit -= QUIET
             self.flags.append(flag)
 
     def _position(self, character: int) -> int:

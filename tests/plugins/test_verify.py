@@ -117,7 +117,9 @@ def test_a_bracket_that_stays_open_is_pointed_out_and_proves_nothing() -> None:
 
 
 def test_a_page_of_brackets_is_not_a_page_of_flags() -> None:
-    assert len(reasons(")" * 600)) < 600 / 3 / 20 + 1
+    nonsense = ")" * 1000 + " 1 + 1 = 3 ." * 200
+    assert 16 < len(reasons(nonsense)) <= VERIFY.BURST + len(nonsense) / 3 / VERIFY.QUIET
+    assert read(nonsense).summary["wrong"] == 200
 
 
 def test_half_a_character_waits_for_the_other_half() -> None:
