@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 from loom.bylines import heading
 from loom.core.node import ROOT, Place
+from loom.extensions import HOUSE
 from sessions.hand import Hand
 
 BYLINES = ("Jane Austen", "Herman Melville", "Edgar Allan Poe", "CIA World Factbook")
 LOOP = 6  # tokens that come again at once: caught
+SIGN = " ■"  # the absorbing token
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """`seed` is the session's and that of the choices; `play` is what is done."""
+    """`seed` is the session's and that of the choices; `play` is what is done, on `model`."""
 
     name: str
     title: str
@@ -24,6 +26,7 @@ class Recording:
     preset: str = "balanced"
     tokens: int = 40
     top: int = 20
+    model: str = HOUSE
 
 
 async def first_story(hand: Hand) -> None:
@@ -104,9 +107,36 @@ async def weave(hand: Hand) -> None:
     await hand.grow(4)
 
 
+async def absorbed(hand: Hand) -> None:
+    """On until the token comes from which there is no way out; once more; back, and past it."""
+    session = hand.session
+    await hand.write("Nobody had lived in the mill for years, but")
+    grown = await hand.grow()
+    while not (caught := [each for each in grown if SIGN in session.text(each.node)]):
+        hand.walk(grown)
+        grown = await hand.grow()
+    taken = hand.walk(caught)
+    hand.bookmark(taken)
+    await hand.grow()
+    before = session.text(taken.node).index(SIGN)
+    hand.go(Place(taken.node, len(session.text(taken.node)[:before].encode())))
+    await hand.grow()
+
+
+async def decided(hand: Hand) -> None:
+    """Three continuations deep: what the other tokens decide, no model can say."""
+    await hand.write("Two and two are four, three and three are")
+    fork = hand.session.place
+    for _ in range(3):
+        hand.walk(await hand.grow(2))
+    hand.go(fork)
+
+
 RECORDINGS = (
     Recording("first-story", "A first story", 7, first_story, preset="careful"),
     Recording("four-bylines", "One opening, four bylines", 11, four_bylines),
     Recording("a-loop-escaped", "A loop, escaped", 13, loop_escaped, preset="greedy"),
     Recording("weave", "Three doors: a weave", 17, weave, tokens=12, top=5),
+    Recording("absorbing", "An absorbing state", 19, absorbed, preset="raw", model="absorbing"),
+    Recording("hash", "Half of it decided", 23, decided, preset="raw", model="hash"),
 )

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from loom.config import Config
-from loom.extensions import HOUSE, resolve_model
+from loom.extensions import resolve_model
 from loom.session import SESSION_SUFFIX, Session
 from loom.store.atomic import sync_folder
 from sessions.hand import Clock, Hand
@@ -45,16 +45,17 @@ def main() -> int:
     names = [recording.name for recording in RECORDINGS]
     parser = argparse.ArgumentParser(description="Record the sessions that come with Loom anew.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
-    parser.add_argument("--model", default=HOUSE, help="another model than the bundled one")
+    parser.add_argument("--model", help="another model than each recording's own")
     parser.add_argument("--to", type=Path, default=FOLDER, metavar="FOLDER")
     args = parser.parse_args()
     unknown = [name for name in args.names if name not in names]
     if unknown:
         parser.error(f"there is no recording {unknown[0]!r}; there are {', '.join(names)}")
-    model = resolve_model(args.model)
     for recording in RECORDINGS:
         if not args.names or recording.name in args.names:
-            path = asyncio.run(record(recording, args.to, model))
+            path = asyncio.run(
+                record(recording, args.to, resolve_model(args.model or recording.model))
+            )
             print(f"{path}: {path.stat().st_size / 1e6:.2f} MB", file=sys.stdout)
     return 0
 
