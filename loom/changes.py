@@ -41,6 +41,15 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """Instruments have read these nodes, or found what they had read; `flagged` are those with
+    flags. Several at once, and an old one may come again."""
+
+    nodes: frozenset[int]
+    flagged: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     place: Place
 
@@ -70,4 +79,6 @@ class Notice:
     level: Level = "info"
 
 
-Change = TreeChanged | Grew | Sealed | Scored | Moved | SamplingChanged | EngineChanged | Notice
+Change = (
+    TreeChanged | Grew | Sealed | Scored | Read | Moved | SamplingChanged | EngineChanged | Notice
+)

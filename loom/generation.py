@@ -247,6 +247,14 @@ class Generation:
             self._put_off.clear()
             self._read_through.clear()
 
+    def will_read(self, number: int) -> bool:
+        """Whether a node without tokens is going to have some without being asked for."""
+        alive = self.client is not None and self.client.state in ("loading", "ready")
+        if not alive or not self._is_unread(number):
+            return False
+        path = self._session.tree.stretches(self._session.place)
+        return any(stretch.node == number for stretch in path)
+
     def _is_unread(self, number: int) -> bool:
         node = self._session.tree[number]
         written = node.author is not Author.MODEL and node.length > 0

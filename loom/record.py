@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,10 @@ from loom.core.span import Span
 from loom.core.tree import Tree
 from loom.engine.api import Piece
 from loom.history import History
-from loom.store.batch import EventRow, Loaded, ModelRow
+from loom.instruments.api import Flag, Reading
+from loom.instruments.keeping import unpack
+from loom.raised import Raised, raised_on
+from loom.store.batch import EventRow, Loaded, ModelRow, ReadingRow
 from loom.store.errors import StoreError, damaged
 from loom.store.loading import collector_paused
 from loom.store.opening import RECENT
@@ -161,6 +165,37 @@ class Record:
 
     def _damage_found(self, error: SessionDamaged) -> None:
         """What was read turned out to be damaged, long after the session was opened."""
+
+    def readings(self, node: int) -> dict[str, Reading]:
+        """What instruments have read in a node when they last did, by name."""
+        found = {}
+        for row in self.reading_rows(node):
+            with suppress(ValueError):  # damaged: it can be read again
+                found[row.instrument] = unpack(row.state, row.data).reading
+        return found
+
+    def reading(self, node: int, instrument: str) -> Reading | None:
+        return self.readings(node).get(instrument)
+
+    def reading_rows(self, node: int) -> tuple[ReadingRow, ...]:
+        """The same as it is in the file."""
+        return self._store.readings(node)
+
+    def flags(self, place: Place | None = None) -> list[Raised]:
+        """What instruments have raised on the path to `place`, in order."""
+        return raised_on(self, place or self.place, self._flags_of)
+
+    def _flags_of(self, node: int) -> Mapping[str, tuple[Flag, ...]]:
+        return {name: reading.flags for name, reading in self.readings(node).items()}
+
+    def setting(self, name: str) -> str | None:
+        """What the file holds under that name besides nodes, marks and events."""
+        return self._meta.get(name)
+
+    @property
+    def event_count(self) -> int:
+        """The number of the last thing that happened."""
+        return self._events
 
     def piece(self, node: int, token_id: int) -> bytes:
         """The bytes of a token of the model that read `node`; b"" if they were never recorded."""

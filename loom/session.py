@@ -19,20 +19,24 @@ from types import TracebackType
 from typing import Any, Self
 
 from loom.changes import Moved, TreeChanged
+from loom.config import Config
 from loom.core.display import Segment
 from loom.core.marks import Kind, Mark
 from loom.core.node import ROOT, Author, Ending, Node, Place, place_hash
 from loom.core.recipe import Recipe
 from loom.core.span import Span
+from loom.discovery import Found
 from loom.engine.api import Capabilities, EngineError, Following
 from loom.engine.client import EngineClient
 from loom.generation import Generation
 from loom.history import DROP, SEAL, Operation
+from loom.instruments.api import Flag, Reading
 from loom.journal import Journal
 from loom.past import EMPTY
 from loom.paths import Paths
+from loom.readings import Calibrations, Readings, Running, uncalibrated
 from loom.store.backup import Backups, Keeper
-from loom.store.batch import Batch, ModelRow
+from loom.store.batch import Batch, ModelRow, ReadingRow
 from loom.store.store import Store
 
 SESSION_SUFFIX = ".loom"
@@ -44,6 +48,7 @@ class Session(Journal):
     def __init__(self, store: Store, now: Callable[[], float]) -> None:
         super().__init__(store, now)
         self._generation = Generation(self)
+        self._readings = Readings(self)
         self._keeper: Keeper | None = None
 
     # ── opening and closing ────────────────────────────────────────────────────────────────
@@ -84,6 +89,7 @@ class Session(Journal):
     async def close(self) -> None:
         """Seal what grows, end the engine, leave a single file."""
         await self._generation.close()
+        await self._readings.close()
         if self._keeper is not None:
             self._keeper.close()
         self._store.close()
@@ -230,6 +236,48 @@ class Session(Journal):
             for node, stop in self.tree.stretches(self.place)
             if node in starts
         )
+
+    # ── instruments ────────────────────────────────────────────────────────────────────────
+
+    async def attach_instruments(
+        self,
+        config: Config,
+        found: Sequence[Found] | None = None,
+        calibrations: Calibrations = uncalibrated,
+    ) -> None:
+        """Have plugins read this session, in a process of their own: those that are found (or
+        `found`) and that `config` doesn't switch off. Returns before they are loaded."""
+        await self._readings.attach(config, found, calibrations)
+
+    def hand_instruments_to(self, other: Session) -> bool:
+        """Let `other` go on with this session's plugins; False where there are none."""
+        return self._readings.hand_over(other._readings)
+
+    def instruments(self) -> list[Running]:
+        """The plugins that were attached, by name, and what has become of them."""
+        return self._readings.listed()
+
+    async def instruments_settled(self) -> None:
+        """Wait until everything in sight has been read."""
+        await self._readings.settled()
+
+    def readings(self, node: int) -> dict[str, Reading]:
+        """By instrument; with those attached only what they have read with today's settings."""
+        found = self._readings.of(node)
+        return super().readings(node) if found is None else found
+
+    def _flags_of(self, node: int) -> Mapping[str, tuple[Flag, ...]]:
+        found = self._readings.flags(node)
+        return super()._flags_of(node) if found is None else found
+
+    def will_be_read(self, node: int) -> bool:
+        """Whether the engine is going to give a written node its tokens by itself."""
+        return self._generation.will_read(node)
+
+    def keep_readings(self, rows: tuple[ReadingRow, ...], settings: Mapping[str, str]) -> None:
+        """Put what was read into the file; it is no event."""
+        self._meta |= settings
+        self._post(Batch(readings=rows, meta=settings))
 
     # ── the engine ─────────────────────────────────────────────────────────────────────────
 

@@ -92,6 +92,10 @@ class InstrumentClient:
     def pid(self) -> int | None:
         return None if self._child is None else self._child.pid
 
+    def listen(self, on_off: Callable[[SwitchedOff], None]) -> None:
+        """From now on `on_off` hears."""
+        self._on_off = on_off
+
     async def start(self) -> None:
         """Load all plugins; who can't be loaded is switched off."""
         async with self._turn:

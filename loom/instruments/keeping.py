@@ -1,9 +1,10 @@
 """A reading and the state after it as the two blobs a session file keeps, lossless.
 
-    CRC-32 (4 bytes) | basis (8) | zlib of: JSON line, then a float32 column a value
+    CRC-32 (4 bytes) | basis (8) | after (8) | flags (1) | zlib of: JSON line, float32 columns
 
-`basis` stands for everything that was read: another state before, another choice, another basis.
-Columns are kept byte by byte (all first bytes, then all second ones …), which zlib makes less of.
+`basis` stands for everything that was read: another state before, another choice, another basis;
+`after` for the state after it. Columns are kept byte by byte (all first bytes, then all second
+ones …), which zlib makes less of.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from loom.instruments.api import Context, Flag, Reading, Settings
 from loom.instruments.loading import Declared
 
-BASIS = 8
-_HEAD = 4 + BASIS
+DIGEST = 8
+BEGINNING = bytes(DIGEST)  # stands for the state before anything was read
+_HEAD = 4 + 2 * DIGEST + 1
+_MOST = 255  # flags that are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,14 @@ class Kept:
     state: str
     reading: Reading
     tokens: int
+
+
+class Glance(NamedTuple):
+    """What can be told without taking a reading apart."""
+
+    basis: bytes
+    after: bytes
+    flagged: bool
 
 
 def settings_key(about: Declared, settings: Settings) -> tuple[str, dict[str, Any]]:
@@ -47,11 +58,19 @@ def settings_key(about: Declared, settings: Settings) -> tuple[str, dict[str, An
     return _digest(_json(spelled)).hex(), spelled
 
 
-def basis_of(state: str | None, context: Context) -> bytes:
-    """Of the state before a node and what stands around the node."""
+def basis_of(before: bytes, context: Context, tokens: int | None = None) -> bytes:
+    """Of what stands for the state before a node, and what stands around the node.
+
+    With `tokens` it stands for the state inside the node, after so many of them.
+    """
     around = (context.position, context.offset, str(context.author), context.temperature)
     choice = None if context.choice is None else astuple(context.choice)
-    return _digest(_json([state, around, choice]))
+    return _digest(_json([before.hex(), around, choice, tokens]))
+
+
+def digest_of(state: str) -> bytes:
+    """What stands for a state."""
+    return _digest(state.encode())
 
 
 def pack(kept: Kept) -> tuple[bytes, bytes]:
@@ -70,21 +89,31 @@ def pack(kept: Kept) -> tuple[bytes, bytes]:
         for name in names
     )
     state = _packed(kept.state.encode())
-    data = kept.basis + _packed(_json(head) + b"\n" + columns)
+    flags = bytes([min(_MOST, len(reading.flags))])
+    data = kept.basis + digest_of(kept.state) + flags + _packed(_json(head) + b"\n" + columns)
     return state, zlib.crc32(data, zlib.crc32(state)).to_bytes(4, "little") + data
+
+
+def glance(state: bytes, data: bytes) -> Glance:
+    """Raises ValueError for blobs that are not what was written."""
+    if zlib.crc32(data[4:], zlib.crc32(state)) != int.from_bytes(data[:4], "little"):
+        raise ValueError("a reading is not what was written")
+    if len(data) < _HEAD:
+        raise ValueError("a reading is cut short")
+    basis, after = data[4 : 4 + DIGEST], data[4 + DIGEST : _HEAD - 1]
+    return Glance(basis, after, bool(data[_HEAD - 1]))
 
 
 def unpack(state: bytes, data: bytes) -> Kept:
     """Raises ValueError for blobs that are not what was written."""
+    seen = glance(state, data)
     try:
-        if zlib.crc32(data[4:], zlib.crc32(state)) != int.from_bytes(data[:4], "little"):
-            raise ValueError("a reading is not what was written")
         line, _, columns = zlib.decompress(data[_HEAD:]).partition(b"\n")
         head = json.loads(line)
         tokens = head.get("tokens", 0)
         flags = tuple(Flag(*flag) for flag in head.get("flags", ()))
         reading = Reading(_columns(head, tokens, columns), head.get("summary", {}), flags)
-        return Kept(data[4:_HEAD], zlib.decompress(state).decode(), reading, tokens)
+        return Kept(seen.basis, zlib.decompress(state).decode(), reading, tokens)
     except (TypeError, KeyError, AttributeError, zlib.error) as error:
         raise ValueError(f"a reading makes no sense: {error}") from error
 
@@ -107,7 +136,7 @@ def _packed(data: bytes) -> bytes:
 
 
 def _digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=BASIS).digest()
+    return hashlib.blake2b(data, digest_size=DIGEST).digest()
 
 
 def _json(data: object) -> bytes:

@@ -21,7 +21,7 @@ from loom.instruments.api import Flag, Level, Null, Reading, State
 STATE_LIMIT = 1 << 16  # characters of JSON: it is kept for every node
 VALUES_LIMIT = 32  # columns of a reading
 SUMMARY_LIMIT = 64
-FLAGS_LIMIT = 64  # of a span
+FLAGS_LIMIT = 64  # of a span, and 4 more for each of its tokens
 
 
 class BrokenPromise(ValueError):
@@ -88,8 +88,9 @@ def _summary(summary: object) -> dict[str, float | str]:
 def _flags(flags: object, tokens: int, position: int) -> tuple[Flag, ...]:
     if not isinstance(flags, tuple | list):
         _broken(f"flags are {_kind(flags)} and not a tuple")
-    if len(flags) > FLAGS_LIMIT:
-        _broken(f"{len(flags)} flags were raised in a span, and {FLAGS_LIMIT} are allowed")
+    most = FLAGS_LIMIT + 4 * tokens
+    if len(flags) > most:
+        _broken(f"{len(flags)} flags were raised in a span, and {most} are allowed")
     return tuple(_flag(flag, tokens, position) for flag in flags)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,16 @@ from hypothesis import strategies as st
 
 from loom.core.node import Author
 from loom.instruments.api import Choice, Context, Flag, Reading, Settings
-from loom.instruments.keeping import Kept, basis_of, pack, settings_key, unpack
+from loom.instruments.keeping import (
+    BEGINNING,
+    Kept,
+    basis_of,
+    digest_of,
+    glance,
+    pack,
+    settings_key,
+    unpack,
+)
 from loom.instruments.loading import Declared
 from loom.instruments.promises import state_text
 
@@ -86,14 +97,24 @@ def test_the_key_changes_with_version_options_model_and_calibration() -> None:
     assert settings_key(about, Settings({"alpha": 0.05}, "model"))[0] == keys[0]
 
 
+def test_a_glance_tells_what_taking_it_apart_tells() -> None:
+    flag = Flag("flag", "reference", 0, 0, 9.0, "So.")
+    for flags in ((), (flag,), (flag,) * 300):
+        kept = Kept(b"12345678", '{"a":1}', Reading(flags=flags), 1)
+        assert glance(*pack(kept)) == (b"12345678", digest_of('{"a":1}'), bool(flags))
+
+
 def test_the_basis_changes_with_what_comes_before_and_stands_around() -> None:
     context = Context(3, 7, Author.MODEL, (b"a",), 0.9, Choice(4, 0, 1.5))
+    before = digest_of("[1]")
     variants = [
-        basis_of("[1]", context),
-        basis_of("[2]", context),
-        basis_of(None, context),
-        basis_of("[1]", Context(4, 7, Author.MODEL, (b"a",), 0.9, Choice(4, 0, 1.5))),
-        basis_of("[1]", Context(3, 7, Author.MODEL, (b"a",), 0.9, Choice(3, 0, 1.5))),
-        basis_of("[1]", Context(3, 7, Author.MODEL, (b"a",), 0.9, None)),
+        basis_of(before, context),
+        basis_of(digest_of("[2]"), context),
+        basis_of(BEGINNING, context),
+        basis_of(before, context, 2),
+        basis_of(before, context, 3),
+        basis_of(before, replace(context, position=4)),
+        basis_of(before, replace(context, choice=Choice(3, 0, 1.5))),
+        basis_of(before, replace(context, choice=None)),
     ]
     assert len(set(variants)) == len(variants)

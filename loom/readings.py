@@ -1,0 +1,342 @@
+"""The session's dealings with its instruments: what is read next, what came, who is switched off.
+
+The newest node in sight comes first, what is older has its turn while nothing grows. Changes
+nothing itself: what was read goes into the file through the Session it serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from loom.agenda import Agenda
+from loom.arrivals import Arrivals
+from loom.changes import Change, EngineChanged, Moved, Notice, Read, Scored, Sealed, TreeChanged
+from loom.config import Config
+from loom.discovery import Found, listed
+from loom.holdings import Holdings
+from loom.instruments.api import Flag, Reading, Settings
+from loom.instruments.client import InstrumentClient, SwitchedOff
+from loom.instruments.keeping import settings_key
+from loom.instruments.loading import Declared, fitted
+from loom.paths import Paths
+from loom.store.errors import StoreError
+from loom.stretches import Stretches, Way
+from loom.walking import Readers, Walk
+
+if TYPE_CHECKING:
+    from loom.session import Session
+
+SLICE = 0.002  # seconds at a time that the event loop is held
+REST = 0.01  # seconds between two slices of old work
+SAVED_AT_ONCE = 64  # readings
+TELL_EVERY = 0.1  # seconds between two news of old nodes
+
+Calibrations = Callable[[str, str], Mapping[str, Any] | None]
+"""(plugin, fingerprint of a model) → what was kept when it was calibrated."""
+
+
+def uncalibrated(plugin: str, model: str) -> Mapping[str, Any] | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A plugin as the session has it. "log": it reads the record of everything generated, which
+    isn't done yet; "off": it was switched off, `why` says for what."""
+
+    name: str
+    state: Literal["loading", "on", "off", "log"]
+    about: Declared
+    why: str = ""
+
+
+class Readings:
+    """One client and the nodes that are to be read."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.client: InstrumentClient | None = None
+        self._config = Config()
+        self._calibrations: Calibrations = uncalibrated
+        self._off: dict[str, str] = {}
+        self._names: tuple[str, ...] = ()
+        self._agenda = Agenda()
+        self._holdings = Holdings(session)
+        self._arrivals = Arrivals(session.tree)
+        self._stretches = Stretches(session, lambda node: self._arrivals.choice_of(node))
+        self._settings: dict[tuple[str, str], tuple[str, Settings]] = {}
+        self._place = session.place
+        self._stop_listening: Callable[[], None] = lambda: None
+        self._task: asyncio.Task[None] | None = None
+        self._awake, self._idle = asyncio.Event(), asyncio.Event()
+        self._news: set[int] = set()
+        self._telling: asyncio.TimerHandle | None = None
+
+    # ── life ───────────────────────────────────────────────────────────────────────────────
+
+    async def attach(
+        self, config: Config, found: Sequence[Found] | None, calibrations: Calibrations
+    ) -> None:
+        await self.close()
+        every = listed("plugin") if found is None else found
+        wanted = [one for one in every if not one.shadowed_by and config.plugin(one.name).enabled]
+        self._off, log = {}, Paths.default().log_file("plugins")
+        self._begin(InstrumentClient(wanted, self._switched_off, log), config, calibrations)
+
+    def hand_over(self, other: Readings) -> bool:
+        """Let `other` go on with the plugins; False where there are none."""
+        client = self.client
+        if client is None:
+            return False
+        self._end()
+        self.client = None
+        other._off = self._off
+        client.listen(other._switched_off)
+        other._begin(client, self._config, self._calibrations)
+        return True
+
+    def _begin(self, client: InstrumentClient, config: Config, calibrations: Calibrations) -> None:
+        self.client, self._config, self._calibrations = client, config, calibrations
+        self._names, self._settings = (), {}
+        self._agenda, self._holdings = Agenda(), Holdings(self._session)
+        self._awake, self._idle = asyncio.Event(), asyncio.Event()
+        self._stop_listening = self._session.subscribe(self._hear)
+        self._task = asyncio.get_running_loop().create_task(self._work(client), name="readings")
+
+    async def close(self) -> None:
+        """What was read is handed to the file; the plugins' process ends."""
+        client, self.client = self.client, None
+        self._end()
+        if client is not None:
+            await client.close()
+
+    def _end(self) -> None:
+        self._stop_listening()
+        self._stop_listening = lambda: None
+        for waiting in (self._task, self._telling):
+            if waiting is not None:
+                waiting.cancel()
+        self._task = self._telling = None
+        with suppress(StoreError):  # what isn't kept is read again
+            self._save()
+
+    def _switched_off(self, off: SwitchedOff) -> None:
+        self._off[off.name] = off.why
+        self._holdings.forget_instrument(off.name)
+        hint = f"Everything else goes on. Its log is {Paths.default().logs / 'plugins.log'}."
+        self._session.emit(Notice(f"The plugin {off.name} is off: {off.why}.", hint, "warning"))
+
+    def listed(self) -> list[Running]:
+        """All plugins that were to run, by name."""
+        on = {} if self.client is None else self.client.plugins
+        found = [
+            Running(name, "log" if about.scope == "log" else "on", about)
+            for name, about in on.items()
+            if name not in self._off
+        ]
+        found += [Running(name, "off", Declared(name), why) for name, why in self._off.items()]
+        return sorted(found, key=lambda running: running.name)
+
+    # ── what was read ──────────────────────────────────────────────────────────────────────
+
+    def of(self, node: int) -> dict[str, Reading] | None:
+        """By instrument; None while no plugins are attached."""
+        if self.client is None or not self._names:
+            return None
+        model = self._stretches.model_of(node)
+        if model is None:
+            return {}
+        keys = {name: self._settings_for(name, model)[0] for name in self._running()}
+        return self._holdings.readings(node, keys)
+
+    def flags(self, node: int) -> Mapping[str, tuple[Flag, ...]] | None:
+        return None if self.client is None else self._holdings.flags(node)
+
+    async def settled(self) -> None:
+        """Returns when there is nothing left to read at present."""
+        if self._task is not None and not self._task.done():
+            await self._idle.wait()
+
+    # ── what happens ───────────────────────────────────────────────────────────────────────
+
+    def _hear(self, change: Change) -> None:
+        match change:
+            case Sealed(node):
+                self._arrived([node])
+            case TreeChanged(nodes):
+                self._arrivals.added(nodes)
+                self._arrived(nodes)
+            case Scored(node):
+                self._stretches.forget()
+                below = list(self._session.tree.preorder(node))
+                self._holdings.doubt(below)
+                self._agenda.add(below)
+            case Moved(place):
+                if not self._session.read_only:
+                    self._arrivals.moved(self._place, place)
+                self._place = place
+                self._agenda.recall()
+            case EngineChanged():
+                self._agenda.recall()
+            case _:
+                return
+        self._idle.clear()
+        self._awake.set()
+
+    def _arrived(self, nodes: Iterable[int]) -> None:
+        """These, and those beside them, which are chosen among more or fewer now."""
+        tree = self._session.tree
+        beside = {other for node in nodes if node in tree for other in self._arrivals.beside(node)}
+        self._holdings.doubt(beside)
+        self._agenda.add(beside)
+        self._agenda.recall()
+
+    # ── the work ───────────────────────────────────────────────────────────────────────────
+
+    async def _work(self, client: InstrumentClient) -> None:
+        idle = self._idle
+        try:
+            await self._learn_past()
+            await client.start()
+            self._names = self._checked_names(client.plugins)
+            self._agenda.add_backlog(self._session.tree)
+            while self._names:
+                urgent = self._agenda.urgent
+                node = self._agenda.next(idle=not self._session.growing())
+                if node is None:
+                    await self._rest()
+                elif self._is_wanted(node):
+                    await self._read(node, urgent=urgent)
+        except StoreError:
+            return  # the session is closed; what is missing is read the next time
+        except Exception as error:
+            self._fail(error)
+        finally:
+            idle.set()
+
+    def _fail(self, error: Exception) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_exception_handler({"message": "readings have stopped", "exception": error})
+        what = f"Plugins read no more: {type(error).__name__}: {error}."
+        self._session.emit(Notice(what, "This is a mistake in Loom; the text is safe.", "error"))
+
+    async def _learn_past(self) -> None:
+        """How the writer came to every node there is."""
+        learnt = 0
+        while learnt < self._session.event_count:
+            events = await asyncio.to_thread(self._session.events)
+            self._arrivals = Arrivals(self._session.tree)
+            for event in events:
+                self._arrivals.happened(event)
+            learnt = events[-1].id if events else self._session.event_count
+        self._place = self._session.place
+
+    def _checked_names(self, plugins: Mapping[str, Declared]) -> tuple[str, ...]:
+        """Those that read paths and whose options are right; the others are said to be off."""
+        for name, about in plugins.items():
+            given = self._config.plugin(name).options
+            try:
+                fitted(about.options, given)
+            except ValueError as error:
+                if name not in self._off:
+                    self._misconfigured(name, str(error))
+        path = [name for name, about in plugins.items() if about.scope == "path"]
+        return tuple(sorted(name for name in path if name not in self._off))
+
+    def _misconfigured(self, name: str, mistake: str) -> None:
+        option, _, rule = mistake.partition(" ")
+        self._off[name] = f"{self._config.where('plugins', name, option)} {rule}"
+        hint = f"Until that is mended the plugin {name} is off."
+        self._session.emit(Notice(f"{self._off[name]}.", hint, "warning"))
+
+    async def _rest(self) -> None:
+        """Until there is something to do."""
+        self._save()
+        self._awake.clear()
+        if not len(self._agenda):
+            self._idle.set()
+        await self._awake.wait()
+
+    def _is_wanted(self, number: int) -> bool:
+        session = self._session
+        if number not in session.tree or self._holdings.is_sound(number):
+            return False
+        if session.is_hidden(number):
+            self._agenda.put_aside(number)
+            return False
+        return not session.tree[number].growing and self._stretches.model_of(number) is not None
+
+    async def _read(self, number: int, *, urgent: bool) -> None:
+        """The node, and on the way to it whatever has to be read before it."""
+        model = self._stretches.model_of(number)
+        assert self.client is not None and model is not None
+        way = self._stretches.way_to(number, model, self._holdings.is_sound)
+        if any(self._session.will_be_read(node) for node in way.unread):
+            self._agenda.put_aside(number)
+            return
+        readers = {name: self._settings_for(name, model) for name in self._running()}
+        walk = Walk(self.client, self._stretches, self._holdings, self._names, readers)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        async with aclosing(walk.along(way)) as nodes:
+            async for node, anew in nodes:
+                self._was_read(node, anew=anew, urgent=urgent)
+                if clock() - began > SLICE:
+                    await asyncio.sleep(0 if urgent else REST)
+                    began = clock()
+                if not urgent and self._agenda.urgent:
+                    break
+        if not self._holdings.is_sound(number):
+            self._again(number, way, readers)
+
+    def _again(self, number: int, way: Way, readers: Readers) -> None:
+        """A node that one didn't get to, unless nothing has changed and one never would."""
+        model = self._stretches.model_of(number) or ""
+        changed = tuple(readers) != self._running() or way != self._stretches.way_to(
+            number, model, self._holdings.is_sound
+        )
+        if (changed or self._agenda.urgent) and readers:
+            self._agenda.add_backlog([number])
+
+    def _was_read(self, node: int, *, anew: bool, urgent: bool) -> None:
+        if anew:
+            below = [n for n in self._session.tree.children(node) if self._holdings.is_sound(n)]
+            self._holdings.doubt(below)
+            self._agenda.add(below)
+        if self._holdings.unsaved >= SAVED_AT_ONCE:
+            self._save()
+        self._news.add(node)
+        if urgent:
+            self._tell()
+        elif self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(TELL_EVERY, self._tell)
+
+    def _tell(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+        news, self._telling, self._news = frozenset(self._news), None, set()
+        flagged = frozenset(node for node in news if self._holdings.flags(node))
+        self._session.emit(Read(news, flagged))
+
+    def _save(self) -> None:
+        if self._holdings.unsaved:
+            self._session.keep_readings(*self._holdings.take_unsaved())
+
+    def _running(self) -> tuple[str, ...]:
+        return tuple(name for name in self._names if name not in self._off)
+
+    def _settings_for(self, name: str, model: str) -> tuple[str, Settings]:
+        found = self._settings.get((name, model))
+        if found is None:
+            assert self.client is not None
+            about = self.client.plugins[name]
+            options = fitted(about.options, self._config.plugin(name).options)
+            settings = Settings(options, model, self._calibrations(name, model))
+            key, spelled = settings_key(about, settings)
+            self._holdings.know_settings(key, spelled)
+            found = self._settings[name, model] = key, settings
+        return found

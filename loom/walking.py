@@ -1,0 +1,145 @@
+"""One way down to a node: what was read and still holds is left as it is, the rest is folded.
+
+Knows links, readings and the plugins' process; not why the node is wanted now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+
+from loom.holdings import Holdings
+from loom.instruments.api import Reading, Settings
+from loom.instruments.client import InstrumentClient, Reader, Step
+from loom.instruments.folding import Stretch, joined
+from loom.instruments.keeping import BEGINNING, DIGEST, Kept, basis_of
+from loom.stretches import Link, Stretches, Way
+
+PIECE = 1024  # tokens that are sent at once, at most
+
+Readers = Mapping[str, tuple[str, Settings]]
+"""Instrument → what names its settings, and the settings."""
+
+
+class Walk:
+    """`names` are all instruments there were, `readers` those that run."""
+
+    def __init__(
+        self,
+        client: InstrumentClient,
+        stretches: Stretches,
+        holdings: Holdings,
+        names: Sequence[str],
+        readers: Readers,
+    ) -> None:
+        self._client, self._stretches, self._holdings = client, stretches, holdings
+        self._names, self._readers = names, readers
+
+    async def along(self, way: Way) -> AsyncGenerator[tuple[int, bool], None]:
+        """Every node as it becomes sound, and whether it was read anew."""
+        base, before = way.base, self._after(way.base)
+        lead: list[Link] = []
+        for link in way.links:
+            context = self._stretches.context_of(link.node)
+            around = {n: basis_of(before[n], context, link.tokens) for n in self._readers}
+            lead.append(link)
+            if link.tokens is not None:
+                before = around
+                continue
+            missing = self._missing(link.node, around)
+            if missing and not await self._fold(base, lead, around, missing):
+                return
+            base, lead, before = link.node, [], self._settle(link.node)
+            yield link.node, bool(missing)
+
+    def _after(self, base: int | None) -> dict[str, bytes]:
+        if base is None:
+            return dict.fromkeys(self._readers, BEGINNING)
+        whole = self._holdings.after(base) or bytes(DIGEST * len(self._names))
+        places = {name: place * DIGEST for place, name in enumerate(self._names)}
+        return {n: whole[places[n] : places[n] + DIGEST] for n in self._readers}
+
+    def _missing(self, node: int, around: Mapping[str, bytes]) -> list[str]:
+        """Who hasn't read the node, or has read it after something else."""
+        missing = []
+        for name, (key, _) in self._readers.items():
+            seen = self._holdings.glance(node, name, key)
+            if seen is None or seen.basis != around[name]:
+                missing.append(name)
+            else:
+                self._holdings.note_flagged(node, name, key, seen)
+        return missing
+
+    def _settle(self, node: int) -> dict[str, bytes]:
+        seen = {n: self._holdings.glance(node, n, key) for n, (key, _) in self._readers.items()}
+        after = {name: one.after if one is not None else BEGINNING for name, one in seen.items()}
+        self._holdings.settle(node, b"".join(after.get(n, BEGINNING) for n in self._names))
+        return after
+
+    async def _fold(
+        self,
+        base: int | None,
+        links: Sequence[Link],
+        around: Mapping[str, bytes],
+        missing: Sequence[str],
+    ) -> bool:
+        """Read the last link after those that lead to it. False where that can't be done now."""
+        found = [self._stretches.stretch(link) for link in links]
+        stretches = [stretch for stretch in found if stretch is not None]
+        if found[-1] is None or len(stretches) != len(found):
+            return False
+        states = self._states(base, missing)
+        if states is None:
+            return False
+        steps: dict[str, list[Step]] = {name: [] for name in missing}
+        pieces = [piece for stretch in stretches for piece in _pieces(stretch)]
+        for group in _groups(pieces):
+            readers = {n: Reader(*self._readers[n], states[n]) for n in steps}
+            answers = await self._client.fold(group, readers)
+            steps = {name: steps[name] + answer for name, answer in answers.items()}
+            states = {name: answer[-1].state for name, answer in answers.items()}
+        own = list(_pieces(stretches[-1]))
+        for name, answer in steps.items():
+            self._keep(links[-1].node, name, around[name], own, answer[-len(own) :])
+        return bool(steps)
+
+    def _states(self, base: int | None, names: Sequence[str]) -> dict[str, str | None] | None:
+        """None where one is lost: the node is no longer sound then."""
+        if base is None:
+            return dict.fromkeys(names)
+        kept = {n: self._holdings.kept(base, n, self._readers[n][0]) for n in names}
+        states = {name: one.state for name, one in kept.items() if one is not None}
+        if len(states) < len(names):
+            self._holdings.doubt([base])
+            return None
+        return dict(states)
+
+    def _keep(
+        self, node: int, name: str, basis: bytes, own: Sequence[Stretch], steps: Sequence[Step]
+    ) -> None:
+        tokens = sum(map(len, own))
+        parts: list[tuple[int, Reading]] = [
+            (len(piece), step.reading) for piece, step in zip(own, steps, strict=True)
+        ]
+        reading = parts[0][1] if len(parts) == 1 else joined(parts)
+        kept = Kept(basis, steps[-1].state, reading, tokens)
+        self._holdings.keep(node, name, self._readers[name][0], kept)
+
+
+def _pieces(stretch: Stretch) -> Iterator[Stretch]:
+    if len(stretch) <= PIECE:
+        yield stretch
+        return
+    for start in range(0, len(stretch), PIECE):
+        yield stretch.cut(start, min(start + PIECE, len(stretch)))
+
+
+def _groups(pieces: Sequence[Stretch]) -> Iterator[list[Stretch]]:
+    """As many as are sent at once."""
+    group: list[Stretch] = []
+    for piece in pieces:
+        if group and sum(map(len, group)) + len(piece) > PIECE:
+            yield group
+            group = []
+        group.append(piece)
+    if group:
+        yield group

@@ -1,0 +1,420 @@
+"""Instruments on a session: every node is read, once, and the same however one comes to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from loom.changes import Change, Notice, Read
+from loom.config import Config, PluginConfig
+from loom.core.node import Place
+from loom.core.recipe import Recipe
+from loom.discovery import Found, listed, module_of
+from loom.instruments.api import Context, Reading, Settings
+from loom.instruments.folding import Stretch, fold
+from loom.session import Session
+
+OPENING = "The lighthouse keeper had not spoken to anyone since"
+SHORT = Recipe(tokens=9)
+
+COUNTER = """
+import numpy as np
+from loom.instruments.api import Flag, Reading
+
+NAME, VERSION = "counter", "1"
+OPTIONS = {"every": 4}
+
+def start(settings):
+    return {"every": settings.options["every"], "seen": 0, "last": 0.0}
+
+def step(state, span, context):
+    seen, last, values, flags = state["seen"], state["last"], [], []
+    for index, logprob in enumerate(span.logprob.tolist()):
+        seen, last = seen + 1, 0.9 * last - logprob
+        values.append(last)
+        if seen % state["every"] == 0:
+            began = max(0, context.position + index - 2)
+            flags.append(Flag("info", "none", index, began, last, f"{seen} tokens by now."))
+    after = {**state, "seen": seen, "last": last}
+    return after, Reading({"last": np.array(values)}, {"tokens": len(span)}, tuple(flags))
+"""
+
+CHOOSER = """
+from loom.instruments.api import Reading
+
+NAME = "chooser"
+
+def start(settings):
+    return []
+
+def step(state, span, context):
+    if context.choice is None:
+        return state, Reading()
+    after = state + [context.choice.offered]
+    return after, Reading(summary={"offered": context.choice.offered, "steps": len(after)})
+"""
+
+
+@pytest.fixture
+def plugins(tmp_path: Path) -> Path:
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    (folder / "counter.py").write_text(COUNTER)
+    (folder / "chooser.py").write_text(CHOOSER)
+    return folder
+
+
+def found_in(folder: Path, *names: str) -> list[Found]:
+    every = [one for one in listed("plugin", [folder]) if one.source == "command line"]
+    return [one for one in every if not names or one.name in names]
+
+
+@asynccontextmanager
+async def opened(path: Path, *, read_only: bool = False) -> AsyncIterator[Session]:
+    there = path.exists()
+    session = Session.open(path, read_only=read_only) if there else Session.create(path, seed=5)
+    async with session:
+        yield session
+
+
+async def read(session: Session, found: list[Found], config: Config | None = None) -> None:
+    await session.attach_instruments(config or Config(), found)
+    await session.instruments_settled()
+
+
+async def grown(session: Session) -> list[int]:
+    """A written opening that has been read, four continuations, and branches in and after one."""
+    await session.attach("echo")
+    await session.engine_ready()
+    opening = session.write(OPENING)
+    await session.finished(session.read(session.place))
+    first = await session.generate(count=4, recipe=SHORT)
+    span = session.span(first[1])
+    assert span is not None
+    inside = Place(first[1], int(span.ends[4]))
+    second = await session.generate(inside, count=2, recipe=SHORT)
+    third = await session.generate(session.tree[second[0]].end, count=2, recipe=SHORT)
+    return [opening, *first, *second, *third]
+
+
+def path_of(session: Session, node: int) -> list[Stretch]:
+    """The whole path to a node's end, put together by hand."""
+    found: list[Stretch] = []
+    position = offset = 0
+    for number, stop in session.tree.stretches(session.tree[node].end):
+        span = session.span(number)
+        if span is not None and stop:
+            part = span.cut(0, span.count_until(stop))
+            text, ends = session.tree[number].text, [0, *part.ends.tolist()]
+            pieces = tuple(text[a:b] for a, b in zip(ends, ends[1:], strict=False))
+            context = Context(position, offset, session.tree[number].author, pieces)
+            found.append(Stretch(part, context))
+            position += len(part)
+        offset += stop
+    return found
+
+
+def counted(session: Session, plugins: Path, node: int, every: int = 4) -> Reading:
+    """What the counter makes of the whole path, in this process: the node's part of it."""
+    row = session.model_of(node)
+    settings = Settings({"every": every}, row.fingerprint if row else "")
+    counter: ModuleType = module_of(found_in(plugins, "counter")[0])
+    return list(fold(counter, settings, path_of(session, node)))[-1][1]
+
+
+def same(one: Reading, other: Reading) -> bool:
+    return (
+        one.summary == other.summary
+        and one.flags == other.flags
+        and {n: c.tobytes() for n, c in one.values.items()}
+        == {n: c.tobytes() for n, c in other.values.items()}
+    )
+
+
+async def test_every_node_is_read_as_if_the_path_were_one_text(
+    plugins: Path, tmp_path: Path
+) -> None:
+    async with opened(tmp_path / "a.loom") as session:
+        nodes = await grown(session)
+        await read(session, found_in(plugins))
+        assert len(nodes) == 9
+        for node in nodes:
+            assert same(session.readings(node)["counter"], counted(session, plugins, node))
+
+
+async def test_what_was_read_is_there_after_reopening_and_is_not_read_again(
+    plugins: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.loom"
+    async with opened(path) as session:
+        nodes = await grown(session)
+        await read(session, found_in(plugins))
+        before = {node: session.readings(node) for node in nodes}
+    async with opened(path, read_only=True) as session:  # nothing is attached
+        for node in nodes:
+            assert set(session.readings(node)) == {"counter", "chooser"}
+            assert same(session.readings(node)["counter"], before[node]["counter"])
+            assert same(session.reading(node, "chooser") or Reading(), before[node]["chooser"])
+    (plugins / "counter.py").write_text(COUNTER.replace("logprob in", "_ in"))  # would now raise
+    async with opened(path) as session:
+        notices = heard(session, Notice)
+        await read(session, found_in(plugins))
+        for node in nodes:
+            assert same(session.readings(node)["counter"], before[node]["counter"])
+        assert notices == []
+
+
+async def test_other_options_or_another_version_are_read_anew(
+    plugins: Path, tmp_path: Path
+) -> None:
+    path, counter = tmp_path / "a.loom", found_in(plugins, "counter")
+    async with opened(path) as session:
+        nodes = await grown(session)
+        await read(session, counter)
+        config = Config(plugins={"counter": PluginConfig(options={"every": 3})})
+        await read(session, counter, config)
+        for node in nodes:
+            assert same(session.readings(node)["counter"], counted(session, plugins, node, 3))
+    (plugins / "counter.py").write_text(COUNTER.replace('"1"', '"2"').replace("0.9", "0.8"))
+    async with opened(path) as session:
+        await read(session, counter)
+        for node in nodes:
+            assert same(session.readings(node)["counter"], counted(session, plugins, node))
+
+
+async def test_a_calibration_is_handed_over_and_another_one_is_read_anew(
+    plugins: Path, tmp_path: Path
+) -> None:
+    (plugins / "scaled.py").write_text(
+        "from loom.instruments.api import Reading\n"
+        "NAME, VERSION = 'scaled', '1'\n"
+        "def start(settings): return (settings.calibration or {}).get('mean', -1)\n"
+        "def step(state, span, context): return state, Reading(summary={'mean': state})\n"
+    )
+    async with opened(tmp_path / "a.loom") as session:
+        node = (await grown(session))[-1]
+        row = session.model_of(node)
+        assert row is not None
+        for mean in (3, 4, None):
+            kept = {("scaled", row.fingerprint): {"mean": mean}} if mean else {}
+            calibrations = lambda plugin, model, kept=kept: kept.get((plugin, model))  # noqa: E731
+            await session.attach_instruments(
+                Config(), found_in(plugins, "scaled"), calibrations=calibrations
+            )
+            await session.instruments_settled()
+            assert session.readings(node)["scaled"].summary == {"mean": mean or -1}
+
+
+async def test_nodes_are_read_as_they_are_sealed_also_after_the_process_was_killed(
+    plugins: Path, tmp_path: Path
+) -> None:
+    async with opened(tmp_path / "a.loom") as session:
+        await read(session, found_in(plugins))
+        news = heard(session, Read)
+        nodes = await grown(session)
+        await session.instruments_settled()
+        client = session._readings.client
+        assert client is not None and client.pid is not None
+        os.kill(client.pid, signal.SIGKILL)
+        more = await session.generate(session.tree[nodes[-1]].end, count=3, recipe=SHORT)
+        await session.instruments_settled()
+        for node in (*nodes, *more):
+            assert same(session.readings(node)["counter"], counted(session, plugins, node))
+        told = {node for change in news if isinstance(change, Read) for node in change.nodes}
+        assert told >= {*nodes, *more}
+
+
+async def test_what_is_read_before_the_writers_words_were_is_read_again_after(
+    plugins: Path, tmp_path: Path
+) -> None:
+    """A text nobody could score yet: its children are read with a gap, and then without."""
+    path = tmp_path / "a.loom"
+    async with opened(path) as session:
+        await session.attach("echo")
+        await session.engine_ready()
+        session.write(OPENING)
+        session.stop_reading()
+        (node,) = await session.generate(count=1, recipe=SHORT, seed=1)
+    async with opened(path) as session:
+        await read(session, found_in(plugins))
+        if session.tree[1].token_count is None:
+            assert session.readings(node)["counter"].summary == {"tokens": 9}
+            assert session.readings(node)["counter"].flags[0].reason == "4 tokens by now."
+        await session.attach("echo")
+        await session.engine_ready()
+        await session.finished(session.read(session.tree[node].end))
+        await session.instruments_settled()
+        assert session.tree[1].token_count
+        assert same(session.readings(node)["counter"], counted(session, plugins, node))
+
+
+async def test_a_choice_counts_what_stood_there_when_it_was_made(
+    plugins: Path, tmp_path: Path
+) -> None:
+    async with opened(tmp_path / "a.loom") as session:
+        opening, a, b, c, d, e, f, *third = await grown(session)
+        await read(session, found_in(plugins))
+
+        def offered(node: int) -> float | str:
+            return session.readings(node)["chooser"].summary["offered"]
+
+        texts = len({session.tree[node].text for node in (a, b, c, d)})
+        assert [offered(node) for node in (opening, a, b, e)] == [1, texts, texts, 3]
+        session.go(session.tree[opening].end)
+        more = await session.generate(count=2, recipe=SHORT)
+        await session.instruments_settled()
+        every = len({session.tree[node].text for node in (a, b, c, d, *more)})
+        assert every > texts
+        assert [offered(node) for node in (a, *more)] == [every] * 3
+        assert offered(b) == texts  # something hangs on it: it was chosen before
+        for node in third:
+            assert session.readings(node)["chooser"].summary["steps"] == 4
+
+
+async def test_flags_are_found_on_the_path_in_tokens_and_bytes(
+    plugins: Path, tmp_path: Path
+) -> None:
+    async with opened(tmp_path / "a.loom") as session:
+        nodes = await grown(session)
+        await read(session, found_in(plugins, "counter"))
+        place = session.tree[nodes[-1]].end
+        path = path_of(session, nodes[-1])
+        pieces = [piece for stretch in path for piece in stretch.context.pieces]
+        raised = session.flags(place)
+        assert [one.stop for one in raised] == list(range(4, len(pieces) + 1, 4))
+        text = session.tree.path_bytes(place)
+        for one in raised:
+            assert one.start == max(0, one.stop - 3)
+            assert text[one.first : one.last] == b"".join(pieces[one.start : one.stop])
+            assert session.tree.path_bytes(one.place) == text[: one.last]
+        assert session.flags(Place(nodes[0], 0)) == []
+        before = [one for one in raised if one.last <= len(OPENING)]
+        assert session.flags(session.tree[nodes[0]].end) == before
+
+
+async def test_flags_are_there_without_plugins_too(plugins: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.loom"
+    async with opened(path) as session:
+        place = session.tree[(await grown(session))[-1]].end
+        await read(session, found_in(plugins))
+        raised = session.flags(place)
+        assert raised
+    async with opened(path, read_only=True) as session:
+        assert session.flags(place) == raised
+
+
+async def test_a_session_for_reading_only_is_read_and_not_written(
+    plugins: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.loom"
+    async with opened(path) as session:
+        nodes = await grown(session)
+    content = path.read_bytes()
+    async with opened(path, read_only=True) as session:
+        await read(session, found_in(plugins))
+        for node in nodes:
+            assert same(session.readings(node)["counter"], counted(session, plugins, node))
+    assert path.read_bytes() == content
+
+
+async def test_hidden_nodes_are_read_when_they_come_back(plugins: Path, tmp_path: Path) -> None:
+    async with opened(tmp_path / "a.loom") as session:
+        nodes = await grown(session)
+        session.hide(session.display.segment_of(session.tree[nodes[4]].end))
+        await read(session, found_in(plugins))
+        assert session.readings(nodes[4]) == {}
+        session.undo()
+        await session.instruments_settled()
+        assert same(session.readings(nodes[4])["counter"], counted(session, plugins, nodes[4]))
+
+
+async def test_damaged_readings_are_read_again(plugins: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.loom"
+    async with opened(path) as session:
+        node = (await grown(session))[-1]
+        await read(session, found_in(plugins))
+        rows = session.reading_rows(node)
+        bad = tuple(replace(row, data=row.data[:-1] + b"?") for row in rows)
+        session.keep_readings(bad, {})
+    async with opened(path) as session:
+        assert session.readings(node) == {}
+        await read(session, found_in(plugins))
+        assert same(session.readings(node)["counter"], counted(session, plugins, node))
+
+
+async def test_a_mistaken_option_is_said_with_its_place_and_the_others_read_on(
+    plugins: Path, tmp_path: Path
+) -> None:
+    config = Config(plugins={"counter": PluginConfig(options={"evry": 3})})
+    async with opened(tmp_path / "a.loom") as session:
+        node = (await grown(session))[-1]
+        notices = heard(session, Notice)
+        await read(session, found_in(plugins), config)
+        assert set(session.readings(node)) == {"chooser"}
+        assert [running.state for running in session.instruments()] == ["on", "off"]
+    (notice,) = notices
+    assert isinstance(notice, Notice)
+    assert notice.text.startswith("plugins.counter.evry is no option of this plugin")
+
+
+async def test_a_plugin_that_fails_is_off_with_one_notice_and_the_others_read_on(
+    plugins: Path, tmp_path: Path
+) -> None:
+    (plugins / "counter.py").write_text(COUNTER.replace("logprob in", "_ in"))
+    async with opened(tmp_path / "a.loom") as session:
+        nodes = await grown(session)
+        notices = heard(session, Notice)
+        await read(session, found_in(plugins))
+        for node in nodes:
+            assert set(session.readings(node)) == {"chooser"}
+    (notice,) = notices
+    assert isinstance(notice, Notice) and "The plugin counter is off: it raised" in notice.text
+
+
+async def test_switched_off_plugins_are_not_loaded_and_log_plugins_are_listed(
+    plugins: Path, tmp_path: Path
+) -> None:
+    (plugins / "ledger.py").write_text("SCOPE = 'log'\n" + CHOOSER.replace("chooser", "ledger"))
+    config = Config(plugins={"counter": PluginConfig(enabled=False)})
+    async with opened(tmp_path / "a.loom") as session:
+        node = (await grown(session))[-1]
+        await read(session, found_in(plugins), config)
+        assert set(session.readings(node)) == {"chooser"}
+        states = {running.name: running.state for running in session.instruments()}
+        assert states == {"chooser": "on", "ledger": "log"}
+
+
+async def test_another_session_goes_on_with_the_plugins(plugins: Path, tmp_path: Path) -> None:
+    async with opened(tmp_path / "a.loom") as first, opened(tmp_path / "b.loom") as second:
+        await read(first, found_in(plugins))
+        client = first._readings.client
+        assert first.hand_instruments_to(second)
+        assert not first.hand_instruments_to(second)
+        node = (await grown(second))[-1]
+        await second.instruments_settled()
+        assert second._readings.client is client
+        assert same(second.readings(node)["counter"], counted(second, plugins, node))
+
+
+async def test_a_long_text_is_read_in_pieces_and_kept_as_one(plugins: Path, tmp_path: Path) -> None:
+    async with opened(tmp_path / "a.loom") as session:
+        await session.attach("echo")
+        await session.engine_ready()
+        node = session.write(" ".join(["one two three"] * 800))
+        await session.finished(session.read(session.place))
+        await read(session, found_in(plugins))
+        assert len(session.span(node) or ()) > 2048
+        assert same(session.readings(node)["counter"], counted(session, plugins, node))
+
+
+def heard(session: Session, kind: type[Change]) -> list[Change]:
+    found: list[Change] = []
+    session.subscribe(lambda change: found.append(change) if isinstance(change, kind) else None)
+    return found
