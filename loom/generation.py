@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from loom.changes import EngineChanged, Grew, Notice, Scored, Sealed
@@ -31,8 +31,11 @@ from loom.engine.api import (
     Score,
 )
 from loom.engine.client import Died, EngineClient, LoadFailed, Loading, Ready, Signal
+from loom.engine.seam import Beginnings
 from loom.extensions import portable_name, spoken_name
 from loom.growth import Buffer, Growth
+from loom.history import TAKE
+from loom.seams import Cut, Repeats, Tail
 from loom.store.batch import ModelRow
 
 if TYPE_CHECKING:
@@ -43,6 +46,16 @@ FRAME = 1 / 30  # seconds between two updates of growing text
 SAVE_EVERY = 0.25  # seconds between two writings of a growing node; longer for more tokens than
 SAVED_AT_ONCE = 512  # these, as each time the whole node is written
 A_TURN = 8  # growing nodes: one more of them is written in an update, so that none takes long
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`nodes` are to grow at `place`, each from its seed."""
+
+    nodes: tuple[int, ...]
+    place: Place
+    recipe: Recipe
+    seeds: tuple[int, ...]
 
 
 class Generation:
@@ -59,7 +72,8 @@ class Generation:
         self._unreadable: set[int] = set()
         self._put_off: set[int] = set()  # nodes whose reading the writer has stopped
         self._read_through: set[int] = set()  # nodes with nothing unread on the way to their ends
-        self._waiting: list[tuple[tuple[int, ...], Place, Recipe, tuple[int, ...]]] = []
+        self._waiting: list[Order] = []
+        self._beginnings: tuple[Sequence[bytes], Beginnings] | None = None
         self._asked: dict[str, asyncio.Future[Following | None]] = {}
         self._failures: dict[int, EngineError] = {}
         self._waiters: list[tuple[set[int], asyncio.Future[None]]] = []
@@ -69,6 +83,7 @@ class Generation:
         self._frame: asyncio.TimerHandle | None = None
         self._restarted = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._beginning: set[asyncio.Task[None]] = set()  # jobs on their way to the engine
 
     # ── the engine's life ──────────────────────────────────────────────────────────────────
 
@@ -119,7 +134,7 @@ class Generation:
         self.cancel(self.nodes())
         if self._frame is not None:
             self._frame.cancel()
-        for task in self._tasks:
+        for task in self._tasks | self._beginning:
             task.cancel()
         if self.client is not None:
             await self.client.close()
@@ -159,7 +174,7 @@ class Generation:
         job = self._name("grow")
         for branch, node in enumerate(nodes):
             self._growth.start(node, job, branch, self._session.now)
-        self._waiting.append((nodes, place, recipe, seeds))
+        self._waiting.append(Order(nodes, place, recipe, seeds))
         self._revive()
         self._submit_waiting()
 
@@ -167,17 +182,62 @@ class Generation:
         if self._row is None or self.client is None or self.client.state != "ready":
             return
         waiting, self._waiting = self._waiting, []
-        for nodes, place, recipe, seeds in waiting:
-            alive = [node for node in nodes if node in self._growth]
-            if not alive:
-                continue
-            buffer = self._growth.of(alive[0])
-            assert buffer is not None
-            prefix = self._session.prefix(place, self._row.fingerprint)
-            self.client.submit(Generate(buffer.job, prefix, recipe, seeds))
-            for branch, node in enumerate(nodes):
-                if node not in self._growth:
-                    self.client.cancel(buffer.job, branch)
+        for order in waiting:
+            tail = self._tail(order)
+            if tail is None:
+                self._submit(order, None)
+            elif tail.unread == len(tail.text):
+                self._submit(order, tail.cut(self._tokens()))
+            else:
+                self._begin(self._cut_and_submit(order, tail, self.client))
+
+    def _tail(self, order: Order) -> Tail | None:
+        """The writer's text whose end may be cut anew."""
+        assert self.client is not None and self._row is not None
+        session, able = self._session, self.client.capabilities
+        node, at = session.tree[order.place.node], order.place.at
+        if able is None or not (able.heals and order.recipe.heal and at):
+            return None
+        if node.author is Author.MODEL or session.history.adder_of(node.id) == TAKE:
+            return None
+        opens = not any(stretch.at for stretch in session.tree.stretches(node.hangs_at))
+        span = session.span(node.id)
+        row = session.model_of(node.id)
+        known = row is not None and row.fingerprint == self._row.fingerprint
+        return Tail.of(node, at, span if known else None, opens=opens)
+
+    async def _cut_and_submit(self, order: Order, tail: Tail, client: EngineClient) -> None:
+        start, cut = tail.unread, None
+        try:
+            ids, ends = await client.encode(tail.text[start:], tail.opens and not start)
+            cut = tail.read(ids, ends).cut(self._tokens())
+        except EngineError:
+            pass  # the job will say the same
+        if client is self.client and client.state == "ready":
+            self._submit(order, cut)
+
+    def _tokens(self) -> Beginnings:
+        known, vocabulary = self._beginnings, self.vocabulary
+        if known is None or known[0] is not vocabulary:
+            self._beginnings = known = (vocabulary, Beginnings(vocabulary))
+        return known[1]
+
+    def _submit(self, order: Order, cut: Cut | None) -> None:
+        """What of it is still wanted; with `cut` the end of the text is drawn again."""
+        buffers = [self._growth.of(node) for node in order.nodes]
+        alive = [buffer for buffer in buffers if buffer is not None]
+        if not alive or self.client is None or self._row is None:
+            return
+        job, place, recipe = alive[0].job, order.place, order.recipe
+        if cut is not None:
+            place, recipe = cut.place, replace(recipe, begins=cut.begins)
+            for buffer in alive:
+                buffer.repeats = Repeats(cut)
+        prefix = self._session.prefix(place, self._row.fingerprint)
+        self.client.submit(Generate(job, prefix, recipe, order.seeds))
+        for branch, node in enumerate(order.nodes):
+            if node not in self._growth:
+                self.client.cancel(job, branch)
 
     def _revive(self) -> None:
         if self.client is not None and self.client.state == "dead" and not self._tasks:
@@ -187,6 +247,11 @@ class Generation:
         task = asyncio.get_running_loop().create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._beginning.add(task)
+        task.add_done_callback(self._beginning.discard)
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -337,7 +402,9 @@ class Generation:
         buffer = self._growth.find(event.job, event.branch)
         if buffer is None:
             return
-        buffer.add(event)
+        cut = buffer.add(event)
+        if cut is not None:
+            self._session.hang_before(buffer.node, cut)
         if self._frame is None and self.loop is not None:
             self._frame = self.loop.call_later(FRAME, self._flush)
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from loom.core.gathering import Gathering
 from loom.core.span import Span
 from loom.engine.api import Grown
+from loom.seams import Cut, Repeats
 
 
 @dataclass(slots=True)
 class Buffer:
-    """What came for one node. `fresh` since the last `take`, `saved` when it was last written."""
+    """What came for one node. `fresh` since the last `take`, `saved` when it was last written;
+    `repeats` until it is clear how the text begins."""
 
     node: int
     job: str
@@ -23,9 +25,22 @@ class Buffer:
     text: bytearray = field(default_factory=bytearray)
     saved: float = 0.0
     fresh: bool = False
+    repeats: Repeats | None = None
     _tokens: Gathering = field(default_factory=Gathering)
 
-    def add(self, event: Grown) -> None:
+    def add(self, event: Grown) -> Cut | None:
+        """What the text has turned out to begin by repeating, if it has just then."""
+        cut = None
+        if self.repeats is not None:
+            found = self.repeats.take(event)
+            if found is None:
+                return None
+            self.repeats, (cut, event) = None, found
+        if len(event.span):
+            self._take(event)
+        return cut
+
+    def _take(self, event: Grown) -> None:
         self.text += event.text
         self._tokens.add(event.span)
         self.fresh = True

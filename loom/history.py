@@ -16,6 +16,7 @@ from loom.store.batch import COMPACTED, REPAIRED, EventRow
 
 UNDO, REDO, SEAL = "undo", "redo", "seal"
 DROP = "drop"  # nodes that got no text before they ended are out of sight
+TAKE = "take"  # a writer chose one of the model's tokens
 CHECKPOINT, RETURN, SET = "checkpoint", "return", "set"
 BARRIERS = {COMPACTED: "hidden nodes were removed for good", REPAIRED: "the session was repaired"}
 """Events before which nothing can be undone, and why."""
@@ -154,6 +155,10 @@ class History:
     def last_undone(self) -> Operation | None:
         """What redo would do again."""
         return self._undone[-1] if self._undone else None
+
+    def adder_of(self, node: int) -> str | None:
+        """The kind of the operation that added the node, as far as it was read."""
+        return next((one.kind for one in reversed(self._done) if node in one.added), None)
 
     def undo(self) -> Operation | None:
         operation = self.last

@@ -114,7 +114,7 @@ class Journal(Record):
                 other = tree[other].parent or ROOT
                 continue
             parent = tree[node].hangs_at
-            steps.append((parent, node))
+            steps += [(place, node) for place in {parent: None, self.asked_at(node): None}]
             node = parent.node
         return steps[::-1]
 

@@ -233,11 +233,31 @@ class Record:
     def is_visited(self, node: int) -> bool:
         return self.marks.get(Mark(node, 0, Kind.VISITED)) is not None
 
+    def asked_at(self, node: int) -> Place:
+        """Where the writer stood when the node was grown: one that begins by repeating the text
+        before that place hangs earlier."""
+        hangs, recipe = self.tree[node].hangs_at, self.recipe_of(node)
+        return hangs if recipe is None else Place(hangs.node, hangs.at + len(recipe.begins))
+
     def continuations(self, place: Place | None = None) -> tuple[Segment, ...]:
-        """What hangs right after `place`: the cards."""
+        """What goes on after `place`: the cards."""
         there = place or self.place
         segment = self.display.segment_of(there)
-        return self.display.children(segment) if segment.stop == there.at else ()
+        after = self.display.children(segment) if segment.stop == there.at else ()
+        every = {*after, *self._repeating(there)}
+        return tuple(sorted(every, key=lambda found: (found.node != there.node, found)))
+
+    def _repeating(self, there: Place) -> Iterator[Segment]:
+        """What goes on there and hangs before, as it repeats what is in between."""
+        places = {
+            hangs: None
+            for child in self.tree.children(there.node)
+            if (hangs := self.tree[child].hangs_at) != there and self.asked_at(child) == there
+        }
+        for hangs in places:
+            for segment in self.display.children(self.display.segment_of(hangs)):
+                if not segment.start and self.asked_at(segment.node) == there:
+                    yield segment
 
     def hash_at(self, place: Place) -> bytes:
         """The place's hash; known for places inside nodes that still grow, too."""

@@ -29,11 +29,12 @@ from loom.discovery import Found
 from loom.engine.api import Capabilities, EngineError, Following
 from loom.engine.client import EngineClient
 from loom.generation import Generation
-from loom.history import DROP, SEAL, Operation
+from loom.history import DROP, SEAL, TAKE, Operation
 from loom.instruments.api import Flag, Reading
 from loom.journal import Journal
 from loom.past import EMPTY
 from loom.paths import Paths
+from loom.seams import Cut
 from loom.readings import Calibrations, Readings, Running, uncalibrated
 from loom.store.backup import Backups, Keeper
 from loom.store.batch import Batch, ModelRow, ReadingRow
@@ -186,7 +187,7 @@ class Session(Journal):
         )
         if row is not None:
             self._post(Batch(pieces=tuple((row.id, i, piece) for i, piece in pieces.items())))
-        return self._add_written("take", node, span)
+        return self._add_written(TAKE, node, span)
 
     def _add_written(self, kind: str, node: Node, span: Span | None) -> int:
         node = replace(node, ended=Ending.WRITTEN)
@@ -402,6 +403,17 @@ class Session(Journal):
         rows = tuple((node.model or 0, number, piece) for number, piece in pieces.items())
         self._post(Batch(nodes=((node, span),), pieces=rows, event=sealed))
 
+    def hang_before(self, number: int, cut: Cut) -> None:
+        """A node that hasn't begun begins with a writer's last bytes, in other tokens."""
+        node, recipe = self.tree[number], self.recipe_of(number)
+        assert recipe is not None and node.parent is not None
+        recipe_id = self._recipe_id(replace(recipe, begins=cut.begins))
+        self.display.invalidate(number)
+        self.tree.hang(replace(node, at=cut.place.at, recipe=recipe_id))
+        for touched in (number, node.parent):
+            self.display.invalidate(touched)
+        self._emit(TreeChanged(frozenset({number, node.parent})))
+
     def drop_empty(self, nodes: Iterable[int]) -> None:
         """Hide nodes that got no text before they ended."""
         marks = tuple((Mark(node, 0, Kind.HIDDEN), EMPTY) for node in nodes)
@@ -434,6 +446,8 @@ class Session(Journal):
     def _new_node(self, place: Place, author: Author, text: bytes, offset: int = 0) -> Node:
         if place.node not in self.tree:
             raise KeyError(place.node)
+        if self.tree[place.node].growing and not self.tree[place.node].length:
+            place = self.tree[place.node].hangs_at  # it may have to hang elsewhere yet
         number = self.tree.next_id + offset
         return Node(number, place.node, place.at, author, text, created=self._now())
 

@@ -59,6 +59,7 @@ def _settings(args: Namespace, values: Config, path: Path) -> Iterator[Facts]:
     yield setting("end", str(recipe.end))
     yield setting("stop", list(recipe.stop))
     yield setting("top", recipe.top)
+    yield setting("heal", recipe.heal)
     yield setting("preset", values.preset)
     for name, sampling in {**PRESETS, **values.presets}.items():
         yield setting(f"presets.{name}", asdict(sampling))

@@ -58,8 +58,7 @@ def _place(session: Session, args: Namespace) -> Place:
     segment = session.display.segment_of(place)
     if segment.start:
         return Place(segment.node, segment.start)
-    node = session.tree[place.node]
-    return node.hangs_at
+    return session.asked_at(place.node)
 
 
 async def _read(session: Session, place: Place, console: Console) -> None:
@@ -82,7 +81,7 @@ def recipe_of(recipe: Recipe, args: Namespace, config: Config) -> Recipe:
         sampling = replace(sampling, **_given(args, SAMPLER))
         if args.logit_bias is not None:
             sampling = replace(sampling, logit_bias=tuple(args.logit_bias))
-        changes = _given(args, ("tokens", "top"))
+        changes = _given(args, ("tokens", "top", "heal"))
         if args.end is not None:
             changes["end"] = End(args.end)
         if args.stop is not None:

@@ -94,6 +94,18 @@ class Tree:
             raise ValueError(f"the text of node {node.id} can only be continued")
         self._nodes[node.id] = node
 
+    def hang(self, node: Node) -> None:
+        """Put a version under the same id that hangs elsewhere in its parent.
+
+        Raises ValueError unless both are without text and children, and ValueError as `add` does.
+        """
+        old = self._nodes[node.id]
+        if old.text or node.text or self._children.get(node.id) or node.parent != old.parent:
+            raise ValueError(f"node {node.id} can't hang elsewhere any more")
+        if node.parent is None or not 0 <= node.at <= self._nodes[node.parent].length:
+            raise ValueError(f"node {node.id} can't hang at byte {node.at}")
+        self._nodes[node.id] = node
+
     def children(self, node: int) -> Sequence[int]:
         """In order of creation. Raises KeyError for an unknown node."""
         found = self._children.get(node)

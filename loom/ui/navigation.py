@@ -16,6 +16,13 @@ def end_of(segment: Segment) -> Place:
 
 
 def parent(session: Session, here: Segment) -> Segment | None:
+    """What the writer went on from; that is beside it, where its beginning repeats the end of
+    that."""
+    asked = session.asked_at(here.node)
+    if not here.start and asked != session.tree[here.node].hangs_at:
+        before = session.display.segment_of(asked)
+        if end_of(before) == asked:
+            return before
     return session.display.parent(here)
 
 
@@ -64,7 +71,7 @@ def leaf(session: Session, here: Segment) -> Segment:
 
 def random_leaf(session: Session, here: Segment, choice: random.Random) -> Segment:
     """A fair choice at every branch point."""
-    while children := session.display.children(here):
+    while children := session.continuations(end_of(here)):
         here = choice.choice(children)
     return here
 
@@ -93,9 +100,11 @@ def is_marked(session: Session, segment: Segment, kind: Kind) -> bool:
 
 
 def below(session: Session, top: Segment) -> Iterator[Segment]:
-    """`top` and everything after it."""
-    stack = [top]
+    """`top` and everything after it, once."""
+    stack, met = [top], {top}
     while stack:
         there = stack.pop()
         yield there
-        stack += reversed(session.display.children(there))
+        fresh = [on for on in session.continuations(end_of(there)) if on not in met]
+        met.update(fresh)
+        stack += reversed(fresh)

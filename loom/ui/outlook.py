@@ -79,6 +79,8 @@ class Outlook:
         for number, (node, start, _) in enumerate(
             self._session.continuations(prospect.place), start=1
         ):
+            if not start and self._session.tree[node].hangs_at != self._session.asked_at(node):
+                continue  # it begins with a token from before this place
             row, span = self._session.model_of(node), self._session.span(node)
             index = span.count_until(start) if span is not None else 0
             if span is None or row is None or index >= len(span):

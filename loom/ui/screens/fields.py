@@ -15,6 +15,7 @@ from loom.core.recipe import End, Recipe, Sampling
 from loom.ui.screens.biases import bias_text, reader
 
 OWN = "own"  # the name of a sampling that is no preset's
+SWITCH = ("off", "on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Field:
             return bias_text(value)
         if isinstance(value, tuple):
             return stops_text(value)
+        if isinstance(value, bool):
+            return SWITCH[value]
         return f"{value:.12g}" if isinstance(value, float) else str(value)
 
     def _value(self, outcome: Outcome) -> Any:
@@ -116,6 +119,14 @@ def end(text: str) -> End:
     return found[0]
 
 
+def switch(text: str) -> bool:
+    typed = text.strip().lower()
+    found = [word for word in SWITCH if typed and word.startswith(typed)]
+    if len(found) != 1:
+        raise ValueError(f"{' or '.join(reversed(SWITCH))}")
+    return found[0] == SWITCH[True]
+
+
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "|": "|"}
 
 
@@ -134,7 +145,7 @@ def stops(text: str) -> tuple[str, ...]:
     )
 
 
-OF_RECIPE = {"tokens", "end", "stop"}
+OF_RECIPE = {"tokens", "end", "stop", "heal"}
 BIAS = "logit_bias"
 
 
@@ -149,6 +160,10 @@ FIELDS = (
     Field("tokens", "Tokens", "How long each may get.", whole),
     Field("end", "End", "Where one may end before: tokens (nowhere), sentence or paragraph.", end),
     Field("stop", "Stop at", "Texts that end one; | between them, \\n is a line end.", stops),
+    Field(
+        "heal", "Heal",
+        "on or off: whether the end of your text, if it stops inside a token, is cut anew.", switch,
+    ),
     Field(
         "temperature", "Temperature",
         "Below 1 bets on the likely, above 1 on the odd; 0 takes the likeliest.", number,

@@ -33,9 +33,8 @@ class Course:
         Climbs only as far as the two paths differ.
         """
         fresh = [place]
-        while fresh[-1].node not in self._indices:
-            node = tree[fresh[-1].node]
-            fresh.append(node.hangs_at)
+        while not self._holds(fresh[-1].node, tree):
+            fresh.append(tree[fresh[-1].node].hangs_at)
         parting = fresh[-1]
         index = self._indices[parting.node]
         common = self._starts[index] + min(self._stretches[index].at, parting.at)
@@ -45,6 +44,14 @@ class Course:
         for stretch in reversed(fresh):
             self._append(stretch)
         return common
+
+    def _holds(self, node: int, tree: Tree) -> bool:
+        """Whether the node is on the path, where it hangs now: it may hang elsewhere when it
+        begins."""
+        index = self._indices.get(node)
+        if index is None:
+            return False
+        return not index or self._stretches[index - 1] == tree[node].hangs_at
 
     def _append(self, stretch: Place) -> None:
         start = self.length if self._stretches else 0
