@@ -8,8 +8,11 @@ from __future__ import annotations
 import gc
 import json
 import sqlite3
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 from loom.core.marks import Kind, Mark
@@ -30,6 +33,12 @@ NAMES = {
     "mark": "mark",
     "event": "event",
 }
+
+_MEANINGS: dict[str, dict[Any, Any]] = {
+    "author": {str(author): author for author in Author},
+    "ended": {None: None} | {str(ending): ending for ending in Ending},
+}
+"""Of columns that are more than what is kept of them."""
 
 
 def read_all(connection: sqlite3.Connection, recent: int | None = None) -> Loaded:
@@ -96,32 +105,22 @@ def _complaint(table: str, count: int, total: int) -> str:
     return f"{count} of its {total:,} {name}s {'is' if count == 1 else 'are'} not what was written"
 
 
-def nodes_of(rows: Iterable[Row]) -> list[Node]:
-    """Raises ValueError for an author or ending that there is none of."""
-    authors = {str(author): author for author in Author}
-    endings: dict[str | None, Ending | None] = {str(ending): ending for ending in Ending}
-    endings[None] = None
+def nodes_of(rows: Sequence[Row]) -> list[Node]:
+    """Raises ValueError for an author or ending that there is none of.
+
+    Column by column through the slots: calling Node 100,000 times takes thrice as long.
+    """
+    nodes = list(map(object.__new__, repeat(Node, len(rows))))
+    values: Iterable[Any]
     try:
-        # One expression with every column by name takes half the time of a loop that yields.
-        return [
-            Node(
-                i,
-                parent,
-                at,
-                authors[who],
-                text,
-                recipe,
-                model,
-                seed,
-                endings[end],
-                when,
-                count,
-                digest,
-            )
-            for i, parent, at, who, recipe, model, seed, end, when, count, text, digest, _ in rows
-        ]
+        for index, name in enumerate(COLUMNS["node"]):
+            values = map(itemgetter(index), rows)
+            if name in _MEANINGS:
+                values = map(_MEANINGS[name].__getitem__, values)
+            deque(map(getattr(Node, name).__set__, nodes, values), maxlen=0)
     except KeyError as error:
         raise ValueError(f"a node has {error} as its author or ending") from error
+    return nodes
 
 
 def mark_of(row: Row) -> tuple[Mark, str]:
