@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from loom.agenda import Agenda
 from loom.arrivals import Arrivals
@@ -18,7 +18,9 @@ from loom.changes import Change, EngineChanged, Moved, Notice, Read, Scored, Sea
 from loom.config import Config
 from loom.discovery import Found, listed
 from loom.holdings import Holdings
+from loom.instruments import calibration
 from loom.instruments.api import Flag, Reading, Settings
+from loom.instruments.calibration import Calibration
 from loom.instruments.client import InstrumentClient, SwitchedOff
 from loom.instruments.keeping import settings_key
 from loom.instruments.loading import Declared, fitted
@@ -35,12 +37,8 @@ REST = 0.01  # seconds between two slices of old work
 SAVED_AT_ONCE = 64  # readings
 TELL_EVERY = 0.1  # seconds between two news of old nodes
 
-Calibrations = Callable[[str, str], Mapping[str, Any] | None]
-"""(plugin, fingerprint of a model) → what was kept when it was calibrated."""
-
-
-def uncalibrated(plugin: str, model: str) -> Mapping[str, Any] | None:
-    return None
+Calibrations = Callable[[str], Calibration | None]
+"""The fingerprint of a model → what was found out about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class Readings:
         self._session = session
         self.client: InstrumentClient | None = None
         self._config = Config()
-        self._calibrations: Calibrations = uncalibrated
+        self._calibrations: Calibrations = calibration.load
         self._off: dict[str, str] = {}
         self._names: tuple[str, ...] = ()
         self._agenda = Agenda()
@@ -335,7 +333,9 @@ class Readings:
             assert self.client is not None
             about = self.client.plugins[name]
             options = fitted(about.options, self._config.plugin(name).options)
-            settings = Settings(options, model, self._calibrations(name, model))
+            known = self._calibrations(model)
+            kept = None if known is None else known.of(name, about.version)
+            settings = Settings(options, model, kept)
             key, spelled = settings_key(about, settings)
             self._holdings.know_settings(key, spelled)
             found = self._settings[name, model] = key, settings

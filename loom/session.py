@@ -30,12 +30,13 @@ from loom.engine.api import Capabilities, EngineError, Following
 from loom.engine.client import EngineClient
 from loom.generation import Generation
 from loom.history import DROP, SEAL, TAKE, Operation
+from loom.instruments import calibration
 from loom.instruments.api import Flag, Reading
 from loom.journal import Journal
 from loom.past import EMPTY
 from loom.paths import Paths
+from loom.readings import Calibrations, Readings, Running
 from loom.seams import Cut
-from loom.readings import Calibrations, Readings, Running, uncalibrated
 from loom.store.backup import Backups, Keeper
 from loom.store.batch import Batch, ModelRow, ReadingRow
 from loom.store.store import Store
@@ -244,7 +245,7 @@ class Session(Journal):
         self,
         config: Config,
         found: Sequence[Found] | None = None,
-        calibrations: Calibrations = uncalibrated,
+        calibrations: Calibrations = calibration.load,
     ) -> None:
         """Have plugins read this session, in a process of their own: those that are found (or
         `found`) and that `config` doesn't switch off. Returns before they are loaded."""

@@ -18,6 +18,7 @@ from loom.core.node import Place
 from loom.core.recipe import Recipe
 from loom.discovery import Found, listed, module_of
 from loom.instruments.api import Context, Reading, Settings
+from loom.instruments.calibration import Calibration
 from loom.instruments.folding import Stretch, fold
 from loom.session import Session
 
@@ -203,11 +204,10 @@ async def test_a_calibration_is_handed_over_and_another_one_is_read_anew(
         row = session.model_of(node)
         assert row is not None
         for mean in (3, 4, None):
-            kept = {("scaled", row.fingerprint): {"mean": mean}} if mean else {}
-            calibrations = lambda plugin, model, kept=kept: kept.get((plugin, model))  # noqa: E731
-            await session.attach_instruments(
-                Config(), found_in(plugins, "scaled"), calibrations=calibrations
-            )
+            entry = {"scaled": {"version": "1", "kept": {"mean": mean}}} if mean else {}
+            known = {row.fingerprint: Calibration(row.fingerprint, "a model", {}, entry)}
+            scaled = found_in(plugins, "scaled")
+            await session.attach_instruments(Config(), scaled, calibrations=known.get)
             await session.instruments_settled()
             assert session.readings(node)["scaled"].summary == {"mean": mean or -1}
 

@@ -50,7 +50,7 @@ def settings_key(about: Declared, settings: Settings) -> tuple[str, dict[str, An
     calibration = settings.calibration
     spelled = {
         "instrument": about.name,
-        "version": about.version,
+        "version": about.version or about.source,
         "options": dict(settings.options),
         "model": settings.model,
         "calibration": None if calibration is None else _digest(_json(calibration)).hex(),

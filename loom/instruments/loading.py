@@ -5,9 +5,11 @@ Checks what it defines; runs nothing of it and doesn't know where it came from.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NoReturn, cast, get_args
 
 from loom.instruments.api import Instrument, Scope
@@ -21,7 +23,8 @@ class NotAPlugin(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a plugin says of itself; `options` are the defaults."""
+    """What a plugin says of itself; `options` are the defaults. One that says no version has that
+    of its file: `source` stands for what is in it."""
 
     name: str
     version: str = ""
@@ -29,6 +32,7 @@ class Declared:
     scope: Scope = "path"
     about: str = ""
     units: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
 
 
 def declared(module: object) -> tuple[Instrument, Declared]:
@@ -49,8 +53,17 @@ def declared(module: object) -> tuple[Instrument, Declared]:
         cast(Scope, scope),
         _text(module, "ABOUT", ""),
         {key: str(value) for key, value in _table(module, "UNITS").items()},
+        _source_digest(getattr(module, "__file__", None)),
     )
     return cast(Instrument, module), found
+
+
+def _source_digest(file: str | None) -> str:
+    try:
+        source = Path(file or "").read_bytes()
+    except OSError:
+        return ""
+    return hashlib.blake2b(source, digest_size=8).hexdigest()
 
 
 def fitted(defaults: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Option]:
