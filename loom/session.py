@@ -251,6 +251,11 @@ class Session(Journal):
         `found`) and that `config` doesn't switch off. Returns before they are loaded."""
         await self._readings.attach(config, found, calibrations)
 
+    @property
+    def has_instruments(self) -> bool:
+        """Whether plugins are attached, loaded or not."""
+        return self._readings.client is not None
+
     def hand_instruments_to(self, other: Session) -> bool:
         """Let `other` go on with this session's plugins; False where there are none."""
         return self._readings.hand_over(other._readings)

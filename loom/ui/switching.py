@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Any
 
@@ -68,6 +68,20 @@ class Switching(App[None]):
             else:
                 self.run_worker(self._remember(model), name="recent", exit_on_error=False)
             self.main.engine_attached()
+        self.start_plugins()
+
+    def start_plugins(self) -> None:
+        """Have plugins read the session, once the model no longer needs the machine to load."""
+        attaching = self._attach_plugins(self.session)
+        self.run_worker(
+            attaching, name="plugins", group="plugins", exclusive=True, exit_on_error=False
+        )
+
+    async def _attach_plugins(self, session: Session) -> None:
+        with suppress(EngineError):  # said elsewhere; what was read before can be read all the same
+            await session.engine_ready()
+        if not session.has_instruments:
+            await session.attach_instruments(self.config)
 
     async def _remember(self, model: str) -> None:
         """Among the recent models, once it has proved to be one."""
@@ -94,8 +108,11 @@ class Switching(App[None]):
             self.keep_draft()
             before, self.session = self.session, session
             await self._show(session)
+            read_on = before.hand_instruments_to(session)
             if before.hand_engine_to(session):
                 self.main.engine_attached()
+                if not read_on:
+                    self.start_plugins()
             else:
                 await self.start_engine()
             await self._leave(before)

@@ -18,6 +18,18 @@ MakeApp = Callable[..., LoomApp]
 WAIT = 30  # seconds after which a test that waits has failed
 
 
+@pytest.fixture(autouse=True)
+def _no_plugins(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would cost a process; a test that is about them asks for `plugins_run`."""
+    if "plugins_run" not in request.fixturenames:
+        monkeypatch.setattr(LoomApp, "start_plugins", lambda app: None)
+
+
+@pytest.fixture
+def plugins_run() -> None:
+    """They run, as they do for a user."""
+
+
 @pytest.fixture
 def make_app(tmp_path: Path) -> MakeApp:
     """An app on `story.loom`, made with `text` in it or opened again."""
