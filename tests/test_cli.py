@@ -395,7 +395,7 @@ def test_score_reads_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -
 
 def test_score_refuses_nothing(failure: Run) -> None:
     Path("empty.txt").touch()
-    assert failure("score", "empty.txt")["error"] == "There is no text to score."
+    assert failure("score", "empty.txt")["error"] == "There is no text to read."
     assert "No such file" in failure("score", "nowhere.txt")["error"]
 
 

@@ -48,6 +48,7 @@ def build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
     _growing(commands)
     _reading(commands)
     _experimenting(commands)
+    _calibrating(commands)
     _about(commands)
     _completing(commands)
     return parser, commands.by_name
@@ -116,7 +117,7 @@ def _text_option(parser: argparse.ArgumentParser) -> None:
 
 def _opening(commands: _Commands) -> None:
     parser = commands.add(
-        "open", "opening:open_screen", "open a session on the screen (the default)", json=False
+        "open", "screen:open_screen", "open a session on the screen (the default)", json=False
     )
     parser.add_argument("file", nargs="?", metavar="SESSION|TEXT FILE")
     parser = commands.add(
@@ -268,6 +269,16 @@ def _reading(commands: _Commands) -> None:
         help="a text file; `-`: standard input; a session: beside what is on record",
     )
     parser.add_argument("--node", type=int, help="of a session: up to its end (default: the place)")
+    text = "whether a text has left the rails: what the plugins say of it"
+    parser = commands.add("drift", "drifting:drift", text)
+    parser.add_argument(
+        "file",
+        metavar="SESSION|FILE",
+        help="a session, a text file, or `-`: standard input",
+    )
+    parser.add_argument("--node", type=int, help="of a session: up to its end (default: the place)")
+    text = "draw every reading along the text as SVG"
+    parser.add_argument("--plot", type=Path, metavar="OUT.svg", help=text)
     parser = commands.add_for_session(
         "replay", "replaying:replay", "watch how a session came to be; check it against its model"
     )
@@ -291,6 +302,17 @@ def _reading(commands: _Commands) -> None:
     parser.add_argument("--node", type=int, help="check only this node")
 
 
+def _calibrating(commands: _Commands) -> None:
+    text = "have a model read human text, so that detectors know what is usual"
+    parser = commands.add("calibrate", "calibrating:calibrate", text)
+    text = "the model, if not the usual one, then files or folders of human text"
+    parser.add_argument("words", nargs="*", metavar="MODEL|TEXT", help=text)
+    text = "how many to read, as evenly from all files as they allow (default: 250000)"
+    parser.add_argument("--tokens", type=_count, default=250_000, metavar="N", help=text)
+    text = "keep what was found there (default: where Loom looks for it)"
+    parser.add_argument("--out", type=Path, metavar="FILE", help=text)
+
+
 def _experimenting(commands: _Commands) -> None:
     parent = commands.add("experiment", "", "how models go wrong: grown, counted and drawn")
     kinds = parent.add_subparsers(dest="experiment", metavar="EXPERIMENT", required=True)
@@ -310,14 +332,8 @@ def _experimenting(commands: _Commands) -> None:
 
 
 def _experiment(kinds: Any, name: str, run: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = kinds.add_parser(
-        name, help=text, description=text, allow_abbrev=False
-    )
-    parser.set_defaults(run=run)
+    parser = _action(kinds, name, run, text)
     _global_options(parser, default=argparse.SUPPRESS)
-    parser.add_argument(
-        "--json", action="store_true", default=argparse.SUPPRESS, help="print the facts as JSON"
-    )
     return parser
 
 
@@ -333,6 +349,8 @@ def _experiment_options(parser: argparse.ArgumentParser, length: int) -> None:
 
 def _about(commands: _Commands) -> None:
     _models(commands.add("models", "models:models", "the models that are here, or convert one"))
+    text = "what reads along with a text, switched on and off, begun or tried"
+    _plugins(commands.add("plugins", "plugging:plugins", text))
     parser = commands.add("config", "about:config", "the settings, and where each comes from")
     parser.add_argument("--path", action="store_true", help="only where loom.toml is")
     text = "what is installed and works; or whether a session file is whole"
@@ -358,11 +376,37 @@ def _completing(commands: _Commands) -> None:
     parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
 
+def _action(actions: Any, name: str, run: str, text: str) -> argparse.ArgumentParser:
+    """Something that a command does besides listing."""
+    parser: argparse.ArgumentParser = actions.add_parser(
+        name, help=text, description=text, allow_abbrev=False
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print the facts as JSON"
+    )
+    return parser
+
+
+def _plugins(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    parser = _action(actions, "enable", "plugging:enable", "switch a plugin on, in loom.toml")
+    parser.add_argument("plugin", metavar="NAME")
+    parser = _action(actions, "disable", "plugging:disable", "switch a plugin off, in loom.toml")
+    parser.add_argument("plugin", metavar="NAME")
+    parser = _action(actions, "new", "plugging:new", "write a plugin that works, and its test")
+    parser.add_argument("name", metavar="NAME")
+    text = "put them there (default: your own plugins folder, where Loom finds them)"
+    parser.add_argument("--in", dest="folder", type=Path, metavar="FOLDER", help=text)
+    text = "try whether a plugin keeps the contract, on recorded sessions and made-up texts"
+    parser = _action(actions, "check", "plugging:check", text)
+    parser.add_argument("file", metavar="FILE|NAME")
+
+
 def _models(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     text = "write a model as a GGUF file, for the llama.cpp engine"
-    parser = actions.add_parser("convert", help=text, description=text, allow_abbrev=False)
-    parser.set_defaults(run="converting:convert")
+    parser = _action(actions, "convert", "converting:convert", text)
     parser.add_argument("name", metavar="MODEL", help="house, or a folder with a Llama model")
     parser.add_argument("--to", required=True, metavar="FILE", help="the new file, NAME.gguf")
     parser.add_argument(
@@ -370,7 +414,4 @@ def _models(parser: argparse.ArgumentParser) -> None:
         choices=("f32", "f16", "q8_0"),
         default="f16",
         help="of the weights (default: f16)",
-    )
-    parser.add_argument(
-        "--json", action="store_true", default=argparse.SUPPRESS, help="print the facts as JSON"
     )

@@ -180,7 +180,7 @@ async def score(args: Namespace, console: Console) -> None:
         return
     if args.node is not None:
         raise UsageError("--node is for sessions; a text has no nodes.")
-    text = _text_to_score(args.file)
+    text = text_to_read(args.file)
     async with access.scratch() as session:
         node = session.write(text)
         await access.attach(session, args, console)
@@ -201,8 +201,9 @@ def _score_line(facts: Facts) -> str:
     )
 
 
-def _text_to_score(file: str) -> bytes:
+def text_to_read(file: str) -> bytes:
+    """Of a file, or of standard input for `-`."""
     text = sys.stdin.buffer.read() if file == "-" else text_in(Path(file))
     if not text:
-        raise CommandError("There is no text to score.", "Name a file with text in it.")
+        raise CommandError("There is no text to read.", "Name a file with text in it.")
     return text

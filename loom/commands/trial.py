@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
 from loom.arrivals import Arrivals
 from loom.core.node import ROOT
+from loom.drift import model_of_path, path_to
 from loom.instruments.folding import Stretch
 from loom.instruments.guard import Guard, Misdeed
 from loom.processes.pipes import Send, private_pipes, sender
@@ -74,26 +75,18 @@ def recorded_paths(file: Path) -> dict[str, list[Stretch]]:
         for event in record.events():
             arrivals.happened(event)
         stretches = Stretches(record, arrivals.choice_of)
-        leaves = [n for n in record.tree if n != ROOT and not record.tree.children(n)]
-        leaves.sort(key=lambda number: -len(record.tree.path_bytes(record.tree[number].end)))
-        found = {
-            f"{file.stem}, node {number}": list(_along(stretches, number))
-            for number in leaves[:LEAVES]
-        }
+        tree = record.tree
+        leaves = [n for n in tree if n != ROOT and not tree.children(n)]
+        leaves.sort(key=lambda number: -len(tree.path_bytes(tree[number].end)))
+        found = {}
+        for leaf in leaves[:LEAVES]:
+            model = model_of_path(record, stretches, tree[leaf].end)
+            if model is not None:
+                path = list(path_to(record, stretches, tree[leaf].end, model))
+                found[f"{file.stem}, node {leaf}"] = path
     finally:
         store.close()
-    return {name: path for name, path in found.items() if path}
-
-
-def _along(stretches: Stretches, number: int) -> Iterator[Stretch]:
-    """From the start to the end of a node, as far as its model has read it."""
-    model = stretches.model_of(number)
-    if model is None:
-        return
-    for link in stretches.way_to(number, model, lambda node: False).links:
-        stretch = stretches.stretch(link)
-        if stretch is not None and len(stretch):
-            yield stretch
+    return found
 
 
 if __name__ == "__main__":

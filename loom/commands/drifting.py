@@ -1,0 +1,268 @@
+"""`drift`: what the plugins say of a text, as flags, numbers and a picture."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from loom import shelf
+from loom.arrivals import Arrivals
+from loom.chart import Line, Mark, Panel, svg
+from loom.commands import access
+from loom.commands.reading import cut, one_line, text_to_read
+from loom.config import Paths
+from loom.console import CommandError, Console, UsageError
+from loom.core.node import Place
+from loom.core.text import decode, visible
+from loom.drift import Drift, Raised, drift_of, model_of_path, path_to
+from loom.extensions import plugins
+from loom.facts import Facts
+from loom.instruments.api import Flag, Reading
+from loom.instruments.calibration import load
+from loom.session import Session
+from loom.store.atomic import write_atomically
+from loom.store.errors import SessionLocked
+from loom.stretches import Stretches
+
+EXCERPT = 60  # characters of a flagged passage that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`session` and `node` are None for a text that is in none."""
+
+    drift: Drift
+    text: str
+    model: str
+    calibrated: bool
+    session: str | None = None
+    node: int | None = None
+
+
+async def drift(args: Namespace, console: Console) -> None:
+    if args.file != "-" and shelf.is_session(Path(args.file)):
+        report = await _of_session(args, console)
+    elif args.node is not None:
+        raise UsageError("--node is for sessions; a text has no nodes.")
+    else:
+        report = await _of_text(args, console)
+    if args.plot is not None:
+        write_atomically(args.plot, _picture(report).encode())
+        console.note(f"The picture is {args.plot}.")
+    console.answer(lambda: _facts(report), lambda: _lines(report, console))
+
+
+async def _of_text(args: Namespace, console: Console) -> Report:
+    text = text_to_read(args.file)
+    async with access.scratch() as session:
+        session.write(text)
+        await access.attach(session, args, console)
+        await access.read(session, session.place, console)
+        return await _report(session, session.place, args, console)
+
+
+async def _of_session(args: Namespace, console: Console) -> Report:
+    """Written text that no model has read is read now, and the reading kept."""
+    args.session = Path(args.file)
+    with suppress(SessionLocked):  # open elsewhere: as it is
+        await _have_read(args, console)
+    async with access.reading(args.session) as session:
+        place = _place(session, args)
+        report = await _report(session, place, args, console)
+        return Report(
+            report.drift,
+            report.text,
+            report.model,
+            report.calibrated,
+            str(session.path),
+            place.node,
+        )
+
+
+async def _have_read(args: Namespace, console: Console) -> None:
+    """By the model that has most of the path, unless another is asked for."""
+    async with access.reading(args.session) as session:
+        place = _place(session, args)
+        path = [session.tree[stretch.node] for stretch in session.tree.stretches(place)]
+        if not any(node.token_count is None and node.length for node in path):
+            return
+        rows = [row for node in path if (row := session.model_of(node.id)) is not None]
+    if args.model is None and rows:
+        args.model = max(rows, key=rows.count).spec
+    async with access.writing(args.session) as session:
+        await access.attach(session, args, console)
+        await access.read(session, place, console)
+
+
+def _place(session: Session, args: Namespace) -> Place:
+    if args.node is None:
+        return session.place
+    return session.tree[access.node_of(session, args)].end
+
+
+async def _report(session: Session, place: Place, args: Namespace, console: Console) -> Report:
+    arrivals = Arrivals(session.tree)
+    for event in session.events():
+        arrivals.happened(event)
+    stretches = Stretches(session, arrivals.choice_of)
+    model = model_of_path(session, stretches, place)
+    if model is None:
+        raise CommandError(
+            "No model has read this text, so there is nothing to say of it.",
+            "Name another place with --node, or another model with --model.",
+        )
+    path = list(path_to(session, stretches, place, model))
+    text, calibration = session.tree.path_bytes(place), load(model)
+    log = Paths.default().log_file("plugins")
+    found = await drift_of(
+        path,
+        text,
+        plugins(),
+        access.config_of(args),
+        calibration,
+        model,
+        log,
+        lambda fraction: console.progress("plugins are reading", fraction),
+    )
+    console.end_progress()
+    return Report(found, decode(text), _label(session, place, model), calibration is not None)
+
+
+def _label(session: Session, place: Place, model: str) -> str:
+    rows = (session.model_of(stretch.node) for stretch in session.tree.stretches(place))
+    return next(row.label for row in rows if row is not None and row.fingerprint == model)
+
+
+# ── as JSON ────────────────────────────────────────────────────────────────────────────────
+
+
+def _facts(report: Report) -> Facts:
+    drift = report.drift
+    return {
+        "session": report.session,
+        "node": report.node,
+        "model": report.model,
+        "tokens": drift.tokens,
+        "characters": len(report.text),
+        "calibrated": report.calibrated,
+        "flags": [_flag_facts(raised, report.text) for raised in drift.flags],
+        "readings": {
+            name: {
+                "version": drift.plugins[name].version,
+                "summary": dict(reading.summary),
+                "series": {key: column.tolist() for key, column in reading.values.items()},
+                "units": dict(drift.plugins[name].units),
+            }
+            for name, reading in drift.readings.items()
+        },
+        "off": [{"plugin": off.name, "why": off.why} for off in drift.off],
+    }
+
+
+def _flag_facts(raised: Raised, text: str) -> Facts:
+    """FLAG."""
+    flag = raised.flag
+    return {
+        "plugin": raised.plugin,
+        "level": flag.level,
+        "null": flag.null,
+        "start": raised.start,
+        "stop": raised.stop,
+        "start_character": raised.first,
+        "stop_character": raised.last,
+        "text": text[raised.first : raised.last],
+        "bits": flag.bits,
+        "alpha": flag.alpha,
+        "horizon": flag.horizon,
+        "reason": flag.reason,
+        "perhaps": flag.perhaps,
+    }
+
+
+# ── as lines ───────────────────────────────────────────────────────────────────────────────
+
+
+def _lines(report: Report, console: Console) -> Iterator[str]:
+    drift = report.drift
+    for raised in drift.flags:
+        yield from _flag_lines(raised, report.text, console)
+    if not drift.flags:
+        yield "No flags."
+    width = max((len(name) for name in drift.readings), default=0)
+    for name, reading in drift.readings.items():
+        yield visible(f"{name:<{width}}  {_summary(reading) or 'nothing'}")
+    for off in drift.off:
+        yield visible(f"The plugin {off.name} is off: {off.why}.")
+    known = "" if report.calibrated else " · uncalibrated"
+    end = f"{drift.tokens} tokens · {len(report.text)} characters · {report.model}{known}"
+    yield console.style(visible(end), "dim")
+
+
+def _flag_lines(raised: Raised, text: str, console: Console) -> Iterator[str]:
+    flag = raised.flag
+    where = f"tokens {raised.start}–{raised.stop}"
+    yield console.style(
+        visible(f"{flag.level:<4}  {raised.plugin}  {where}  {_evidence(flag)}".rstrip()), "bold"
+    )
+    yield visible(f"      {flag.reason} {flag.perhaps}".rstrip())
+    excerpt = one_line(text[raised.first : raised.last])
+    yield f"      “{cut(excerpt, EXCERPT)}”"
+
+
+def _evidence(flag: Flag) -> str:
+    if flag.null == "none":
+        return ""
+    said = f"{flag.bits:.1f} bits against “{NULLS[flag.null]}”"
+    if flag.alpha is not None:
+        within = f" in {flag.horizon} tokens" if flag.horizon else ""
+        said += f" (by chance {flag.alpha:.0%}{within})"
+    return said
+
+
+NULLS = {
+    "sampler": "these tokens were drawn from the sampler",
+    "reference": "this looks like reference text",
+}
+
+
+def _summary(reading: Reading) -> str:
+    parts = [
+        value if isinstance(value, str) else f"{name.replace('_', ' ')} {_number(value)}"
+        for name, value in reading.summary.items()
+    ]
+    return " · ".join(parts)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+
+
+# ── as a picture ───────────────────────────────────────────────────────────────────────────
+
+
+def _picture(report: Report) -> str:
+    """A panel for every series; its plugin's flags are marked in it."""
+    drift = report.drift
+    panels = [
+        Panel(_title(drift, name, key), [_line(key, column.tolist())], _marks(drift, name))
+        for name, reading in drift.readings.items()
+        for key, column in reading.values.items()
+    ]
+    return svg(f"{report.session or 'text'} · {report.model}", "tokens", panels)
+
+
+def _title(drift: Drift, plugin: str, series: str) -> str:
+    unit = drift.plugins[plugin].units.get(series, "")
+    return f"{plugin}: {series}" + (f" ({unit})" if unit else "")
+
+
+def _line(name: str, values: list[float]) -> Line:
+    return Line(name, list(range(len(values))), values)
+
+
+def _marks(drift: Drift, plugin: str) -> list[Mark]:
+    mine = [raised for raised in drift.flags if raised.plugin == plugin]
+    return [Mark(raised.flag.at, raised.flag.level) for raised in mine]

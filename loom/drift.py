@@ -1,0 +1,174 @@
+"""One path read by all plugins from its start, and what they say of it as a whole.
+
+Nothing is kept. Knows stretches and the plugins' process; where the path came from is the caller's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loom.config import Config
+from loom.core.node import Place
+from loom.core.text import char_offset
+from loom.discovery import Found
+from loom.instruments.api import Flag, Reading, Settings
+from loom.instruments.calibration import Calibration
+from loom.instruments.client import InstrumentClient, Reader, SwitchedOff
+from loom.instruments.folding import Stretch, joined
+from loom.instruments.keeping import settings_key
+from loom.instruments.loading import Declared, fitted
+from loom.record import Record
+from loom.stretches import Link, Stretches
+
+PIECE = 256  # tokens read at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A flag where it stands on the path: tokens `start`..`stop` and characters `first`..`last`."""
+
+    plugin: str
+    flag: Flag
+    start: int
+    stop: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """`readings` are of the whole path, `at` of their flags counted from its start; a token of
+    another model has no value. `off` are plugins that could not go on."""
+
+    readings: Mapping[str, Reading]
+    plugins: Mapping[str, Declared]
+    flags: tuple[Raised, ...]
+    off: tuple[SwitchedOff, ...]
+    tokens: int
+
+
+def model_of_path(record: Record, stretches: Stretches, place: Place) -> str | None:
+    """The fingerprint of the model that has most of the path's tokens; None where it has none."""
+    tokens: Counter[str] = Counter()
+    for node, at in record.tree.stretches(place):
+        model = stretches.model_of(node)
+        if model is not None and at:
+            tokens[model] += record.tree[node].token_count or 0
+    return max(tokens, key=lambda model: tokens[model]) if tokens else None
+
+
+def path_to(record: Record, stretches: Stretches, place: Place, model: str) -> Iterator[Stretch]:
+    """What that model has read or drawn on the way."""
+    for node, at in record.tree.stretches(place):
+        whole = stretches.stretch(Link(node)) if at and stretches.model_of(node) == model else None
+        count = 0 if whole is None else whole.span.count_until(at)
+        if whole is not None and count:
+            yield whole.cut(0, count)
+
+
+async def drift_of(
+    path: Sequence[Stretch],
+    text: bytes,
+    found: Sequence[Found],
+    config: Config,
+    calibration: Calibration | None,
+    model: str,
+    log: Path,
+    on_progress: Callable[[float], None] = lambda fraction: None,
+) -> Drift:
+    """`text` is that of the whole path, `model` the fingerprint of the one whose tokens it has."""
+    off: list[SwitchedOff] = []
+    wanted = [one for one in found if not one.shadowed_by and config.plugin(one.name).enabled]
+    client = InstrumentClient(wanted, off.append, log)
+    try:
+        await client.start()
+        plugins = {n: p for n, p in client.plugins.items() if p.scope == "path"}
+        readers = dict(_readers(plugins, config, calibration, model, off))
+        readings = await _read(client, path, readers, on_progress)
+    finally:
+        await client.close()
+    places = _Places(path, text)
+    flags = [places.raised(name, flag) for name, whole in readings.items() for flag in whole.flags]
+    flags.sort(key=lambda raised: (raised.start, raised.flag.at))
+    return Drift(readings, plugins, tuple(flags), tuple(off), places.tokens)
+
+
+def _readers(
+    plugins: Mapping[str, Declared],
+    config: Config,
+    calibration: Calibration | None,
+    model: str,
+    off: list[SwitchedOff],
+) -> Iterator[tuple[str, Reader]]:
+    for name, about in plugins.items():
+        try:
+            options = fitted(about.options, config.plugin(name).options)
+        except ValueError as error:
+            option, _, rule = str(error).partition(" ")
+            off.append(SwitchedOff(name, f"{config.where('plugins', name, option)} {rule}"))
+            continue
+        kept = None if calibration is None else calibration.of(name, about.version)
+        settings = Settings(options, model, kept)
+        yield name, Reader(settings_key(about, settings)[0], settings)
+
+
+async def _read(
+    client: InstrumentClient,
+    path: Sequence[Stretch],
+    readers: Mapping[str, Reader],
+    on_progress: Callable[[float], None],
+) -> dict[str, Reading]:
+    """Of the whole path, by those that came to its end."""
+    parts: dict[str, list[tuple[int, Reading]]] = {name: [] for name in readers}
+    done = 0
+    for piece in _pieces(path):
+        answers = await client.fold([piece], readers)
+        parts = {name: parts[name] for name in parts if name in answers}
+        readers = {n: replace(readers[n], state=answers[n][-1].state) for n in parts}
+        gap = piece.context.position - done
+        for name, so_far in parts.items():
+            if gap > 0:
+                so_far.append((gap, Reading()))
+            so_far.append((len(piece), answers[name][-1].reading))
+        done = piece.context.position + len(piece)
+        on_progress(done / max(_end(path), 1))
+    return {name: joined(so_far) for name, so_far in parts.items()}
+
+
+def _pieces(path: Sequence[Stretch]) -> Iterator[Stretch]:
+    for stretch in path:
+        for start in range(0, len(stretch), PIECE):
+            yield stretch.cut(start, min(start + PIECE, len(stretch)))
+
+
+def _end(path: Sequence[Stretch]) -> int:
+    return path[-1].context.position + len(path[-1]) if path else 0
+
+
+class _Places:
+    """Where the tokens of a path stand in its text."""
+
+    def __init__(self, path: Sequence[Stretch], text: bytes) -> None:
+        self.tokens = _end(path)
+        self._text = text
+        self._starts: NDArray[np.int64] = np.full(self.tokens + 1, -1, np.int64)
+        for stretch in path:
+            context, first = stretch.context, stretch.context.position
+            sizes = [0, *(len(piece) for piece in context.pieces)]
+            self._starts[first : first + len(sizes)] = context.offset + np.cumsum(sizes)
+
+    def raised(self, plugin: str, flag: Flag) -> Raised:
+        start, stop = flag.began, flag.at + 1
+        return Raised(plugin, flag, start, stop, self._character(start), self._character(stop))
+
+    def _character(self, token: int) -> int:
+        """At which a token begins; where it isn't of this model, the next one that is."""
+        known = self._starts[token:]
+        byte = int(known[int((known >= 0).argmax())])
+        return char_offset(self._text, min(byte, len(self._text)))

@@ -1,0 +1,188 @@
+"""`loom drift`: flags where they stand, on paths and plain texts, whatever a plugin does."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loom.cli import main
+from loom.config import Paths
+from loom.session import Session
+
+TEXT = "“Naïve,” he said: 12 + 30 = 43. And so on"
+BAD = """\
+from loom.instruments.api import Reading
+
+NAME = "bad"
+
+
+def start(settings):
+    return 0
+
+
+def step(state, span, context):
+    {}
+"""
+Run = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*words: str, code: int = 0) -> Any:
+        assert main([*words, "--model", "echo", "--json"]) == code
+        out, err = capsys.readouterr()
+        return json.loads(out or err)
+
+    return run
+
+
+@pytest.fixture
+def story(run: Run) -> str:
+    """Node 1 is written, 2 and 3 are grown after it; 4 after 3 is written and unread."""
+    run("new", "story.loom", "--text", TEXT)
+    run("generate", "story.loom", "-n", "2", "--tokens", "5", "--seed", "1")
+    run("write", "story.loom", "--node", "3", "--text", " 7 x 8 = 54, and then")
+    return "story.loom"
+
+
+def put_plugin(name: str, work: str) -> None:
+    folder = Paths.default().plugins
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.py").write_text(BAD.replace('"bad"', f'"{name}"').replace("{}", work))
+
+
+def test_a_text_is_read_and_its_flags_stand_in_tokens_and_characters(run: Run) -> None:
+    Path("draft.txt").write_text(TEXT)
+    facts = run("drift", "draft.txt")
+    assert (facts["session"], facts["node"], facts["calibrated"]) == (None, None, False)
+    assert facts["characters"] == len(TEXT)
+    (flag,) = facts["flags"]
+    assert flag["text"].startswith("12 + 30 = 43.")
+    assert TEXT[flag["start_character"] : flag["stop_character"]] == flag["text"]
+    assert (flag["plugin"], flag["null"], flag["level"]) == ("verify", "reference", "info")
+    assert flag["bits"] == pytest.approx(math.log2(90))
+    for reading in facts["readings"].values():
+        assert {len(series) for series in reading["series"].values()} <= {facts["tokens"]}
+    tokens = run("score", "draft.txt")["tokens"]
+    assert len(tokens) == facts["tokens"]
+    pieces = [bytes.fromhex(token["bytes"]) for token in tokens]
+    assert b"".join(pieces[: flag["start"]]).decode() == TEXT[: flag["start_character"]]
+    assert b"".join(pieces[: flag["stop"]]).decode() == TEXT[: flag["stop_character"]]
+
+
+def test_a_path_is_that_of_the_node_with_what_was_chosen(run: Run, story: str) -> None:
+    counts = [node["token_count"] for node in run("tree", story)["nodes"]]
+    assert counts[1:] == [5, 5, None]
+    facts = run("drift", story, "--node", "4")
+    unread = run("show", story, "--node", "4")["token_count"]
+    assert facts["tokens"] == counts[0] + 5 + unread
+    assert (Path(facts["session"]).name, facts["node"]) == (story, 4)
+    ledger = facts["readings"]["ledger"]["summary"]
+    assert ledger["chosen"] == 1
+    assert ledger["written"] > 0 and ledger["model"] > 0
+    text = run("show", story)["path_text"]
+    assert facts["characters"] == len(text)
+    reasons = [flag["reason"] for flag in facts["flags"]]
+    assert reasons == ["12 + 30 is 42, not 43.", "7 x 8 is 56, not 54."]
+    for flag in facts["flags"]:
+        assert text[flag["start_character"] : flag["stop_character"]] == flag["text"]
+
+
+def test_without_a_node_it_is_the_place_where_the_session_is(run: Run, story: str) -> None:
+    run("go", story, "--node", "1", "--at", "3")
+    facts = run("drift", story)
+    assert (facts["node"], facts["tokens"]) == (1, 3)
+    assert len(facts["readings"]["surprise"]["series"]["surprise"]) == 3
+
+
+def test_a_session_that_is_open_elsewhere_is_told_of_as_far_as_it_was_read(
+    run: Run, story: str
+) -> None:
+    session = Session.open(Path(story))
+    try:
+        facts = run("drift", story)
+    finally:
+        asyncio.run(session.close())
+    assert facts["node"] == 4
+    assert [flag["reason"] for flag in facts["flags"]] == ["12 + 30 is 42, not 43."]
+
+
+@pytest.mark.parametrize(
+    ("work", "why"),
+    [
+        ("raise ValueError('no')", "it raised ValueError: no"),
+        ("__import__('os')._exit(3)", "exit code 3"),
+        ("return state, None", "where a Reading belongs"),
+    ],
+)
+def test_a_bad_plugin_is_off_and_the_others_go_on(run: Run, work: str, why: str) -> None:
+    put_plugin("bad", work)
+    Path("draft.txt").write_text(TEXT)
+    facts = run("drift", "draft.txt")
+    assert [off["plugin"] for off in facts["off"]] == ["bad"]
+    assert why in facts["off"][0]["why"]
+    assert {"surprise", "ledger", "verify"} <= facts["readings"].keys()
+    assert len(facts["flags"]) == 1
+
+
+def test_options_come_from_the_settings_and_a_wrong_one_is_told(run: Run) -> None:
+    config = Paths.default().config
+    config.parent.mkdir(parents=True, exist_ok=True)
+    Path("draft.txt").write_text(TEXT)
+    config.write_text("[plugins.verify]\nwrong_by_people = 0.001\n")
+    assert run("drift", "draft.txt")["flags"][0]["bits"] == pytest.approx(math.log2(900))
+    config.write_text('[plugins]\ndisabled = ["surprise"]\n[plugins.verify]\nnonsense = 1\n')
+    facts = run("drift", "draft.txt")
+    assert facts["flags"] == []
+    assert "line 4: plugins.verify.nonsense is no option" in facts["off"][0]["why"]
+    assert "surprise" not in facts["readings"]
+
+
+def test_every_series_is_drawn_with_the_flags(run: Run) -> None:
+    Path("draft.txt").write_text(TEXT)
+    run("drift", "draft.txt", "--plot", "out.svg")
+    picture = Path("out.svg").read_text()
+    assert picture.startswith("<svg") and picture.endswith("</svg>\n")
+    for title in ("surprise: entropy (bits)", "ledger: steering (bits)", "verify: evidence"):
+        assert title in picture
+    assert picture.count(">info</text>") == 1
+
+
+def test_people_get_flags_then_a_line_for_each_plugin(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = TEXT.replace("Naïve", "Na\x1b[31mive").encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+    assert main(["drift", "-", "--model", "echo"]) == 0
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert lines[0].startswith("info  verify  tokens ")
+    assert "12 + 30 is 42, not 43." in lines[1]
+    assert [line.split()[0] for line in lines[3:7]] == ["ledger", "surprise", "traps", "verify"]
+    assert lines[-1].endswith("uncalibrated")
+    assert "\x1b" not in out
+
+
+def test_a_node_of_a_text_is_wrong_usage_and_nothing_is_a_failure(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("draft.txt").write_text(TEXT)
+    assert main(["drift", "draft.txt", "--node", "1"]) == 2
+    assert "--node is for sessions" in capsys.readouterr().err
+    Path("empty.txt").write_text("")
+    assert run("drift", "empty.txt", code=1)["error"] == "There is no text to read."
+    run("new", "empty.loom", "--text", "")
+    assert "No model has read" in run("drift", "empty.loom", code=1)["error"]
