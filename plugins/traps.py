@@ -24,25 +24,26 @@ from loom.instruments.repeats import Memory
 NAME = "traps"
 VERSION = "1"
 ABOUT = "Loops, templates, and text too sure or too unsure to pass for reference text."
-OPTIONS = {"alpha": 0.05, "genre": "all"}
+OPTIONS: dict[str, Any] = {"alpha": 0.05, "genre": "all", "ignore": []}
 
 HORIZON = 512  # tokens
 ALL = "all"
 CERTAIN = 0.02  # nats of entropy
-DRIFT, FARTHEST = 0.25, 4.0  # σ that a token is forgiven, and that it counts for at most
+FARTHEST = 2.0  # σ that a token counts for at most
 SURE = 2**-FLAG_BITS * 1.01
 SETTLED = 0.5  # of its limit: below, a statistic may raise a flag again
 
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """What is watched: for the sums, the column summed and its sign."""
+    """What is watched: for the sums, the column summed, its sign, and the σ a token is forgiven."""
 
     unit: str
     said: str
     perhaps: str
     column: str = ""
     sign: float = 0.0
+    drift: float = 0.0
 
 
 STATISTICS = {
@@ -53,7 +54,7 @@ STATISTICS = {
     ),
     "schema": Statistic(
         "words",
-        "{value:.0f} of the last 96 words, numbers aside, repeat the word {words} before.",
+        "{value:.0f} of the last 96 words, numbers aside, repeat those about {words} words before.",
         "a template that fills itself in; or a list, a catalogue, a litany that is meant",
     ),
     "repetition": Statistic(
@@ -72,6 +73,7 @@ STATISTICS = {
         "a loop coming on, a low temperature; or formulaic text",
         "entropy",
         -1.0,
+        0.5,
     ),
     "entropy_up": Statistic(
         "σ",
@@ -79,6 +81,7 @@ STATISTICS = {
         "text falling apart, a high temperature; or names, numbers, another language",
         "entropy",
         1.0,
+        0.5,
     ),
     "surprise_up": Statistic(
         "σ",
@@ -86,6 +89,7 @@ STATISTICS = {
         "text falling apart, a high temperature; or matter foreign to the model",
         "surprise",
         1.0,
+        0.5,
     ),
     "excess_down": Statistic(
         "σ",
@@ -93,6 +97,7 @@ STATISTICS = {
         "a temperature below 1, a cut-off tail; or text the model was trained on",
         "excess",
         -1.0,
+        0.25,
     ),
     "excess_up": Statistic(
         "σ",
@@ -100,6 +105,7 @@ STATISTICS = {
         "a temperature above 1, tokens chosen by hand; or matter foreign to the model",
         "excess",
         1.0,
+        0.25,
     ),
 }
 UNITS = {name: statistic.unit for name, statistic in STATISTICS.items()}
@@ -150,11 +156,16 @@ def _reference(settings: Settings) -> State:
     if genre not in kept:
         return {"name": "", "moments": {}, "limits": {}, "alphas": [], "horizon": HORIZON}
     fitted, alpha = kept[genre], float(settings.options["alpha"])
+    ignored = settings.options["ignore"]
     rungs = [rung for rung, other in enumerate(fitted["alphas"]) if other <= alpha]
     return {
         "name": genre,
         "moments": fitted["moments"],
-        "limits": {name: [row[i] for i in rungs] for name, row in fitted["limits"].items()},
+        "limits": {
+            name: [row[i] for i in rungs]
+            for name, row in fitted["limits"].items()
+            if name not in ignored
+        },
         "alphas": [fitted["alphas"][i] for i in rungs],
         "horizon": fitted["horizon"],
     }
@@ -212,8 +223,8 @@ class _Track:
             return
         standard = standardised(span, places, self._reference["moments"])
         for name, each in SUMS.items():
-            steps = np.clip(each.sign * standard[each.column], -FARTHEST, FARTHEST) - DRIFT
-            self.series[name] = _cusum(steps, state["sums"][name])
+            far = np.clip(each.sign * standard[each.column], -FARTHEST, FARTHEST)
+            self.series[name] = _cusum(far - each.drift, state["sums"][name])
 
     def _floor(self, name: str) -> float:
         """Up to which a statistic says nothing yet."""

@@ -26,9 +26,12 @@ GRAM, GRAM_WINDOW = 4, 256  # tokens
 GRAMS = GRAM_WINDOW - GRAM + 1
 
 _NOTHING = -1  # stands before the first token
-_LAST_WORDS = SCHEMA_WINDOW + SCHEMA_PERIODS[-1]
+_NUMBER = 0  # the code of every word of digits alone
+_NEAR = (-1, 0, 1)  # words that a slot may be longer or shorter
+_FARTHEST = SCHEMA_PERIODS[-1] + _NEAR[-1]
+_LAST_WORDS = SCHEMA_WINDOW + _FARTHEST
 _LONGEST_WORD = 64  # bytes
-_WORD = re.compile(rb"[0-9A-Za-z\x80-\xff]+|\n|[^\s]")
+_WORD = re.compile(rb"[0-9A-Za-z\x80-\xff]+")
 _DIGITS = re.compile(rb"[0-9]+")
 _LAGS = np.arange(1, LONGEST_PERIOD + 1)
 
@@ -36,8 +39,8 @@ _LAGS = np.arange(1, LONGEST_PERIOD + 1)
 @dataclass(frozen=True, slots=True)
 class Repeats:
     """A row a token. `loop`: tokens that went on as `period` tokens before, where that is at least
-    one whole period, else 0. `schema`: of the last 96 words (numbers all alike), how many equal the
-    word `words` before. `grams`: of the 253 4-grams in the last 256 tokens, how many are copies."""
+    one whole period, else 0. `schema`: of the last 96 words, how many equal the word about `words`
+    before (one more or less is near enough; numbers, which a template counts on, equal nothing). `grams`: of the 253 4-grams in the last 256 tokens, how many are copies."""
 
     loop: Ints
     period: Ints
@@ -111,10 +114,12 @@ def _runs(before: Ints, tokens: Ints, count: int) -> Ints:
 
 def _schema(words: Ints, count: int) -> tuple[Ints, Ints]:
     """After 0, 1, … `count` of the new words: the best lag's matches in the window, and the lag."""
-    first = SCHEMA_PERIODS[-1]
-    rows = words[first:]
-    alike = np.stack([rows == words[first - lag : len(words) - lag] for lag in SCHEMA_PERIODS])
-    alike &= rows != _NOTHING
+    rows = words[_FARTHEST:]
+    lags = range(SCHEMA_PERIODS[0] + _NEAR[0], _FARTHEST + 1)
+    same = np.stack([rows == words[_FARTHEST - lag : len(words) - lag] for lag in lags])
+    same &= (rows != _NOTHING) & (rows != _NUMBER)
+    count_of_periods = len(SCHEMA_PERIODS)
+    alike = np.any([same[i : i + count_of_periods] for i in range(len(_NEAR))], axis=0)
     sums = np.cumsum(np.pad(alike, ((0, 0), (1, 0))), axis=1)
     found = sums[:, SCHEMA_WINDOW:] - sums[:, : count + 1]
     return found.max(axis=0), found.argmax(axis=0) + SCHEMA_PERIODS[0]
@@ -162,11 +167,10 @@ def _words(word: bytes, pieces: Iterable[bytes]) -> tuple[Ints, bytes, list[int]
     for piece in pieces:
         end = 0
         for match in _WORD.finditer(piece):
-            part = match[0]
-            if word and (match.start() > end or end or not _goes_on(word, part)):
+            if word and match.start():
                 codes.append(_code(word))
                 word = b""
-            word = (word + part)[:_LONGEST_WORD]
+            word = (word + match[0])[:_LONGEST_WORD]
             end = match.end()
         if word and end < len(piece):
             codes.append(_code(word))
@@ -175,12 +179,9 @@ def _words(word: bytes, pieces: Iterable[bytes]) -> tuple[Ints, bytes, list[int]
     return np.array(codes, np.int64), word, counts
 
 
-def _goes_on(word: bytes, part: bytes) -> bool:
-    return len(_WORD.match(word + part)[0]) > len(word)  # type: ignore[index]
-
-
 def _code(word: bytes) -> int:
-    return zlib.crc32(_DIGITS.sub(b"#", word)) & 0xFFFF
+    shape = _DIGITS.sub(b"#", word)
+    return _NUMBER if shape == b"#" else zlib.crc32(shape) & 0xFFFF
 
 
 def _padded(past: Ints, length: int, new: Ints) -> Ints:

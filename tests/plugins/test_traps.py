@@ -118,8 +118,8 @@ def test_a_flag_says_what_was_tested_with_which_evidence_and_what_would_explain_
 def test_an_occurrence_is_said_once_and_once_more_when_it_has_become_sure() -> None:
     path: list[Stretch] = []
     for part in human_path(400, 11):
-        path = path_of(part.context.pieces, 7.0, entropy=7.0, after=path)
-    rising = [flag for _, name, flag in flags(path) if name == "surprise_up"]
+        path = path_of(part.context.pieces, 7, entropy=7, after=path)
+    rising = [flag for _, name, flag in flags(path) if name == "entropy_up"]
     assert [(flag.level, flag.alpha) for flag in rising] == [("info", 0.05), ("flag", 0.01)]
     assert rising[0].bits < rising[1].bits
     assert rising[0].at < rising[1].at
@@ -150,7 +150,7 @@ def test_a_loop_that_goes_on_in_a_child_is_not_flagged_anew() -> None:
             one = part.cut(place, place + 1)
             state, reading = TRAPS.step(json.loads(json.dumps(state)), one.span, one.context)
             found += reading.flags
-    assert [f for f in found if "repeat those" in f.reason] == [
+    assert [f for f in found if "before them" in f.reason] == [
         replace(flag, at=0) for _, name, flag in flags(path) if name == "loop"
     ]
 
@@ -161,6 +161,12 @@ def test_a_smaller_alpha_flags_no_more() -> None:
     assert {flag.level for _, _, flag in strict} == {"flag"}
     assert {flag.alpha for _, _, flag in strict} == {0.01}
     assert min(at for at, _, _ in strict) >= min(at for at, _, _ in flags(path))
+
+
+def test_what_is_to_be_ignored_is_not_flagged() -> None:
+    names = {name for _, name, _ in flags(random_path(400))}
+    left = {name for _, name, _ in flags(random_path(400), ignore=["surprise_up"])}
+    assert left == names - {"surprise_up"}
 
 
 def test_an_alpha_that_the_calibration_does_not_reach_flags_nothing() -> None:
@@ -180,9 +186,9 @@ def test_a_genre_of_enough_works_has_limits_of_its_own() -> None:
     kept = TRAPS.calibrate(verse + prose, {})
     assert set(kept) == {"all", "verse"}
     assert kept["all"]["works"] == 25
-    started = TRAPS.start(Settings({"alpha": 0.05, "genre": "verse"}, "", kept))
+    started = TRAPS.start(Settings({**TRAPS.OPTIONS, "genre": "verse"}, "", kept))
     assert started["reference"]["name"] == "verse"
-    started = TRAPS.start(Settings({"alpha": 0.05, "genre": "prose"}, "", kept))
+    started = TRAPS.start(Settings({**TRAPS.OPTIONS, "genre": "prose"}, "", kept))
     assert started["reference"]["name"] == "all"
 
 

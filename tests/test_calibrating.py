@@ -1,0 +1,110 @@
+"""`loom calibrate`, run as a person does, on the echo model."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from loom.cli import main
+from loom.extensions import models
+from loom.instruments.calibration import load, read
+
+SENTENCE = "The lighthouse keeper had not spoken to anyone since the storm. "
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LOOM_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    file = tmp_path / "human.txt"
+    file.write_text(SENTENCE * 2500)
+    return file
+
+
+def test_what_is_found_is_kept_for_the_model_and_told(
+    text: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calibrate", "echo", str(text), "--tokens", "21000", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    kept = load(facts["fingerprint"])
+    assert kept is not None
+    assert kept.of("traps") == facts["plugins"]["traps"]
+    assert Path(facts["file"]).is_relative_to(home)
+    assert not (home / "state" / "calibrating").exists()
+    assert main(["calibrate", "echo"]) == 0
+    assert f"{facts['tokens']:,} tokens" in capsys.readouterr().out
+
+
+def test_a_plugin_that_fails_is_named_and_spoils_nothing(
+    text: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "plugins").mkdir(parents=True)
+    broken = "NAME = 'broken'\ndef start(s): ...\ndef step(s, a, c): ...\n"
+    (home / "plugins" / "broken.py").write_text(broken + "def calibrate(p, o): return 1 / 0\n")
+    assert main(["calibrate", "echo", str(text), "--tokens", "21000"]) == 0
+    out, err = capsys.readouterr()
+    assert "The plugin broken could not be calibrated: ZeroDivisionError" in err
+    assert "calibrated: traps" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["echo"], "has not been calibrated"),
+        (["echo", "nowhere.txt"], "There is no nowhere.txt"),
+        (["echo", "short.txt"], "too few to calibrate on"),
+    ],
+)
+def test_what_can_not_be_done_is_said_in_a_sentence(
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("short.txt").write_text(SENTENCE * 100)
+    assert main(["calibrate", *words]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_run_that_was_interrupted_goes_on_where_it_stopped(text: Path, home: Path) -> None:
+    command = [sys.executable, "-m", "loom", "calibrate", "echo", str(text), "--tokens", "40000"]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    kept = home / "state" / "calibrating"
+    while run.poll() is None and len(list(kept.glob("*.npz"))) < 2:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate()
+    before = {file.name: file.stat().st_mtime_ns for file in kept.glob("[0-9a-f]*.npz")}
+    assert run.returncode == 130
+    assert "passages are kept; the same command goes on there" in said
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    while run.poll() is None and len(list(kept.glob("*.npz"))) < len(before) + 1:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGINT)
+    run.communicate()
+    after = {file.name: file.stat().st_mtime_ns for file in kept.glob("[0-9a-f]*.npz")}
+    assert before.items() < after.items()
+
+
+@pytest.mark.skipif("house" not in models(), reason="the bundled model is not here")
+def test_the_calibration_that_comes_with_the_bundled_model_is_of_its_weights() -> None:
+    from loom.engine.weights import fingerprint, weight_files
+
+    folder = models()["house"]
+    shipped = read(folder / "calibration.json")
+    assert shipped is not None
+    assert shipped.fingerprint == fingerprint(folder, weight_files(folder))
+    assert load(shipped.fingerprint) == shipped
