@@ -150,7 +150,6 @@ def test_examples_have_the_shape_they_illustrate(name: str) -> None:
 def test_what_the_commands_print_is_what_is_documented(printed: Callable[..., Any]) -> None:
     Path("draft.txt").write_text(OPENING)
     Path("long.txt").write_text(f"{OPENING} the storm. " * 2500)
-    Path("long.txt").write_text(f"{OPENING} the storm. " * 2500)
     Path("sums.txt").write_text("So 12 + 30 = 43, and on.")
     at_two = ("--node", "2")
     lines = [
@@ -179,8 +178,6 @@ def test_what_the_commands_print_is_what_is_documented(printed: Callable[..., An
         ("replay", "story.loom", "--verify", "--model", "echo"),
         ("replay", "story.loom", "--regrow", "--model", "echo"),
         ("experiment", "traps", "--model", "echo", "--length", "40", "--each", "1"),
-        ("calibrate", "echo", "long.txt", "--tokens", "21000"),
-        ("calibrate", "echo"),
         ("calibrate", "echo", "long.txt", "--tokens", "21000"),
         ("calibrate", "echo"),
         ("models",),

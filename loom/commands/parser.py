@@ -49,7 +49,6 @@ def build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
     _reading(commands)
     _experimenting(commands)
     _calibrating(commands)
-    _calibrating(commands)
     _about(commands)
     _completing(commands)
     return parser, commands.by_name
@@ -301,17 +300,6 @@ def _reading(commands: _Commands) -> None:
         "--regrow", action="store_true", help="grow every continuation again from its seed"
     )
     parser.add_argument("--node", type=int, help="check only this node")
-
-
-def _calibrating(commands: _Commands) -> None:
-    text = "have a model read human text, so that detectors know what is usual"
-    parser = commands.add("calibrate", "calibrating:calibrate", text)
-    text = "the model, if not the usual one, then files or folders of human text"
-    parser.add_argument("words", nargs="*", metavar="MODEL|TEXT", help=text)
-    text = "how many to read, as evenly from all files as they allow (default: 250000)"
-    parser.add_argument("--tokens", type=_count, default=250_000, metavar="N", help=text)
-    text = "keep what was found there (default: where Loom looks for it)"
-    parser.add_argument("--out", type=Path, metavar="FILE", help=text)
 
 
 def _calibrating(commands: _Commands) -> None:
