@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from loom.agenda import Agenda
 from loom.arrivals import Arrivals
@@ -18,13 +17,11 @@ from loom.changes import Change, EngineChanged, Moved, Notice, Read, Scored, Sea
 from loom.config import Config
 from loom.discovery import Found, listed
 from loom.holdings import Holdings
-from loom.instruments import calibration
-from loom.instruments.api import Flag, Reading, Settings
-from loom.instruments.calibration import Calibration
+from loom.instruments.api import Flag, Reading
 from loom.instruments.client import InstrumentClient, SwitchedOff
-from loom.instruments.keeping import settings_key
-from loom.instruments.loading import Declared, fitted
+from loom.instruments.loading import Declared
 from loom.paths import Paths
+from loom.roster import Calibrations, Roster, Running
 from loom.store.errors import StoreError
 from loom.stretches import Stretches, Way
 from loom.walking import Readers, Walk
@@ -37,20 +34,6 @@ REST = 0.01  # seconds between two slices of old work
 SAVED_AT_ONCE = 64  # readings
 TELL_EVERY = 0.1  # seconds between two news of old nodes
 
-Calibrations = Callable[[str], Calibration | None]
-"""The fingerprint of a model → what was found out about it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A plugin as the session has it. "log": it reads the record of everything generated, which
-    isn't done yet; "off": it was switched off, `why` says for what."""
-
-    name: str
-    state: Literal["loading", "on", "off", "log"]
-    about: Declared
-    why: str = ""
-
 
 class Readings:
     """One client and the nodes that are to be read."""
@@ -58,15 +41,11 @@ class Readings:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.client: InstrumentClient | None = None
-        self._config = Config()
-        self._calibrations: Calibrations = calibration.load
-        self._off: dict[str, str] = {}
-        self._names: tuple[str, ...] = ()
+        self._roster = Roster()
         self._agenda = Agenda()
         self._holdings = Holdings(session)
         self._arrivals = Arrivals(session.tree)
         self._stretches = Stretches(session, lambda node: self._arrivals.choice_of(node))
-        self._settings: dict[tuple[str, str], tuple[str, Settings]] = {}
         self._place = session.place
         self._stop_listening: Callable[[], None] = lambda: None
         self._task: asyncio.Task[None] | None = None
@@ -82,8 +61,9 @@ class Readings:
         await self.close()
         every = listed("plugin") if found is None else found
         wanted = [one for one in every if not one.shadowed_by and config.plugin(one.name).enabled]
-        self._off, log = {}, Paths.default().log_file("plugins")
-        self._begin(InstrumentClient(wanted, self._switched_off, log), config, calibrations)
+        log = Paths.default().log_file("plugins")
+        client = InstrumentClient(wanted, self._switched_off, log)
+        self._begin(client, Roster(config, calibrations))
 
     def hand_over(self, other: Readings) -> bool:
         """Let `other` go on with the plugins; False where there are none."""
@@ -92,14 +72,12 @@ class Readings:
             return False
         self._end()
         self.client = None
-        other._off = self._off
         client.listen(other._switched_off)
-        other._begin(client, self._config, self._calibrations)
+        other._begin(client, self._roster)
         return True
 
-    def _begin(self, client: InstrumentClient, config: Config, calibrations: Calibrations) -> None:
-        self.client, self._config, self._calibrations = client, config, calibrations
-        self._names, self._settings = (), {}
+    def _begin(self, client: InstrumentClient, roster: Roster) -> None:
+        self.client, self._roster = client, roster
         self._agenda, self._holdings = Agenda(), Holdings(self._session)
         self._awake, self._idle = asyncio.Event(), asyncio.Event()
         self._stop_listening = self._session.subscribe(self._hear)
@@ -123,32 +101,25 @@ class Readings:
             self._save()
 
     def _switched_off(self, off: SwitchedOff) -> None:
-        self._off[off.name] = off.why
+        self._roster.switch_off(off.name, off.why)
         self._holdings.forget_instrument(off.name)
         hint = f"Everything else goes on. Its log is {Paths.default().logs / 'plugins.log'}."
         self._session.emit(Notice(f"The plugin {off.name} is off: {off.why}.", hint, "warning"))
 
     def listed(self) -> list[Running]:
         """All plugins that were to run, by name."""
-        on = {} if self.client is None else self.client.plugins
-        found = [
-            Running(name, "log" if about.scope == "log" else "on", about)
-            for name, about in on.items()
-            if name not in self._off
-        ]
-        found += [Running(name, "off", Declared(name), why) for name, why in self._off.items()]
-        return sorted(found, key=lambda running: running.name)
+        return self._roster.listed()
 
     # ── what was read ──────────────────────────────────────────────────────────────────────
 
     def of(self, node: int) -> dict[str, Reading] | None:
         """By instrument; None while no plugins are attached."""
-        if self.client is None or not self._names:
+        if self.client is None or not self._roster.names:
             return None
         model = self._stretches.model_of(node)
         if model is None:
             return {}
-        keys = {name: self._settings_for(name, model)[0] for name in self._running()}
+        keys = {name: key for name, (key, _) in self._readers(model).items()}
         return self._holdings.readings(node, keys)
 
     def flags(self, node: int) -> Mapping[str, tuple[Flag, ...]] | None:
@@ -200,9 +171,9 @@ class Readings:
         try:
             await self._learn_past()
             await client.start()
-            self._names = self._checked_names(client.plugins)
+            self._enlist(client.plugins)
             self._agenda.add_backlog(self._session.tree)
-            while self._names:
+            while self._roster.names:
                 urgent = self._agenda.urgent
                 node = self._agenda.next(idle=not self._session.growing())
                 if node is None:
@@ -233,23 +204,19 @@ class Readings:
             learnt = events[-1].id if events else self._session.event_count
         self._place = self._session.place
 
-    def _checked_names(self, plugins: Mapping[str, Declared]) -> tuple[str, ...]:
-        """Those that read paths and whose options are right; the others are said to be off."""
-        for name, about in plugins.items():
-            given = self._config.plugin(name).options
-            try:
-                fitted(about.options, given)
-            except ValueError as error:
-                if name not in self._off:
-                    self._misconfigured(name, str(error))
-        path = [name for name, about in plugins.items() if about.scope == "path"]
-        return tuple(sorted(name for name in path if name not in self._off))
+    def _enlist(self, plugins: Mapping[str, Declared]) -> None:
+        for name, mistake in self._roster.enlist(plugins).items():
+            hint = f"Until that is mended the plugin {name} is off."
+            self._session.emit(Notice(f"{mistake}.", hint, "warning"))
 
-    def _misconfigured(self, name: str, mistake: str) -> None:
-        option, _, rule = mistake.partition(" ")
-        self._off[name] = f"{self._config.where('plugins', name, option)} {rule}"
-        hint = f"Until that is mended the plugin {name} is off."
-        self._session.emit(Notice(f"{self._off[name]}.", hint, "warning"))
+    def _readers(self, model: str) -> Readers:
+        """Who runs, with settings for the tokens of that model."""
+        readers = {}
+        for name in self._roster.running():
+            key, settings, spelled = self._roster.settings_for(name, model)
+            self._holdings.know_settings(key, spelled)
+            readers[name] = key, settings
+        return readers
 
     async def _rest(self) -> None:
         """Until there is something to do."""
@@ -276,8 +243,8 @@ class Readings:
         if any(self._session.will_be_read(node) for node in way.unread):
             self._agenda.put_aside(number)
             return
-        readers = {name: self._settings_for(name, model) for name in self._running()}
-        walk = Walk(self.client, self._stretches, self._holdings, self._names, readers)
+        readers = self._readers(model)
+        walk = Walk(self.client, self._stretches, self._holdings, self._roster.names, readers)
         clock = asyncio.get_running_loop().time
         began = clock()
         async with aclosing(walk.along(way)) as nodes:
@@ -294,7 +261,7 @@ class Readings:
     def _again(self, number: int, way: Way, readers: Readers) -> None:
         """A node that one didn't get to, unless nothing has changed and one never would."""
         model = self._stretches.model_of(number) or ""
-        changed = tuple(readers) != self._running() or way != self._stretches.way_to(
+        changed = tuple(readers) != self._roster.running() or way != self._stretches.way_to(
             number, model, self._holdings.is_sound
         )
         if (changed or self._agenda.urgent) and readers:
@@ -323,20 +290,3 @@ class Readings:
     def _save(self) -> None:
         if self._holdings.unsaved:
             self._session.keep_readings(*self._holdings.take_unsaved())
-
-    def _running(self) -> tuple[str, ...]:
-        return tuple(name for name in self._names if name not in self._off)
-
-    def _settings_for(self, name: str, model: str) -> tuple[str, Settings]:
-        found = self._settings.get((name, model))
-        if found is None:
-            assert self.client is not None
-            about = self.client.plugins[name]
-            options = fitted(about.options, self._config.plugin(name).options)
-            known = self._calibrations(model)
-            kept = None if known is None else known.of(name, about.version)
-            settings = Settings(options, model, kept)
-            key, spelled = settings_key(about, settings)
-            self._holdings.know_settings(key, spelled)
-            found = self._settings[name, model] = key, settings
-        return found

@@ -35,7 +35,8 @@ from loom.instruments.api import Flag, Reading
 from loom.journal import Journal
 from loom.past import EMPTY
 from loom.paths import Paths
-from loom.readings import Calibrations, Readings, Running
+from loom.readings import Readings
+from loom.roster import Calibrations, Running
 from loom.seams import Cut
 from loom.store.backup import Backups, Keeper
 from loom.store.batch import Batch, ModelRow, ReadingRow

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -63,6 +65,32 @@ def step(state, span, context):
 """
 
 
+@dataclass(frozen=True)
+class Grown:
+    """A session in a file, and its nodes: a written opening that has been read, four continuations,
+    two branches inside the second of them, two after the first of those."""
+
+    path: Path
+    nodes: tuple[int, ...]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Grown:
+    async def grow(path: Path) -> tuple[int, ...]:
+        async with Session.create(path, seed=5) as session:
+            return await grown(session)
+
+    path = tmp_path_factory.mktemp("recorded") / "a.loom"
+    return Grown(path, asyncio.run(grow(path)))
+
+
+@pytest.fixture
+def nodes(recorded: Grown, tmp_path: Path) -> tuple[int, ...]:
+    """Of a copy at `tmp_path / "a.loom"`."""
+    shutil.copy(recorded.path, tmp_path / "a.loom")
+    return recorded.nodes
+
+
 @pytest.fixture
 def plugins(tmp_path: Path) -> Path:
     folder = tmp_path / "plugins"
@@ -90,8 +118,7 @@ async def read(session: Session, found: list[Found], config: Config | None = Non
     await session.instruments_settled()
 
 
-async def grown(session: Session) -> list[int]:
-    """A written opening that has been read, four continuations, and branches in and after one."""
+async def grown(session: Session) -> tuple[int, ...]:
     await session.attach("echo")
     await session.engine_ready()
     opening = session.write(OPENING)
@@ -102,7 +129,7 @@ async def grown(session: Session) -> list[int]:
     inside = Place(first[1], int(span.ends[4]))
     second = await session.generate(inside, count=2, recipe=SHORT)
     third = await session.generate(session.tree[second[0]].end, count=2, recipe=SHORT)
-    return [opening, *first, *second, *third]
+    return (opening, *first, *second, *third)
 
 
 def path_of(session: Session, node: int) -> list[Stretch]:
@@ -140,10 +167,9 @@ def same(one: Reading, other: Reading) -> bool:
 
 
 async def test_every_node_is_read_as_if_the_path_were_one_text(
-    plugins: Path, tmp_path: Path
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
 ) -> None:
     async with opened(tmp_path / "a.loom") as session:
-        nodes = await grown(session)
         await read(session, found_in(plugins))
         assert len(nodes) == 9
         for node in nodes:
@@ -151,11 +177,10 @@ async def test_every_node_is_read_as_if_the_path_were_one_text(
 
 
 async def test_what_was_read_is_there_after_reopening_and_is_not_read_again(
-    plugins: Path, tmp_path: Path
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
 ) -> None:
     path = tmp_path / "a.loom"
     async with opened(path) as session:
-        nodes = await grown(session)
         await read(session, found_in(plugins))
         before = {node: session.readings(node) for node in nodes}
     async with opened(path, read_only=True) as session:  # nothing is attached
@@ -173,11 +198,10 @@ async def test_what_was_read_is_there_after_reopening_and_is_not_read_again(
 
 
 async def test_other_options_or_another_version_are_read_anew(
-    plugins: Path, tmp_path: Path
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
 ) -> None:
     path, counter = tmp_path / "a.loom", found_in(plugins, "counter")
     async with opened(path) as session:
-        nodes = await grown(session)
         await read(session, counter)
         config = Config(plugins={"counter": PluginConfig(options={"every": 3})})
         await read(session, counter, config)
@@ -191,7 +215,7 @@ async def test_other_options_or_another_version_are_read_anew(
 
 
 async def test_a_calibration_is_handed_over_and_another_one_is_read_anew(
-    plugins: Path, tmp_path: Path
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
 ) -> None:
     (plugins / "scaled.py").write_text(
         "from loom.instruments.api import Reading\n"
@@ -200,7 +224,7 @@ async def test_a_calibration_is_handed_over_and_another_one_is_read_anew(
         "def step(state, span, context): return state, Reading(summary={'mean': state})\n"
     )
     async with opened(tmp_path / "a.loom") as session:
-        node = (await grown(session))[-1]
+        node = nodes[-1]
         row = session.model_of(node)
         assert row is not None
         for mean in (3, 4, None):
@@ -279,10 +303,9 @@ async def test_a_choice_counts_what_stood_there_when_it_was_made(
 
 
 async def test_flags_are_found_on_the_path_in_tokens_and_bytes(
-    plugins: Path, tmp_path: Path
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
 ) -> None:
     async with opened(tmp_path / "a.loom") as session:
-        nodes = await grown(session)
         await read(session, found_in(plugins, "counter"))
         place = session.tree[nodes[-1]].end
         path = path_of(session, nodes[-1])
@@ -299,10 +322,12 @@ async def test_flags_are_found_on_the_path_in_tokens_and_bytes(
         assert session.flags(session.tree[nodes[0]].end) == before
 
 
-async def test_flags_are_there_without_plugins_too(plugins: Path, tmp_path: Path) -> None:
+async def test_flags_are_there_without_plugins_too(
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
+) -> None:
     path = tmp_path / "a.loom"
     async with opened(path) as session:
-        place = session.tree[(await grown(session))[-1]].end
+        place = session.tree[nodes[-1]].end
         await read(session, found_in(plugins))
         raised = session.flags(place)
         assert raised
@@ -311,11 +336,9 @@ async def test_flags_are_there_without_plugins_too(plugins: Path, tmp_path: Path
 
 
 async def test_a_session_for_reading_only_is_read_and_not_written(
-    plugins: Path, tmp_path: Path
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
 ) -> None:
     path = tmp_path / "a.loom"
-    async with opened(path) as session:
-        nodes = await grown(session)
     content = path.read_bytes()
     async with opened(path, read_only=True) as session:
         await read(session, found_in(plugins))
@@ -324,9 +347,10 @@ async def test_a_session_for_reading_only_is_read_and_not_written(
     assert path.read_bytes() == content
 
 
-async def test_hidden_nodes_are_read_when_they_come_back(plugins: Path, tmp_path: Path) -> None:
+async def test_hidden_nodes_are_read_when_they_come_back(
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
+) -> None:
     async with opened(tmp_path / "a.loom") as session:
-        nodes = await grown(session)
         session.hide(session.display.segment_of(session.tree[nodes[4]].end))
         await read(session, found_in(plugins))
         assert session.readings(nodes[4]) == {}
@@ -335,10 +359,12 @@ async def test_hidden_nodes_are_read_when_they_come_back(plugins: Path, tmp_path
         assert same(session.readings(nodes[4])["counter"], counted(session, plugins, nodes[4]))
 
 
-async def test_damaged_readings_are_read_again(plugins: Path, tmp_path: Path) -> None:
+async def test_damaged_readings_are_read_again(
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
+) -> None:
     path = tmp_path / "a.loom"
     async with opened(path) as session:
-        node = (await grown(session))[-1]
+        node = nodes[-1]
         await read(session, found_in(plugins))
         rows = session.reading_rows(node)
         bad = tuple(replace(row, data=row.data[:-1] + b"?") for row in rows)
@@ -350,11 +376,11 @@ async def test_damaged_readings_are_read_again(plugins: Path, tmp_path: Path) ->
 
 
 async def test_a_mistaken_option_is_said_with_its_place_and_the_others_read_on(
-    plugins: Path, tmp_path: Path
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
 ) -> None:
     config = Config(plugins={"counter": PluginConfig(options={"evry": 3})})
     async with opened(tmp_path / "a.loom") as session:
-        node = (await grown(session))[-1]
+        node = nodes[-1]
         notices = heard(session, Notice)
         await read(session, found_in(plugins), config)
         assert set(session.readings(node)) == {"chooser"}
@@ -365,11 +391,10 @@ async def test_a_mistaken_option_is_said_with_its_place_and_the_others_read_on(
 
 
 async def test_a_plugin_that_fails_is_off_with_one_notice_and_the_others_read_on(
-    plugins: Path, tmp_path: Path
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
 ) -> None:
     (plugins / "counter.py").write_text(COUNTER.replace("logprob in", "_ in"))
     async with opened(tmp_path / "a.loom") as session:
-        nodes = await grown(session)
         notices = heard(session, Notice)
         await read(session, found_in(plugins))
         for node in nodes:
@@ -379,12 +404,12 @@ async def test_a_plugin_that_fails_is_off_with_one_notice_and_the_others_read_on
 
 
 async def test_switched_off_plugins_are_not_loaded_and_log_plugins_are_listed(
-    plugins: Path, tmp_path: Path
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
 ) -> None:
     (plugins / "ledger.py").write_text("SCOPE = 'log'\n" + CHOOSER.replace("chooser", "ledger"))
     config = Config(plugins={"counter": PluginConfig(enabled=False)})
     async with opened(tmp_path / "a.loom") as session:
-        node = (await grown(session))[-1]
+        node = nodes[-1]
         await read(session, found_in(plugins), config)
         assert set(session.readings(node)) == {"chooser"}
         states = {running.name: running.state for running in session.instruments()}
@@ -403,15 +428,14 @@ async def test_another_session_goes_on_with_the_plugins(plugins: Path, tmp_path:
         assert same(second.readings(node)["counter"], counted(second, plugins, node))
 
 
-async def test_a_long_text_is_read_in_pieces_and_kept_as_one(plugins: Path, tmp_path: Path) -> None:
+async def test_a_long_text_is_read_in_pieces_and_kept_as_one(
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loom.walking.PIECE", 4)
     async with opened(tmp_path / "a.loom") as session:
-        await session.attach("echo")
-        await session.engine_ready()
-        node = session.write(" ".join(["one two three"] * 800))
-        await session.finished(session.read(session.place))
         await read(session, found_in(plugins))
-        assert len(session.span(node) or ()) > 2048
-        assert same(session.readings(node)["counter"], counted(session, plugins, node))
+        for node in nodes:
+            assert same(session.readings(node)["counter"], counted(session, plugins, node))
 
 
 def heard(session: Session, kind: type[Change]) -> list[Change]:
