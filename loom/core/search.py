@@ -6,7 +6,8 @@ A match may begin in one node and end in the next on a path. Knows bytes and pla
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from loom.core.display import Display, Segment
@@ -16,6 +17,8 @@ from loom.core.tree import Tree
 
 MOST = 10_000  # matches found before a search gives up
 NODE = 64  # what looking at a node costs, in bytes of text
+TOGETHER = 256  # nodes looked at in one go
+_BETWEEN = b"\xff"  # in no text; where it is, it finds too much
 
 Finder = Callable[[bytes], Iterator[tuple[int, int]]]
 """Where in a text the query is: the first byte and the one after the last, left to right."""
@@ -48,46 +51,68 @@ class Search:
         self._display, self._tree = display, display.tree
         self._top = top or display.root
         self._nodes, self._hidden = display.tree.nodes, display.marks.hidden
-        self._occurs, self._find = _finder(query)
+        self._needle, self._folded, self._find = _finder(query)
         self._reach = 2 * len(query.encode("utf-8", ALIGNED))  # other case may need more bytes
-        self._stack = [(self._top.node, b"")] if query else []
+        self._order = self._walk()
 
     def advance(self, effort: int) -> list[Match]:
         """Read about `effort` bytes more; the matches found in them."""
         known = len(self.found)
-        while self._stack and effort > 0 and len(self.found) < MOST:
-            effort -= self._read(*self._stack.pop())
-        self.done = not self._stack or len(self.found) >= MOST
+        while effort > 0 and not self.done:
+            wanted = min(TOGETHER, 1 + effort // NODE)
+            nodes = list(islice(self._order, wanted))
+            effort -= NODE * len(nodes) + self._read(nodes)
+            self.done = len(nodes) < wanted or len(self.found) >= MOST
         del self.found[MOST:]
         return self.found[known:]
 
-    def _read(self, node: int, before: bytes) -> int:
-        """Look at a node; `before` is the end of the text that it goes on from.
+    def _read(self, numbers: Sequence[int]) -> int:
+        """Look at some nodes; how many bytes of text they have.
 
-        Most nodes have no match and one child: for these it is one search and one slice.
+        Mostly none has a match: then it is one search in all their texts, each after the end of
+        what is before it.
         """
-        text = self._nodes[node].text
-        first = self._top.start if node == self._top.node else 0
-        hidden = self._hidden.get(node)
-        stop = len(text) if hidden is None else min(hidden, len(text))
-        if stop > first and self._occurs(before + text[first:stop]):
-            found = [*self._across(node, text[:stop], before), *self._inside(node, text[:stop])]
-            if found and self._is_shown(node):
-                self.found += found
-        for child in self._children(node, first, stop):
-            at = self._nodes[child].at
-            end = text[max(first, at - self._reach) : at]
-            if len(end) < self._reach:
-                end = (before + end)[-self._reach :]
-            self._stack.append((child, end))
-        return NODE + max(0, stop - first)
+        texts, nodes, reach = list[bytes](), self._nodes, self._reach
+        for number in numbers:
+            node = nodes[number]
+            start, parent = node.at - reach, node.parent or ROOT
+            long = start >= 0  # then it needs no climbing, for most of 100,000
+            before = nodes[parent].text[start : node.at] if long else self._before(number)
+            texts.append(before + node.text)
+        joined = _BETWEEN.join(texts)
+        if self._may_be_in(joined):
+            for number, text in zip(numbers, texts, strict=True):
+                if self._may_be_in(text):
+                    self._look(number)
+        return len(joined)
 
-    def _inside(self, node: int, text: bytes) -> Iterator[Match]:
-        first = self._top.start if node == self._top.node else 0
+    def _may_be_in(self, text: bytes) -> bool:
+        return self._needle in (text.lower() if self._folded else text)
+
+    def _look(self, number: int) -> None:
+        """Find where in a node, of which part may be hidden, the query is."""
+        before = self._before(number)
+        text = self._nodes[number].text[: self._hidden.get(number)]
+        first = self._top.start if number == self._top.node else 0
+        found = [*self._across(number, text, before), *self._inside(number, text, first)]
+        if found and self._is_shown(number):
+            self.found += found
+
+    def _before(self, number: int) -> bytes:
+        """The end of the text that a node goes on from, as far as it is searched, too."""
+        nodes, reach = self._nodes, self._reach
+        node, before = nodes[number], b""
+        while node.id != self._top.node and node.parent is not None and len(before) < reach:
+            at, node = node.at, nodes[node.parent]
+            first = self._top.start if node.id == self._top.node else 0
+            before = node.text[max(first, at - reach + len(before)) : at] + before
+        return before
+
+    def _inside(self, number: int, text: bytes, first: int) -> Iterator[Match]:
         for start, stop in self._find(text[first:]):
-            yield Match(node, first + start, first + stop)
+            yield Match(number, first + start, first + stop)
 
-    def _across(self, node: int, text: bytes, before: bytes) -> Iterator[Match]:
+    def _across(self, number: int, text: bytes, before: bytes) -> Iterator[Match]:
         """The first match that begins before the node and ends in it."""
         joined, seam, skip = before + text[: self._reach], len(before), 0
         while skip < seam:
@@ -95,36 +120,61 @@ class Search:
             if skip + start >= seam:
                 return
             if skip + stop > seam:
-                yield Match(node, skip + start - seam, skip + stop - seam)
+                yield Match(number, skip + start - seam, skip + stop - seam)
                 return
             skip += start + 1
 
-    def _is_shown(self, node: int) -> bool:
+    def _is_shown(self, number: int) -> bool:
         """Whether it isn't shown as another one of the same text."""
-        whole = Segment(node, 0, self._tree[node].length)
-        return self._display.twins(whole)[0].node == node
+        whole = Segment(number, 0, self._tree[number].length)
+        return self._display.twins(whole)[0].node == number
 
-    def _children(self, node: int, first: int, stop: int) -> list[int]:
+    def _walk(self) -> Iterator[int]:
+        """The visible nodes in reading order."""
+        stack = [self._top.node] if self.query else []
+        children_of, hidden = self._tree.children, self._hidden
+        while stack:
+            number = stack.pop()
+            yield number
+            children = children_of(number)
+            if len(children) == 1 and number not in hidden and number != self._top.node:
+                stack += children
+            elif children:
+                stack += self._children(number, children)
+
+    def _children(self, number: int, children: Collection[int]) -> list[int]:
         """What hangs in the visible part; last those at its end, and of these the oldest."""
         nodes = self._nodes
-        lowest = first + 1 if node == self._top.node != ROOT else first
-        found = [c for c in self._tree.children(node) if lowest <= nodes[c].at <= stop]
-        if len(found) > 1:
-            found.sort(key=lambda child: (nodes[child].at, -child))
+        lowest = self._top.start + 1 if number == self._top.node != ROOT else 0
+        stop = self._hidden.get(number, len(nodes[number].text))
+        found = [child for child in children if lowest <= nodes[child].at <= stop]
+        found.sort(key=lambda child: (nodes[child].at, -child))
         return found
 
 
-def _finder(query: str) -> tuple[Callable[[bytes], object], Finder]:
-    """What says whether a text has the query at all, and what says where."""
-    flags = re.IGNORECASE if query == query.lower() else re.NOFLAG
+def _finder(query: str) -> tuple[bytes, bool, Finder]:
+    """What every text with the query has in it, whether in lower case, and what says where."""
+    folded = query == query.lower()
+    flags = re.IGNORECASE if folded else re.NOFLAG
     escaped = re.escape(query)
     if query.isascii():
-        pattern, needle = re.compile(escaped.encode(), flags), query.encode()
-        # Thrice as fast as the pattern, which has to look at every place in both cases.
-        occurs = (lambda data: needle in data.lower()) if flags else (lambda data: needle in data)
-        return occurs, lambda data: (match.span() for match in pattern.finditer(data))
-    in_text = _in_text(re.compile(escaped, flags))
-    return lambda data: next(in_text(data), None), in_text
+        pattern = re.compile(escaped.encode(), flags)
+        return (
+            query.encode(),
+            folded,
+            lambda data: (match.span() for match in pattern.finditer(data)),
+        )
+    needle = _steady(query) if folded else query
+    return needle.encode("utf-8", ALIGNED), folded, _in_text(re.compile(escaped, flags))
+
+
+def _steady(query: str) -> str:
+    """The longest part of `query` of letters that are the same in either case, or plain ones but
+    i, k and s: ı, the sign of Kelvin and ſ are these, too."""
+    plain = (
+        c if c not in "iks" and (c.isascii() or c.lower() == c.upper()) else "\0" for c in query
+    )
+    return max("".join(plain).split("\0"), key=len)
 
 
 def _in_text(pattern: re.Pattern[str]) -> Finder:

@@ -43,6 +43,23 @@ def test_offsets_are_bytes_also_outside_ascii() -> None:
     assert found(display, "ÉTÉ") == [Match(1, 11, 16)]
 
 
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("kelvin é", "\N{KELVIN SIGN}elvin É"),
+        ("sé", "\N{LATIN SMALL LETTER LONG S}É"),
+        ("日本 x", "日本 X"),
+        ("ß", "ß"),
+        ("é", "É"),
+        ("naïve lamp", "NAÏVE LAMP"),
+        ("Naïve", "Naïve"),
+    ],
+)
+def test_letters_outside_ascii_are_found_in_either_case(query: str, text: str) -> None:
+    (match,) = found(display_of((1, ROOT, 0, f"a {text} b")), query)
+    assert match == Match(1, 2, 2 + len(text.encode()))
+
+
 def test_a_query_is_no_pattern() -> None:
     assert found(display_of((1, ROOT, 0, "a.c abc (")), "a.c") == [Match(1, 0, 3)]
     assert found(display_of((1, ROOT, 0, "a.c abc (")), "(") == [Match(1, 8, 9)]
@@ -127,6 +144,31 @@ def test_a_chain_of_many_nodes_is_searched() -> None:
         *((i, i - 1, 0 if i == 1 else 1, "ab"[i % 2]) for i in range(1, count + 1))
     )
     assert len(found(display, "ba")) == count // 2
+
+
+def test_a_long_match_climbs_through_many_short_nodes() -> None:
+    text = "the lamp went round as it had every night, " * 20
+    display = display_of(
+        *((i, i - 1, 0 if i == 1 else 1, letter) for i, letter in enumerate(text, start=1))
+    )
+    query = text[3:400]
+    # After the first, a match begins wherever the query begins once more.
+    ends = [i for i in range(len(query), len(text) + 1) if text[:i].endswith(query)]
+    assert [m.node for m in found(display, query)] == ends
+    assert all(m.stop == 1 and m.stop - m.start == len(query) for m in found(display, query))
+
+
+@pytest.mark.parametrize("effort", [1, 1000, 10**9])
+def test_a_hoisted_part_is_searched_without_what_is_before_it(effort: int) -> None:
+    display = display_of((1, ROOT, 0, "lamp and la"), (2, 1, 11, "mp"), (3, 1, 6, "mp"))
+    top = display.segments(1)[1]
+    looking = Search(display, "lamp", top)
+    while not looking.done:
+        looking.advance(effort)
+    assert looking.found == [Match(2, -2, 2)]
+    looking = Search(display, " and la", top)
+    looking.advance(effort)
+    assert looking.found == []
 
 
 def test_surroundings_reach_into_the_nodes_above() -> None:
