@@ -67,7 +67,7 @@ def _values(values: object, tokens: int) -> dict[str, NDArray[np.float32]]:
 
 def _column(name: str, value: object, tokens: int) -> NDArray[np.float32]:
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
-        _broken(f"the values of {name!r} are {_kind(value)} and not an array of numbers")
+        _broken(f"the values of {name!r} are not an array of numbers")
     if value.shape != (tokens,):
         _broken(f"the values of {name!r} have the shape {value.shape} for {tokens} tokens")
     with np.errstate(over="ignore"):
