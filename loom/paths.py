@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from loom.store.atomic import write_atomically
 
 
@@ -32,6 +30,8 @@ class Paths:
             home = Path(environment["LOOM_HOME"]).expanduser().absolute()
             config, data, state, logs = home, home, home / "state", home / "logs"
         else:
+            import platformdirs  # deferred: whatever is opened first need not wait for it
+
             place = platformdirs.PlatformDirs("loom", appauthor=False)
             config, data = place.user_config_path, place.user_data_path
             state, logs = place.user_state_path, place.user_log_path

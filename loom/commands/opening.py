@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import gc
-import sys
 from argparse import Namespace
 from datetime import date
 from pathlib import Path
 
 from loom import recordings, shelf
 from loom.commands import access
+from loom.commands.screen import need_terminal
 from loom.config import Config, Paths
 from loom.console import CommandError, Console
 from loom.session import SESSION_SUFFIX, Session
+from loom.ui.glimpse import Glimpse
 
 
-def open_screen(args: Namespace, console: Console) -> int:
-    """Returns when the screen is closed."""
-    need_terminal()
+def open_screen(args: Namespace, console: Console, first: Glimpse) -> int:
+    """Returns when the screen is closed; `first` stands on the terminal meanwhile, or nothing."""
     gc.disable()  # until the first frame: a tree of 100,000 nodes would be searched for garbage
     config, paths = access.config_of(args), Paths.default()
-    with console.waiting("opening the session"):
+    with (first if first.stands else console).waiting("opening the session"):
         session = session_for(args.file, config, paths, date.today())
-    return _shown(session, args, console)
+    return _shown(session, args, console, first)
 
 
 def open_demo(args: Namespace, console: Console) -> int:
@@ -32,31 +32,33 @@ def open_demo(args: Namespace, console: Console) -> int:
     path = recordings.taken_out(recorded.path, Paths.default().sessions)
     with console.waiting("opening the session"):
         session = shelf.opened(path)
-    return _shown(session, args, console)
+    with Glimpse.of(None, path) as first:
+        return _shown(session, args, console, first)
 
 
-def _shown(session: Session, args: Namespace, console: Console) -> int:
+def _shown(session: Session, args: Namespace, console: Console, first: Glimpse) -> int:
     """Until the screen is closed."""
-    paths, config = Paths.default(), access.config_of(args)
-    try:
-        paths.remember_session(session.path)
-    except OSError as error:
-        console.note(f"Loom can't remember this session for next time: {error.strerror}.")
     from loom.ui import pasting  # deferred: the commands don't wait for Textual
     from loom.ui.app import LoomApp
+    from loom.ui.driver import taking_over
 
+    trouble = _remembered(session)
     pasting.install()
-    app = LoomApp(session, config, args.model)
+    app = LoomApp(session, access.config_of(args), args.model)
+    app.driver_class = taking_over(first) or app.driver_class
     app.run()
+    if trouble:
+        console.note(f"Loom can't remember this session for next time: {trouble}.")
     return app.return_code or 0
 
 
-def need_terminal() -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise CommandError(
-            "The screen needs a terminal for both input and output.",
-            "Without one, use commands such as `loom new` and `loom generate`; `loom --help`.",
-        )
+def _remembered(session: Session) -> str:
+    """Why it couldn't be; "" if it could."""
+    try:
+        Paths.default().remember_session(session.path)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def session_for(name: str | None, config: Config, paths: Paths, today: date) -> Session:

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterable, Iterator
 
 from loom.commands import access
 from loom.commands.checking import check
-from loom.commands.opening import need_terminal
+from loom.commands.screen import need_terminal
 from loom.console import Console
 from loom.core.text import visible
 from loom.facts import Facts

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from loom.paths import Paths
 from loom.session import Session
 from loom.ui import themes
 from loom.ui.bindings import Command
+from loom.ui.imprint import imprint
 from loom.ui.keymaps import Problem, in_force
 from loom.ui.screens.main import MainScreen
 from loom.ui.screens.page import SAID
@@ -44,9 +46,11 @@ class LoomApp(Touring):
     def __init__(self, session: Session, config: Config, model: str | None = None) -> None:
         super().__init__(session, config, model)
         self._closed = False
+        self._theme_trouble = self._use_theme(config.theme)
 
     def on_mount(self) -> None:
-        self._use_theme(self.config.theme)
+        if self._theme_trouble:
+            self._warn(f"{self.config.where('theme')}: {self._theme_trouble}")
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         for problem in self._keys_in_force[1]:
             self._warn(f"{self.config.where('keys', problem.name)}: {problem.text} {problem.hint}")
@@ -59,14 +63,16 @@ class LoomApp(Touring):
     def _keys_in_force(self) -> tuple[tuple[Command, ...], list[Problem]]:
         return in_force(self.config.keymap, self.config.keys)
 
-    def _use_theme(self, name: str) -> None:
+    def _use_theme(self, name: str) -> str:
+        """What is wrong with the name. Once the app runs, all its styles would be made anew."""
         themes.register(self)
         wrong = themes.complaint(self, name)
-        if wrong:
-            self._warn(f"{self.config.where('theme')}: {wrong}")
         kept = themes.chosen(Paths.default().state, name)
         own = themes.DARK.name if wrong else name
-        self.theme = self._theme_kept = own if themes.complaint(self, kept) else kept
+        self._theme_kept = own if themes.complaint(self, kept) else kept
+        self.set_reactive(LoomApp.theme, self._theme_kept)
+        self.stylesheet.set_variables(self.get_css_variables())
+        return wrong
 
     def _keep_theme(self, theme: Theme) -> None:
         """One taken in the palette is there the next time."""
@@ -85,6 +91,15 @@ class LoomApp(Touring):
         gc.freeze()  # what was loaded stays: it is not to be searched for garbage again and again
         gc.enable()
         self.run_worker(self.start_engine(), name="engine", exit_on_error=False)
+        self._leave_imprint()
+
+    def _leave_imprint(self) -> None:
+        """For the first look at the next start."""
+        page = self.main
+        seen = page.is_mounted and page.text_pane.region and not page.editor.is_open
+        if seen and not self.is_headless and not self.on_tour:
+            with suppress(OSError):
+                imprint(page).save(Paths.default().state)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every command of the table of keys that is possible now."""
@@ -178,6 +193,7 @@ class LoomApp(Touring):
         if self._closed:
             return None
         self._closed = True
+        self._leave_imprint()
         await self.abandon_tour()
         self.keep_draft()
         return await closed(self.session)

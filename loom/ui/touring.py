@@ -26,6 +26,10 @@ class Touring(Switching):
     _lent = False
     _scratch: TemporaryDirectory[str] | None = None
 
+    @property
+    def on_tour(self) -> bool:
+        return self._own is not None
+
     def take_tour(self) -> None:
         self.run_worker(self.begin_tour(), name="tour", exit_on_error=False)
 

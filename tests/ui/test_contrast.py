@@ -76,8 +76,8 @@ def test_contrast_is_measured_as_the_standard_says() -> None:
 async def test_everything_written_can_be_read(
     make_app: MakeApp, settle: Settle, wait_for: WaitFor, theme: str
 ) -> None:
-    app = make_app(OPENING)
-    app.config = replace(app.config, theme=theme)
+    made = make_app(OPENING)
+    app = LoomApp(made.session, replace(made.config, theme=theme), "echo")
     async with app.run_test(size=(140, 44)) as pilot:
         await wait_for(pilot, lambda: app.session.tree[1].token_count)
         await pilot.press("g")

@@ -6,6 +6,7 @@ Reads a session; says by a message which one is wanted.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ class Card(Widget):
         "card--number",
         "card--last",
         "card--text",
+        "card--yours",
         "card--visited",
         "card--strip",
         "card--facts",
@@ -94,11 +96,12 @@ class Card(Widget):
         super().__init__()
         self._session, self.number, self.segment = session, number, segment
         self.is_last = False
+        self._after: Place | None = None
         self._drawn: tuple[Size, Content] | None = None
 
-    def show(self, segment: Segment, *, last: bool) -> None:
-        """Draws again only what looks different."""
-        self.segment, self.is_last = segment, last
+    def show(self, segment: Segment, *, last: bool, place: Place) -> None:
+        """As what goes on after `place`. Draws again only what looks different."""
+        self.segment, self.is_last, self._after = segment, last, place
         before, self._drawn = self._drawn, None
         if before is None or before[0] != self.outer_size:
             self.refresh()
@@ -124,7 +127,9 @@ class Card(Widget):
         width, height = self.outer_size  # asking for more of one out of sight lays all out anew
         lines = self._lines(max(2, height) - 1, max(8, width - GUTTER))
         text = self._look("visited" if self._session.is_visited(self.segment.node) else "text")
-        head = Content.assemble(self._gutter(), (lines[0], text))
+        yours = len(os.path.commonprefix([lines[0], self._repeated()]))
+        first = (lines[0][:yours], self._look("yours")), (lines[0][yours:], text)
+        head = Content.assemble(self._gutter(), *first)
         rest = [Content.assemble(" " * GUTTER, (line, text)) for line in lines[1:]]
         return Content("\n").join([head, *rest, self._facts()])
 
@@ -150,6 +155,15 @@ class Card(Widget):
         if len(lines) > count:
             lines = [*lines[: count - 1], lines[count - 1][: width - 1].rstrip() + "…"]
         return lines
+
+    def _repeated(self) -> str:
+        """What of the text before is said again, as it was cut into other tokens."""
+        session, number = self._session, self.segment.node
+        node = session.tree[number]
+        if self.segment.start or self._after == node.hangs_at or not node.length:
+            return ""
+        asked = session.asked_at(number)
+        return one_line(decode(node.text[: asked.at - node.at])) if asked == self._after else ""
 
     def _blank(self) -> str:
         if self.segment.node not in self._session.growing():
@@ -302,7 +316,6 @@ class Cards(VerticalScroll, can_focus=False):
         self._arranged = arranged
         count, across = len(self._shown), columns(len(self._shown), self.size.width)
         self.set_class(across > 1, "-beside")
-        self.set_class(across == 1, "-stacked")
         self.styles.grid_size_columns = across
         self.styles.height = self.styles.max_height = self._lines if count else None
         rows = -(-count // across)
@@ -319,7 +332,8 @@ class Cards(VerticalScroll, can_focus=False):
     def _dress(self, place: Place) -> None:
         last = self._session.marks.get(Mark(place.node, place.at, Kind.LAST))
         for card, segment in zip(self._in_sight, self._shown, strict=True):
-            card.show(segment, last=last is not None and str(segment.node) == last)
+            is_last = last is not None and str(segment.node) == last
+            card.show(segment, last=is_last, place=place)
 
     def grew(self, nodes: Collection[int]) -> None:
         """Text or numbers of some nodes have changed; the list of cards has not."""
@@ -330,7 +344,7 @@ class Cards(VerticalScroll, can_focus=False):
         fresh = {segment.node: segment for segment in self._session.continuations(self._place)}
         for card in self._in_sight:
             if card.segment.node in nodes and card.segment.node in fresh:
-                card.show(fresh[card.segment.node], last=card.is_last)
+                card.show(fresh[card.segment.node], last=card.is_last, place=self._place)
 
     def place_of(self, number: int) -> Place | None:
         """Where walking into card `number` (from 1) leads."""

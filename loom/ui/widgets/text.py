@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import ClassVar, Protocol
 
+from rich.style import Style
 from textual import events
 from textual.geometry import Size
 from textual.message import Message
@@ -207,7 +208,7 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
             return
         event.stop()
         y = min(offset.y + round(self.scroll_y), self._lines - 1)
-        self._move_to(self._caret.token_at(y, max(0, offset.x - self._left_in(self._columns))))
+        self._move_to(self._caret.token_at(y, max(0, offset.x - self.left)))
         self.post_message(self.Clicked(self.cursor))
 
     # ── the view ───────────────────────────────────────────────────────────────────────────
@@ -227,6 +228,20 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
     @property
     def _lines(self) -> int:
         return self._page.line_count
+
+    @property
+    def left(self) -> int:
+        """Empty columns left of the text."""
+        return self._left_in(self._columns)
+
+    @property
+    def prose_width(self) -> int:
+        """Columns at which lines are wrapped."""
+        return self._page.width
+
+    def style_of(self, author: str, when: str) -> Style:
+        """Of the words of an author; `when`: in the current node or an earlier one."""
+        return self._looks(f"text--{when}", f"text--{author}")
 
     def _left_in(self, columns: int) -> int:
         """Empty columns left of the text; one is kept right of it for the cursor."""
