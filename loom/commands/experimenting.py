@@ -16,6 +16,7 @@ from loom.experiments import absorbing, loops
 from loom.experiments.runs import OPENINGS, Judge
 from loom.extensions import TOYS, portable_name, resolve_model
 from loom.facts import Facts
+from loom.instruments import calibration
 from loom.store.atomic import write_atomically
 
 Asked = Callable[[str | None], Asking]
@@ -34,7 +35,8 @@ async def absorb(args: Namespace, console: Console) -> None:
         runs = await absorbing.entries(
             flawed, args.opening, args.runs, args.length, args.seed, report
         )
-        kept = None
+        known = calibration.load(capabilities.fingerprint)
+        kept = None if known is None else known.of("traps")
         delays, early = None, 0
         if kept is not None:
             judge = Judge("traps", capabilities.fingerprint, kept)

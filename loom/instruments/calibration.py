@@ -58,11 +58,13 @@ class Calibration:
 
 def load(fingerprint: str, places: Sequence[Path] | None = None) -> Calibration | None:
     """That of the model, from the first of `places` (files) that has it; by default the user's,
-    then those that came with the program. A damaged file is none."""
-    for file in _places(fingerprint) if places is None else places:
-        found = read(file)
-        if found is not None and found.fingerprint == fingerprint:
-            return found
+    then those that came with the program. A damaged file is none. A model made of another, whose
+    fingerprint is NAME-OTHER, goes by the other's where it has none of its own."""
+    for wanted in filter(None, (fingerprint, fingerprint.partition("-")[2])):
+        for file in _places(wanted) if places is None else places:
+            found = read(file)
+            if found is not None and found.fingerprint == wanted:
+                return found
     return None
 
 

@@ -30,6 +30,16 @@ def test_what_is_saved_is_found_again_under_its_fingerprint(home: Path) -> None:
     assert load("f00d", [file]) == FOUND
 
 
+def test_a_model_made_of_another_goes_by_the_others_until_it_has_its_own(home: Path) -> None:
+    plain = Calibration("0f1e", "house")
+    calibration.save(plain)
+    assert calibration.load("absorbing-0f1e") == plain
+    own = Calibration("absorbing-0f1e", "absorbing")
+    calibration.save(own)
+    assert calibration.load("absorbing-0f1e") == own
+    assert calibration.load("0f1e") == plain and calibration.load("hash-0f2e") is None
+
+
 def test_that_of_other_weights_is_not_used(tmp_path: Path) -> None:
     file = save(FOUND, tmp_path / "elsewhere" / "calibration.json")
     assert load("beef", [file]) is None
