@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
+import os
 import re
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli
@@ -66,24 +70,60 @@ def test_the_wheel_carries_no_leftovers(wheel: Path) -> None:
     assert [name for name in names_in(wheel) if leftovers.search(name)] == []
 
 
-def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
-    site = tmp_path / "site"
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
-    code = (
-        "import loom, loom.extensions as e; print(loom.__file__, *(f.path for f in e.backends()))"
+@pytest.fixture(scope="module")
+def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which the wheel was installed as pip does it."""
+    folder = tmp_path_factory.mktemp("installed") / "site"
+    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--no-compile"]
+    command += ["--disable-pip-version-check", "--target", str(folder), str(wheel)]
+    subprocess.run(
+        command, check=True, capture_output=True, env=os.environ | {"PIP_CONFIG_FILE": os.devnull}
     )
+    return folder
+
+
+def away(site: Path, home: Path, *words: str) -> Any:
+    """What the installed program answers with --json, in a folder of its own.
+
+    Without `site`, Python doesn't hear of a checkout that is installed to be edited; what Loom
+    needs is named beside it.
+    """
+    needed = sysconfig.get_path("purelib")
+    home.mkdir(exist_ok=True)
     run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(site), "LOOM_HOME": str(tmp_path / "home"), "PATH": ""},
+        [sys.executable, "-S", "-P", "-m", "loom", *words, "--json"],
+        cwd=home,
+        env={"PYTHONPATH": f"{site}{os.pathsep}{needed}", "LOOM_HOME": str(home), "PATH": ""},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    package, *backends = run.stdout.split()
-    assert Path(package) == site / "loom" / "__init__.py"
-    assert str(site / "loom" / "_bundled" / "backends" / "echo.py") in backends
+    assert run.returncode == 0, run.stderr
+    assert str(ROOT / "loom") not in run.stdout + run.stderr
+    assert str(ROOT / "backends") not in run.stdout + run.stderr
+    return json.loads(run.stdout)
+
+
+def test_only_loom_is_installed(site: Path) -> None:
+    there = {path.name for path in site.iterdir()}
+    assert there == {"loom", f"cyborg_loom-{loom.__version__}.dist-info", "bin"}
+    assert {path.name for path in (site / "bin").iterdir()} == {"loom"}
+
+
+def test_the_installed_doctor_finds_what_came_with_it(site: Path, tmp_path: Path) -> None:
+    facts = json.dumps(away(site, tmp_path / "home", "doctor"))
+    assert str(site / "loom" / "_bundled" / "backends") in facts
+
+
+def test_the_installed_program_generates(site: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    away(site, home, "new", "story.loom", "--text", "The lighthouse keeper had")
+    grown = away(
+        site, home, "generate", "story.loom", "--model", "echo", "-n", "2", "--tokens", "5"
+    )
+    assert [node["token_count"] for node in grown["nodes"]] == [5, 5]
+    shown = away(site, home, "show", "story.loom", "--node", "3")
+    assert shown["path_text"] == "The lighthouse keeper had" + grown["nodes"][1]["text"]
 
 
 def test_the_version_is_said_once_and_the_same() -> None:
