@@ -36,9 +36,11 @@ SETTLED = 0.5  # of its limit: below, a statistic may raise a flag again
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """What is watched: for the sums, the column summed, its sign, and the σ a token is forgiven."""
+    """What is watched: `spread` is about how far apart its large values lie in human text (log).
+    For the sums: the column summed, its sign, and the σ a token is forgiven."""
 
     unit: str
+    spread: float
     said: str
     perhaps: str
     column: str = ""
@@ -49,26 +51,31 @@ class Statistic:
 STATISTICS = {
     "loop": Statistic(
         "tokens",
+        0.7,
         "{value:.0f} tokens repeat those {period} before them.",
         "a loop: go back to where it began; or a refrain, a ruled line, a table",
     ),
     "schema": Statistic(
         "words",
+        0.3,
         "{value:.0f} of the last 96 words, numbers aside, repeat those about {words} words before.",
         "a template that fills itself in; or a list, a catalogue, a litany that is meant",
     ),
     "repetition": Statistic(
         "sequences",
+        0.4,
         "{value:.0f} of the sequences of four in the last 256 tokens are copies.",
         "a loop with variations; or a refrain, a formula, a table",
     ),
     "certainty": Statistic(
         "tokens",
+        0.4,
         "For {value:.0f} tokens the model has been certain of the next one.",
         "an absorbing state or a loop; or text known by heart",
     ),
     "entropy_down": Statistic(
         "σ",
+        0.5,
         "The model has long been surer of the next token than in reference text.",
         "a loop coming on, a low temperature; or formulaic text",
         "entropy",
@@ -77,6 +84,7 @@ STATISTICS = {
     ),
     "entropy_up": Statistic(
         "σ",
+        0.4,
         "The model has long been less sure of the next token than in reference text.",
         "text falling apart, a high temperature; or names, numbers, another language",
         "entropy",
@@ -85,6 +93,7 @@ STATISTICS = {
     ),
     "surprise_up": Statistic(
         "σ",
+        0.3,
         "The text has long surprised the model more than reference text does.",
         "text falling apart, a high temperature; or matter foreign to the model",
         "surprise",
@@ -93,6 +102,7 @@ STATISTICS = {
     ),
     "excess_down": Statistic(
         "σ",
+        0.3,
         "The text has long been likelier than the model's own uncertainty lets one expect.",
         "a temperature below 1, a cut-off tail; or text the model was trained on",
         "excess",
@@ -101,6 +111,7 @@ STATISTICS = {
     ),
     "excess_up": Statistic(
         "σ",
+        0.3,
         "The text has long been less likely than the model's own uncertainty lets one expect.",
         "a temperature above 1, tokens chosen by hand; or matter foreign to the model",
         "excess",
@@ -313,7 +324,8 @@ def _fitted(passages: Sequence[Passage]) -> dict[str, Any]:
         found = _maxima(passage, reference)
         rows += found
         groups += [work] * len(found)
-    alphas, table = ladder(np.array(rows), groups)
+    spreads = [statistic.spread for statistic in STATISTICS.values()]
+    alphas, table = ladder(np.array(rows), groups, spreads)
     return {
         "works": len(set(works)),
         "by": by,
