@@ -46,6 +46,7 @@ FRAME = 1 / 30  # seconds between two updates of growing text
 SAVE_EVERY = 0.25  # seconds between two writings of a growing node; longer for more tokens than
 SAVED_AT_ONCE = 512  # these, as each time the whole node is written
 A_TURN = 8  # growing nodes: one more of them is written in an update, so that none takes long
+SAVES = 16  # writings a second of all growing nodes together, from so many nodes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,10 +413,11 @@ class Generation:
         """Show, at most every 250 ms also save, what came since the last frame."""
         self._frame = None
         fresh = [b for b in self._growth.fresh() if b.job not in self._reading]
-        turns = sorted(fresh, key=lambda buffer: buffer.saved)[: 1 + len(fresh) // A_TURN]
+        turns = sorted(fresh, key=lambda buffer: buffer.saved)[: -(-len(fresh) // A_TURN)]
         savable = {buffer.node for buffer in turns}
+        wait = max(SAVE_EVERY, len(fresh) / SAVES)
         for buffer in fresh:
-            self._update(buffer, may_save=buffer.node in savable)
+            self._update(buffer, wait, may_save=buffer.node in savable)
         for job in self._reading:
             self._tell_reading(job)
         if fresh:
@@ -436,10 +438,10 @@ class Generation:
             share = min(len(buffer.text) / length, UNFINISHED)
             self._session.emit(EngineChanged("ready", "reading", share))
 
-    def _update(self, buffer: Buffer, *, may_save: bool) -> None:
+    def _update(self, buffer: Buffer, wait: float, *, may_save: bool) -> None:
         buffer.fresh = False
         now = self._session.now
-        wait = SAVE_EVERY * max(1.0, len(buffer) / SAVED_AT_ONCE)
+        wait *= max(1.0, len(buffer) / SAVED_AT_ONCE)
         node = self._as_node(buffer, None)
         if (
             not may_save or 0 <= now - buffer.saved < wait
@@ -447,7 +449,7 @@ class Generation:
             self._session.set_grown(node, None)
             return
         buffer.saved, span = now, buffer.span()
-        self._session.set_grown(node, span, self._new_pieces(span))
+        self._session.set_grown(node, span, self._new_pieces(buffer, span))
 
     def _as_node(self, buffer: Buffer, ended: Ending | None) -> Node:
         return replace(
@@ -474,7 +476,9 @@ class Generation:
             self._seal_read(buffer, reason)
         else:
             span = buffer.span()
-            self._session.set_sealed(self._as_node(buffer, reason), span, self._new_pieces(span))
+            self._session.set_sealed(
+                self._as_node(buffer, reason), span, self._new_pieces(buffer, span)
+            )
             if not buffer.text and reason is not Ending.EOS:
                 self._session.drop_empty([buffer.node])
             self._session.emit(Sealed(buffer.node, reason))
@@ -489,14 +493,17 @@ class Generation:
             self._unreadable.add(node.id)
             return
         read = replace(node, token_count=len(span), model=self._row.id)
-        self._session.set_sealed(read, span, self._new_pieces(span))
+        self._session.set_sealed(read, span, self._new_pieces(buffer, span))
         self._session.emit(Scored(node.id))
 
-    def _new_pieces(self, span: Span | None) -> dict[int, bytes]:
+    def _new_pieces(self, buffer: Buffer, span: Span | None) -> dict[int, bytes]:
+        """The bytes of tokens that the file hasn't got; those asked for before are not looked at
+        again."""
         if span is None or self._row is None:
             return {}
         known = self._pieces_known.setdefault(self._row.id, set())
-        ids = set(span.ids.tolist()) | set(span.top_ids.ravel().tolist())
+        since, buffer.spelled = buffer.spelled, len(span)
+        ids = set(span.ids[since:].tolist()) | set(span.top_ids[since:].ravel().tolist())
         new = {i: self.vocabulary[i] for i in ids - known if i < len(self.vocabulary)}
         known |= new.keys()
         return new

@@ -15,8 +15,8 @@ from loom.seams import Cut, Repeats
 
 @dataclass(slots=True)
 class Buffer:
-    """What came for one node. `fresh` since the last `take`, `saved` when it was last written;
-    `repeats` until it is clear how the text begins."""
+    """What came for one node. `fresh` since the last `take`, `saved` when it was last written,
+    `spelled` tokens whose bytes were asked for; `repeats` until it is clear how the text begins."""
 
     node: int
     job: str
@@ -24,6 +24,7 @@ class Buffer:
     began: float
     text: bytearray = field(default_factory=bytearray)
     saved: float = 0.0
+    spelled: int = 0
     fresh: bool = False
     repeats: Repeats | None = None
     _tokens: Gathering = field(default_factory=Gathering)
