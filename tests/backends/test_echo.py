@@ -39,6 +39,7 @@ def scored(text: bytes) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 def test_it_keeps_the_contract() -> None:
     check_engine(load())
+    check_engine(load(heals=True))
 
 
 def test_it_accepts_its_own_name_only() -> None:

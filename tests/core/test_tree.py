@@ -157,3 +157,16 @@ def test_a_chain_of_100_000_nodes_needs_no_recursion() -> None:
     assert tree.path_bytes(tree[100_000].end) == b"x" * 100_000
     assert list(tree.preorder()) == list(range(100_001))
     assert tree.depth(100_000) == 100_000
+
+
+def test_a_node_hangs_elsewhere_only_while_nothing_came_of_it() -> None:
+    tree = Tree()
+    tree.add(Node(1, ROOT, 0, Author.WRITER, b"The lam"))
+    tree.add(Node(2, 1, 7, Author.MODEL))
+    tree.hang(Node(2, 1, 3, Author.MODEL))
+    assert tree[2].at == 3
+    with pytest.raises(ValueError, match="can't hang at byte 8"):
+        tree.hang(Node(2, 1, 8, Author.MODEL))
+    tree.replace(Node(2, 1, 3, Author.MODEL, b" lamp"))
+    with pytest.raises(ValueError, match="elsewhere any more"):
+        tree.hang(Node(2, 1, 7, Author.MODEL, b" lamp"))
