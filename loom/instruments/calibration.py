@@ -60,7 +60,8 @@ def load(fingerprint: str, places: Sequence[Path] | None = None) -> Calibration 
     """That of the model, from the first of `places` (files) that has it; by default the user's,
     then those that came with the program. A damaged file is none. A model made of another, whose
     fingerprint is NAME-OTHER, goes by the other's where it has none of its own."""
-    for wanted in filter(None, (fingerprint, fingerprint.partition("-")[2])):
+    _, made_of, other = fingerprint.partition("-")
+    for wanted in [fingerprint, other] if made_of and other else [fingerprint]:
         for file in _places(wanted) if places is None else places:
             found = read(file)
             if found is not None and found.fingerprint == wanted:

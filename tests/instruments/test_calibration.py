@@ -32,12 +32,12 @@ def test_what_is_saved_is_found_again_under_its_fingerprint(home: Path) -> None:
 
 def test_a_model_made_of_another_goes_by_the_others_until_it_has_its_own(home: Path) -> None:
     plain = Calibration("0f1e", "house")
-    calibration.save(plain)
-    assert calibration.load("absorbing-0f1e") == plain
+    save(plain)
+    assert load("absorbing-0f1e") == plain
     own = Calibration("absorbing-0f1e", "absorbing")
-    calibration.save(own)
-    assert calibration.load("absorbing-0f1e") == own
-    assert calibration.load("0f1e") == plain and calibration.load("hash-0f2e") is None
+    save(own)
+    assert load("absorbing-0f1e") == own
+    assert load("0f1e") == plain and load("hash-0f2e") is None
 
 
 def test_that_of_other_weights_is_not_used(tmp_path: Path) -> None:
