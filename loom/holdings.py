@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from loom.instruments.api import Flag, Reading
@@ -116,18 +117,27 @@ class Holdings:
         """By instrument, of a node that has been looked at; nothing is read from the file."""
         return self._flags.get(node, {})
 
+    @property
+    def flagged(self) -> AbstractSet[int]:
+        """Nodes with flags, among those that have been looked at."""
+        return self._flags.keys()
+
     def note_flagged(self, node: int, name: str, key: str, seen: Glance) -> None:
         """Flags of what was found in the file."""
         kept = self.kept(node, name, key) if seen.flagged else None
         self._note_flags(node, name, kept.reading.flags if kept is not None else ())
 
-    def forget_instrument(self, name: str) -> None:
-        """It runs no more: its flags are out of sight."""
-        for flags in self._flags.values():
-            flags.pop(name, None)
+    def forget_instrument(self, name: str) -> frozenset[int]:
+        """It runs no more: its flags are out of sight; the nodes that had some."""
+        had = frozenset(node for node, flags in self._flags.items() if name in flags)
+        for node in had:
+            self._note_flags(node, name, ())
+        return had
 
     def _note_flags(self, node: int, name: str, flags: tuple[Flag, ...]) -> None:
         if flags:
             self._flags.setdefault(node, {})[name] = flags
         elif node in self._flags:
             self._flags[node].pop(name, None)
+            if not self._flags[node]:
+                del self._flags[node]

@@ -5,7 +5,6 @@ Knows a record and the flags of its nodes.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,13 +22,15 @@ FlagsOf = Callable[[int], Mapping[str, tuple[Flag, ...]]]
 class Raised:
     """A flag of `plugin`, raised by token `token` of the node at `place.node`; `place` is after it.
 
-    Tokens `start` to `stop` of the path are what it is about, bytes `first` to `last` of its text.
+    Tokens `start` to `stop` of the path are what it is about, bytes `first` to `last` of its text;
+    that begins at `origin`, in this node or in one before.
     """
 
     plugin: str
     flag: Flag
     place: Place
     token: int
+    origin: Place
     start: int
     stop: int
     first: int
@@ -39,60 +40,69 @@ class Raised:
 def raised_on(record: Record, place: Place, flags_of: FlagsOf) -> list[Raised]:
     """All flags on the path to `place`, in the order in which they were raised."""
     stretches = record.tree.stretches(place)
-    flagged = [
-        (index, flags) for index, (node, _) in enumerate(stretches) if (flags := flags_of(node))
-    ]
-    if not flagged:
-        return []
-    path = _Path(record, stretches)
-    found = [
-        path.raised(index, plugin, flag)
-        for index, flags in flagged
-        for plugin, raised in flags.items()
-        for flag in raised
-        if flag.at < path.tokens[index]
-    ]
+    flagged = {node: flags for node, _ in stretches if (flags := flags_of(node))}
+    found: list[Raised] = []
+    position = offset = 0
+    for node, stop in stretches if flagged else ():
+        tokens = _tokens(record, node, stop)
+        raised = raised_in(record, node, flagged.get(node, {}), position, offset)
+        found += [one for one in raised if one.token < tokens]
+        position, offset = position + tokens, offset + stop
     return sorted(found, key=lambda one: (one.stop, one.plugin))
 
 
-class _Path:
-    """Where the tokens of a path are."""
+def raised_in(
+    record: Record,
+    node: int,
+    flags: Mapping[str, tuple[Flag, ...]],
+    position: int,
+    offset: int,
+) -> list[Raised]:
+    """All flags of a node before which the path has `position` tokens and `offset` bytes.
 
-    def __init__(self, record: Record, stretches: list[Place]) -> None:
-        self._record, self._stretches = record, stretches
-        self.tokens: list[int] = []  # of each stretch
-        self._positions, self._offsets = [0], [0]
-        for node, stop in stretches:
-            self.tokens.append(self._count(node, stop))
-            self._positions.append(self._positions[-1] + self.tokens[-1])
-            self._offsets.append(self._offsets[-1] + stop)
+    Looks at nodes above only as far as a flag goes back.
+    """
+    span = record.span(node) if flags else None
+    found = []
+    for plugin, raised in flags.items():
+        for flag in raised:
+            end = int(span.ends[flag.at]) if span is not None else record.tree[node].length
+            first, origin = _origin(record, Place(node, end), flag.began, position, offset)
+            found.append(
+                Raised(
+                    plugin,
+                    flag,
+                    Place(node, end),
+                    flag.at,
+                    origin,
+                    flag.began,
+                    position + flag.at + 1,
+                    first,
+                    offset + end,
+                )
+            )
+    return sorted(found, key=lambda one: (one.stop, one.plugin))
 
-    def _count(self, number: int, stop: int) -> int:
-        node = self._record.tree[number]
-        if not node.token_count or stop >= node.length:
-            return node.token_count or 0
-        span = self._record.span(number)
-        return 0 if span is None else span.count_until(stop)
 
-    def raised(self, index: int, plugin: str, flag: Flag) -> Raised:
-        node = self._stretches[index].node
-        span = self._record.span(node)
-        end = int(span.ends[flag.at]) if span is not None else self._record.tree[node].length
-        return Raised(
-            plugin,
-            flag,
-            Place(node, end),
-            flag.at,
-            flag.began,
-            self._positions[index] + flag.at + 1,
-            self._byte(flag.began),
-            self._offsets[index] + end,
-        )
+def _origin(
+    record: Record, place: Place, began: int, position: int, offset: int
+) -> tuple[int, Place]:
+    """Where token `began` of the path begins: in bytes, and as a place."""
+    node = record.tree[place.node]
+    while began < position and node.parent is not None:
+        parent, at = node.hangs_at
+        node = record.tree[parent]
+        position, offset = position - _tokens(record, parent, at), offset - at
+    token = max(0, began - position)
+    span = record.span(node.id) if token else None
+    inside = int(span.ends[token - 1]) if span is not None else 0
+    return offset + inside, Place(node.id, inside)
 
-    def _byte(self, position: int) -> int:
-        """Where the token at a position of the path begins."""
-        index = min(bisect_right(self._positions, position), len(self._stretches)) - 1
-        token = position - self._positions[index]
-        span = self._record.span(self._stretches[index].node)
-        inside = int(span.ends[token - 1]) if token and span is not None else 0
-        return self._offsets[index] + inside
+
+def _tokens(record: Record, number: int, stop: int) -> int:
+    """Of the first `stop` bytes of a node."""
+    node = record.tree[number]
+    if not node.token_count or stop >= node.length:
+        return node.token_count or 0
+    span = record.span(number)
+    return 0 if span is None else span.count_until(stop)

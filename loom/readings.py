@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from loom.instruments.api import Flag, Reading
 from loom.instruments.client import InstrumentClient, SwitchedOff
 from loom.instruments.loading import Declared
 from loom.paths import Paths
+from loom.raised import Raised, raised_in
 from loom.roster import Calibrations, Roster, Running
 from loom.store.errors import StoreError
 from loom.stretches import Stretches, Way
@@ -51,6 +53,7 @@ class Readings:
         self._task: asyncio.Task[None] | None = None
         self._awake, self._idle = asyncio.Event(), asyncio.Event()
         self._news: set[int] = set()
+        self._said: set[str] = set()  # also when plugins were attached before
         self._telling: asyncio.TimerHandle | None = None
 
     # ── life ───────────────────────────────────────────────────────────────────────────────
@@ -77,8 +80,10 @@ class Readings:
         return True
 
     def _begin(self, client: InstrumentClient, roster: Roster) -> None:
+        had = frozenset(self._holdings.flagged)
         self.client, self._roster = client, roster
         self._agenda, self._holdings = Agenda(), Holdings(self._session)
+        self._tell_of(had)
         self._awake, self._idle = asyncio.Event(), asyncio.Event()
         self._stop_listening = self._session.subscribe(self._hear)
         self._task = asyncio.get_running_loop().create_task(self._work(client), name="readings")
@@ -102,9 +107,19 @@ class Readings:
 
     def _switched_off(self, off: SwitchedOff) -> None:
         self._roster.switch_off(off.name, off.why)
-        self._holdings.forget_instrument(off.name)
+        self._tell_of(self._holdings.forget_instrument(off.name))
         hint = f"Everything else goes on. Its log is {Paths.default().logs / 'plugins.log'}."
-        self._session.emit(Notice(f"The plugin {off.name} is off: {off.why}.", hint, "warning"))
+        self._say_once(f"The plugin {off.name} is off: {off.why}.", hint)
+
+    def _say_once(self, text: str, hint: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._session.emit(Notice(text, hint, "warning"))
+
+    def _tell_of(self, nodes: frozenset[int]) -> None:
+        """These have, or had, flags."""
+        if nodes:
+            self._session.emit(Read(nodes, nodes & self._holdings.flagged))
 
     def listed(self) -> list[Running]:
         """All plugins that were to run, by name."""
@@ -124,6 +139,21 @@ class Readings:
 
     def flags(self, node: int) -> Mapping[str, tuple[Flag, ...]] | None:
         return None if self.client is None else self._holdings.flags(node)
+
+    @property
+    def flagged(self) -> AbstractSet[int]:
+        """Nodes with flags."""
+        return self._holdings.flagged
+
+    def raised(self, node: int) -> list[Raised]:
+        start = self._stretches.start_of(node)
+        return raised_in(self._session, node, self._holdings.flags(node), *start)
+
+    def is_calibrated(self, node: int) -> bool | None:
+        """None where nobody reads, or there is nothing to be read."""
+        running = self.client is not None and self._roster.names
+        model = self._stretches.model_of(node) if running else None
+        return None if model is None else self._roster.is_calibrated(model)
 
     async def settled(self) -> None:
         """Returns when there is nothing left to read at present."""
@@ -206,8 +236,7 @@ class Readings:
 
     def _enlist(self, plugins: Mapping[str, Declared]) -> None:
         for name, mistake in self._roster.enlist(plugins).items():
-            hint = f"Until that is mended the plugin {name} is off."
-            self._session.emit(Notice(f"{mistake}.", hint, "warning"))
+            self._say_once(f"{mistake}.", f"Until that is mended the plugin {name} is off.")
 
     def _readers(self, model: str) -> Readers:
         """Who runs, with settings for the tokens of that model."""
@@ -284,8 +313,7 @@ class Readings:
         if self._telling is not None:
             self._telling.cancel()
         news, self._telling, self._news = frozenset(self._news), None, set()
-        flagged = frozenset(node for node in news if self._holdings.flags(node))
-        self._session.emit(Read(news, flagged))
+        self._session.emit(Read(news, news & self._holdings.flagged))
 
     def _save(self) -> None:
         if self._holdings.unsaved:

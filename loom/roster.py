@@ -42,6 +42,7 @@ class Roster:
         self._about: dict[str, Declared] = {}
         self._off: dict[str, str] = {}
         self._settings: dict[tuple[str, str], tuple[str, Settings, dict[str, Any]]] = {}
+        self._calibrated: dict[str, bool] = {}
 
     def enlist(self, plugins: Mapping[str, Declared]) -> dict[str, str]:
         """Those that were loaded; who can't run as the user's settings are, with the mistake."""
@@ -76,6 +77,12 @@ class Roster:
         if name in self._off:
             return Running(name, "off", about, self._off[name])
         return Running(name, "log" if about.scope == "log" else "on", about)
+
+    def is_calibrated(self, model: str) -> bool:
+        """Whether anything was found out about a model."""
+        if model not in self._calibrated:
+            self._calibrated[model] = self.calibrations(model) is not None
+        return self._calibrated[model]
 
     def settings_for(self, name: str, model: str) -> tuple[str, Settings, dict[str, Any]]:
         """For a model's tokens: what names them in a file, themselves, and spelled out."""

@@ -12,6 +12,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ from loom.instruments.api import Flag, Reading
 from loom.journal import Journal
 from loom.past import EMPTY
 from loom.paths import Paths
+from loom.raised import Raised
 from loom.readings import Readings
 from loom.roster import Calibrations, Running
 from loom.seams import Cut
@@ -277,6 +279,20 @@ class Session(Journal):
     def _flags_of(self, node: int) -> Mapping[str, tuple[Flag, ...]]:
         found = self._readings.flags(node)
         return super()._flags_of(node) if found is None else found
+
+    @property
+    def flagged(self) -> AbstractSet[int]:
+        """Nodes in which the plugins attached have raised flags; nothing is read from the file."""
+        return self._readings.flagged
+
+    def raised_in(self, node: int) -> list[Raised]:
+        """Their flags in a node, in order; likewise."""
+        return self._readings.raised(node)
+
+    def is_calibrated(self, node: int) -> bool | None:
+        """Whether anything was found out about the model that has read a node; None where there are
+        no plugins or no model has read it."""
+        return self._readings.is_calibrated(node)
 
     def will_be_read(self, node: int) -> bool:
         """Whether the engine is going to give a written node its tokens by itself."""
