@@ -18,7 +18,7 @@ from loom.replay.verifying import verify
 from loom.session import Session
 from loom.shelf import Shelved
 from loom.store.errors import SessionMissing
-from loom.ui.widgets.cards import Reading
+from loom.ui.widgets.card import Reading
 from sessions import plays, record
 
 RECORDED = recordings.recordings()

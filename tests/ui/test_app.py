@@ -21,7 +21,7 @@ from loom.session import Session
 from loom.ui.app import LoomApp
 from loom.ui.navigation import end_of
 from loom.ui.screens.alternatives import Alternatives
-from loom.ui.widgets.cards import Card
+from loom.ui.widgets.card import Card
 
 OPENING = "The lighthouse keeper had not spoken to anyone since"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from loom.ui.app import LoomApp
-from loom.ui.widgets.cards import Card, one_line
+from loom.ui.widgets.card import Card, one_line
 from loom.ui.widgets.status import Speed, Status
 
 MakeApp = Callable[..., LoomApp]

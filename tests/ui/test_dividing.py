@@ -13,7 +13,8 @@ from textual.pilot import Pilot
 from loom.paths import Paths
 from loom.ui.app import LoomApp
 from loom.ui.proportions import NAME, Proportions
-from loom.ui.widgets.cards import Card, columns
+from loom.ui.widgets.card import Card
+from loom.ui.widgets.cards import columns
 from loom.ui.widgets.divider import Divider
 
 OPENING = "The lighthouse keeper had not spoken to anyone since"

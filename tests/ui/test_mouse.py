@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from loom.core.node import Place
 from loom.ui.app import LoomApp
-from loom.ui.widgets.cards import Card
+from loom.ui.widgets.card import Card
 
 OPENING = "The lighthouse keeper had not spoken to anyone since"
 

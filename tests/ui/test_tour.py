@@ -31,6 +31,8 @@ def at(app: LoomApp) -> int:
     if not isinstance(app.main, TourScreen) or not app.main.is_mounted:
         return 0
     title = str(app.main.query_one(Guide).border_title)
+    if " · " not in title:
+        return 0
     return len(STEPS) + 1 if "end" in title else int(title.split()[3])
 
 

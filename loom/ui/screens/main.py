@@ -34,6 +34,7 @@ class MainScreen(Dividing, Guiding, Searching, Remembering, Beginning, Looking, 
         """Do what a key is for, now; False for a key that is for nothing here."""
         if self.focused is self.editor and await self.editor.typed(key):
             return True
+        self.hold_growth()
         active = self.active_bindings.get(key.key)
         if active is None or not active.enabled:
             return False

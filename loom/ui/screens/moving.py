@@ -11,7 +11,7 @@ from loom.core.node import ROOT
 from loom.session import Session
 from loom.ui import glyphs, navigation
 from loom.ui.screens.page import Page, TextPane, TreePane
-from loom.ui.widgets.cards import Cards
+from loom.ui.widgets.card import Card
 
 
 def token_line(session: Session, node: int, index: int) -> str:
@@ -140,7 +140,7 @@ class Moving(Page):
         if not self.editor.is_open:
             self.set_focus(self.text_pane)
 
-    @on(Cards.Taken)
-    def take(self, event: Cards.Taken) -> None:
+    @on(Card.Taken)
+    def take(self, event: Card.Taken) -> None:
         if not self.editor.is_open:
             self.attempt(lambda: self.action_walk(event.number))

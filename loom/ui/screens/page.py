@@ -29,6 +29,7 @@ from loom.core.display import Segment
 from loom.core.node import Ending, Place
 from loom.engine.api import EngineError
 from loom.session import Session
+from loom.sight import Sight
 from loom.store.errors import StoreError
 from loom.ui.bindings import Where, bindings
 from loom.ui.compositor import compositor
@@ -46,6 +47,7 @@ from loom.ui.widgets.tree import TreeView
 SAID = (EngineError, StoreError, ValueError)
 """What a session raises for things that can't be done; the message is a sentence for the writer."""
 
+CALM = 0.08  # seconds for which what grows can wait
 SEVERITY = {"info": "information", "warning": "warning", "error": "error"}
 
 
@@ -108,6 +110,7 @@ class Page(Screen[None], inherit_bindings=False):
         self.tree_pane, self.text_pane = self.query_one(TreePane), self.query_one(TextPane)
         self.editor, self.cards = self.query_one(Editor), self.query_one(Cards)
         self.lens = self.query_one(Lens)
+        self.text_pane.sight = Sight(self.session).begins
         self._unsubscribe = self.session.subscribe(self._tell)
         self._ride()
         await self.show_place()
@@ -208,6 +211,11 @@ class Page(Screen[None], inherit_bindings=False):
             case Notice():
                 self.say(change)
 
+    def hold_growth(self) -> None:
+        """What grows lets the frame of a key that was pressed go first."""
+        self.cards.pace.hold(CALM)
+        self.tree_pane.hold()
+
     def _grew(self, nodes: frozenset[int]) -> None:
         self.tree_pane.grew()
         self.cards.grew(nodes)
@@ -233,6 +241,7 @@ class Page(Screen[None], inherit_bindings=False):
             self.banner.say("\n".join((change.detail or "The engine stopped.", *change.lines[-3:])))
         elif change.state == "ready":
             self.banner.hush()
+            self.text_pane.look_again()
 
     def say(self, notice: Notice) -> None:
         """One sentence that goes away, and what to do about it."""

@@ -15,7 +15,7 @@ from loom.ui.bindings import Command
 from loom.ui.player import Player
 from loom.ui.screens.main import MainScreen
 from loom.ui.screens.page import TreePane
-from loom.ui.widgets.cards import Cards
+from loom.ui.widgets.card import Card
 from loom.ui.widgets.lens import Lens
 from loom.ui.widgets.strip import Strip
 from loom.ui.widgets.timeline import Timeline
@@ -120,6 +120,6 @@ class ReplayScreen(MainScreen):
 
     @on(TreePane.Chosen)
     @on(Lens.Picked)
-    @on(Cards.Taken)
-    def only_look(self, event: TreePane.Chosen | Lens.Picked | Cards.Taken) -> None:
+    @on(Card.Taken)
+    def only_look(self, event: TreePane.Chosen | Lens.Picked | Card.Taken) -> None:
         event.prevent_default()

@@ -14,7 +14,7 @@ from loom.ui.bindings import Command
 from loom.ui.screens.main import MainScreen
 from loom.ui.screens.page import Page, TextPane, TreePane
 from loom.ui.tour import LAST, STEPS, Step
-from loom.ui.widgets.cards import Cards
+from loom.ui.widgets.card import Card
 from loom.ui.widgets.guide import Guide
 from loom.ui.widgets.lens import Lens
 
@@ -122,8 +122,8 @@ class TourScreen(MainScreen):
     def only_keys(self, event: TreePane.Chosen | TextPane.Clicked | Lens.Picked) -> None:
         event.prevent_default()
 
-    @on(Cards.Taken)
-    async def take_card(self, event: Cards.Taken) -> None:
+    @on(Card.Taken)
+    async def take_card(self, event: Card.Taken) -> None:
         event.prevent_default()
         if self._is_wanted(f"walk({event.number})"):
             await self.app.run_action(f"screen.walk({event.number})", self)

@@ -5,6 +5,7 @@ Knows a widget's timers; knows nothing of the work.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 
 from textual.timer import Timer
@@ -18,6 +19,12 @@ class Pace:
         self._widget, self._seconds, self._work = widget, seconds, work
         self._waiting: set[int] = set()
         self._rest: Timer | None = None
+        self._held_until, self._was_held = 0.0, False
+
+    def hold(self, seconds: float) -> None:
+        """Begin nothing for so long; asked for again and again, it is granted once a run."""
+        if not self._was_held:
+            self._was_held, self._held_until = True, time.monotonic() + seconds
 
     def ask(self, nodes: Iterable[int]) -> None:
         self._waiting.update(nodes)
@@ -25,7 +32,12 @@ class Pace:
             self._run()
 
     def _run(self) -> None:
+        held = self._held_until - time.monotonic()
+        if held > 0:
+            self._rest = self._widget.set_timer(held, self._run)
+            return
         nodes, self._waiting, self._rest = self._waiting, set(), None
+        self._was_held = False
         if nodes:
             self._rest = self._widget.set_timer(self._seconds, self._run)
             self._work(nodes)

@@ -137,6 +137,7 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         self._awaits_frame = False
         self._frame = 0
         self._spinning: Timer | None = None
+        self._is_held, self._was_held = False, False
 
     # ── what is shown ──────────────────────────────────────────────────────────────────────
 
@@ -170,6 +171,10 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
     def grew(self) -> None:
         """Text got longer: shown with the next step of the spinners."""
         self._spin()
+
+    def hold(self) -> None:
+        """Let the next step of the spinners be, but not two in a row."""
+        self._is_held = not self._was_held
 
     def on_mount(self) -> None:
         self._spinning = self.set_interval(SPIN, self._step, pause=True)
@@ -237,6 +242,9 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
             self._spinning.resume()
 
     def _step(self) -> None:
+        self._was_held, self._is_held = self._is_held, False
+        if self._was_held:
+            return
         growing = self.session.growing()
         if not growing and self._spinning is not None:
             self._spinning.pause()
