@@ -35,7 +35,8 @@ def start(settings: Settings) -> dict[str, Any]:
 
 
 def step(state: dict[str, Any], span: Span, context: Context) -> tuple[dict[str, Any], Reading]:
-    """Choosing and going back count at the first token of a node, writing at each."""
+    """Choosing and going back count at the first token of a node, writing at each; `timed` are the
+    bits steered in `seconds`, for of some nodes nobody knows how long they took."""
     surprise = -span.logprob.astype(np.float64) / BIT
     written = surprise if context.author is Author.WRITER else surprise[:0]
     grown = surprise if context.author is Author.MODEL else surprise[:0]
@@ -53,10 +54,12 @@ def step(state: dict[str, Any], span: Span, context: Context) -> tuple[dict[str,
         "at": state["at"] + seconds,
     }
     summary |= {
+        "tokens": float(len(span)),
         "written": _sum(0.0, written),
         "written_excess": _sum(0.0, excess),
         "model": _sum(0.0, grown),
         "seconds": seconds,
+        "timed": bits + _sum(0.0, written) if timing else 0.0,
     }
     values = {"steering": _steering(bits, written, len(span))}
     return after, Reading(values, {**summary, "so_far": _said(after)})

@@ -172,11 +172,13 @@ def dates(text: str) -> Iterator[Claim]:
         named = found["before"] or found["after"]
         if named is None:
             continue
-        right = _DAYS[there.weekday()]
-        holds = right[:3] == named[:3] or (
-            year < GREGORIAN and _DAYS[_julian(there).weekday()][:3] == named[:3]
-        )
-        said = f"{there.day} {_MONTHS[month - 1]} {year} was a {right}"
+        right = [_DAYS[there.weekday()]]
+        if year < GREGORIAN:
+            right.insert(0, _DAYS[_julian(there).weekday()])
+        holds = any(day_name[:3] == named[:3] for day_name in right)
+        said = f"{there.day} {_MONTHS[month - 1]} {year} was a {right[0]}"
+        if len(right) > 1:
+            said += f" by the old calendar, a {right[1]} by ours"
         yield Claim(
             *found.span(), holds, f"{said}." if holds else f"{said}, not a {_whole(named)}."
         )

@@ -89,7 +89,7 @@ class Pairs:
             goes_on = sign == one[0]
             if not goes_on or sign == '"':
                 self.open.remove(one)
-            if not goes_on:
+            if not goes_on and not self.before.rstrip().endswith(":"):  # before verses
                 yield one[1], f"The quotation mark {one[0]} isn't closed in its paragraph."
 
     def _forgotten(self, before: int) -> Iterator[tuple[int, str]]:

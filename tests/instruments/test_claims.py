@@ -112,3 +112,7 @@ def test_a_claim_says_what_is_so_and_where_it_stands() -> None:
     assert claim.said == "12 + 30 is 42, not 43."
     (claim,) = dates("Tuesday, 5 January 2015.")
     assert claim.said == "5 January 2015 was a Monday, not a Tuesday."
+    (claim,) = dates("Monday, 23 April 1616.")
+    assert claim.said == (
+        "23 April 1616 was a Tuesday by the old calendar, a Saturday by ours, not a Monday."
+    )

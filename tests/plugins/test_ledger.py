@@ -67,6 +67,7 @@ def test_along_a_path_the_nodes_add_up() -> None:
         if name != "so_far":
             assert value == pytest.approx(sum(node[name] for node in nodes)), name
     steered = 10 + math.log2(5) + 7
+    assert (whole["seconds"], whole["timed"]) == (60, pytest.approx(steered - 10))
     assert whole["so_far"] == (
         f"{steered:.1f} bits steered, {steered / (steered + 6):.0%} of what the text holds, "
         f"{math.log2(5) + 7:.1f} bits a minute"

@@ -94,6 +94,7 @@ def test_a_claim_in_a_long_text_is_found_where_it_is() -> None:
             "",
         ),
         ("“One.\n\n“Two.”\n\nThree.", ""),
+        ('"He wrote:\n\nO sea!\n\n"That was all."\n\nThen.', ""),
         ("„So“, sagte er („ja“).", ""),
         ("He was 6' 2\" tall.\n\nThen.", ""),
         ("It was so). And", "The bracket ) closes none that was opened."),
