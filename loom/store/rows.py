@@ -15,6 +15,7 @@ from loom.core.node import Node
 from loom.core.span import Span
 from loom.store.batch import Batch, EventRow, ModelRow, ReadingRow
 from loom.store.columns import COLUMNS, decode, encode
+from loom.store.squeezing import squeezed, unsqueezed
 from loom.store.sums import insertion, sum_of
 
 Statement = tuple[str, list[tuple[Any, ...]]]
@@ -36,7 +37,7 @@ _SPAN = f"SELECT count, top, checksum, {', '.join(COLUMNS)} FROM tokens WHERE no
 
 def statements(batch: Batch) -> list[Statement]:
     """What writes `batch`. Raises ValueError or TypeError for values that no file can hold."""
-    spans = [(node.id, span) for node, span in batch.nodes if span is not None]
+    spans = [(node, span) for node, span in batch.nodes if span is not None]
     marks = [((mark.node, mark.start, str(mark.kind)), value) for mark, value in batch.marks]
     event = batch.event
     found: list[Statement] = [
@@ -91,7 +92,7 @@ def span_of(row: Sequence[Any]) -> Span:
     node, count, top, checksum, *blobs = row
     if _checksum(blobs) != checksum:
         raise ValueError(f"the tokens of node {node} are not what was written")
-    return decode(count, top, blobs)
+    return decode(count, top, unsqueezed(count, top, blobs))
 
 
 def read_readings(connection: sqlite3.Connection, node: int) -> tuple[ReadingRow, ...]:
@@ -134,9 +135,11 @@ def _event_row(event: EventRow) -> tuple[Any, ...]:
     return (event.id, float(event.time) + 0.0, event.kind, _json(event.data))
 
 
-def _tokens_row(node: int, span: Span) -> tuple[Any, ...]:
+def _tokens_row(node: Node, span: Span) -> tuple[Any, ...]:
+    """Squeezed once the node is complete: while it grows it is written again and again."""
     count, top, blobs = encode(span)
-    return (node, count, top, _checksum(blobs), *blobs)
+    blobs = blobs if node.growing else squeezed(count, top, blobs)
+    return (node.id, count, top, _checksum(blobs), *blobs)
 
 
 def _checksum(blobs: Iterable[bytes | None]) -> int:
