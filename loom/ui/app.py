@@ -33,6 +33,7 @@ from loom.ui.switching import closed
 from loom.ui.touring import Touring
 
 PROBLEM = 12.0  # seconds that a mistake in the settings can be read
+SETTLED = 2.0  # seconds after the first frame, all that was there from the beginning is there
 
 
 class LoomApp(Touring):
@@ -88,10 +89,14 @@ class LoomApp(Touring):
         self.notify(sentence.strip(), severity="warning", timeout=PROBLEM, markup=False)
 
     def _after_first_frame(self) -> None:
-        gc.freeze()  # what was loaded stays: it is not to be searched for garbage again and again
-        gc.enable()
+        self.set_timer(SETTLED, self._collect_garbage)
         self.run_worker(self.start_engine(), name="engine", exit_on_error=False)
         self._leave_imprint()
+
+    def _collect_garbage(self) -> None:
+        """What was loaded and listed stays: it is not to be searched again and again."""
+        gc.freeze()
+        gc.enable()
 
     def _leave_imprint(self) -> None:
         """For the first look at the next start."""

@@ -36,7 +36,7 @@ def notices(app: LoomApp) -> str:
 
 
 def card_texts(app: LoomApp) -> list[str]:
-    return [str(card.render()) for card in app.main.query(Card)]
+    return [str(card.render()) for card in app.main.query(Card) if card.display]
 
 
 async def test_the_whole_loop(

@@ -17,6 +17,7 @@ from loom.core.marks import Kind, Mark, Marks
 from loom.core.node import ROOT, Author, Ending, Node, Place
 from loom.core.text import visible
 from loom.core.tree import Tree
+from loom.ui.widgets import tree
 from loom.ui.widgets.rows import Rows
 from loom.ui.widgets.tree import SPINNER, TreeView
 
@@ -385,3 +386,34 @@ def test_a_branch_beside_others_leaves_their_rows_alone(monkeypatch: pytest.Monk
     garden.mark(1, Kind.VISITED)
     rows.renew({1}, frozenset())
     assert listed == [1] and len(rows) == 1 + 3 * 51 + 1
+
+
+async def test_rows_of_a_large_tree_come_after_the_first_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    garden, names = forest()
+    async with shown(garden) as (view, _, _):
+        at_once = rows(view)
+    monkeypatch.setattr(tree, "AT_ONCE", 0)
+    async with shown(garden) as (view, pilot, _):
+        assert rows(view) == at_once
+        view.show(garden.tree[names["tail"]].end)
+        await pilot.pause()
+        assert "and cold" in current_row(view)
+
+
+async def test_what_was_asked_before_the_rows_are_there_is_done_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    garden, names = forest()
+    monkeypatch.setattr(tree, "AT_ONCE", 0)
+    app = Yard(garden)
+    async with app.run_test(size=(40, 12)) as pilot:
+        app.view._is_filled = False
+        garden.mark(names["right"], Kind.BOOKMARK)
+        app.view.tree_changed({names["right"]})
+        app.view.show(garden.tree[names["right"]].end)
+        await pilot.pause()
+        app.view._fill()
+        await pilot.pause()
+        assert "★ A ship came" in current_row(app.view)

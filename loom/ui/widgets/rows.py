@@ -29,11 +29,13 @@ class Rows:
         display: Display,
         top: Segment | None = None,
         folded: AbstractSet[Place] = frozenset(),
+        *,
+        empty: bool = False,
     ) -> None:
         self._display = display
         self._folded = folded
         self.version = 0  # another number wherever rows came or went
-        self._rows = list(display.rows(top, folded))
+        self._rows = [] if empty else list(display.rows(top, folded))
         self._keys = _keys(self._rows)
         self._known = set(self._keys.tolist())
         self._depths = _depths(self._rows)

@@ -36,6 +36,7 @@ GLYPHS = {Author.WRITER: "✎", Author.MODEL: "◇", Author.IMPORT: "↧"}
 BYTES_A_COLUMN = 4  # read of a segment, to fill a column in any script
 
 LINES_KEPT = 512
+AT_ONCE = 5000  # nodes: of a larger tree the rows come after the first frame, as they take long
 
 
 class Measures(NamedTuple):
@@ -128,11 +129,12 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         self._looks = Looks(self)
         self._path = Course()
         self._current = 0
-        self._rows = Rows(session.display, session.display.root, frozenset())
+        self._rows = Rows(session.display, empty=True)
         self._window: tuple[int, list[Rails]] | None = None  # rails of the rows in sight
         self._lines: dict[int, tuple[Look, Strip]] = {}  # rows as they were drawn last
         self._measures = Measures()
         self._changed: set[int] = set()
+        self._is_filled = False
         self._is_stale, self._is_moved = True, True
         self._awaits_frame = False
         self._frame = 0
@@ -178,6 +180,14 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
 
     def on_mount(self) -> None:
         self._spinning = self.set_interval(SPIN, self._step, pause=True)
+        if len(self.session.tree) > AT_ONCE:
+            self.call_after_refresh(self._fill)
+        else:
+            self._fill()
+
+    def _fill(self) -> None:
+        """List the rows for the first time."""
+        self._is_filled = True
         self._update()
 
     def _soon(self) -> None:
@@ -192,6 +202,8 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
 
     def _update(self) -> None:
         self._awaits_frame = False
+        if not self._is_filled:
+            return
         display = self.session.display
         if self._is_stale:
             self._rows = Rows(display, self.top, frozenset(self._folded))
@@ -294,7 +306,8 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
     def measure(self) -> None:
         super().measure()
         most = max(2, (self.room - WORDS) // 2)
-        shift = max(0, self._rows[self._current].depth + 2 - most)
+        depth = self._rows[self._current].depth if len(self._rows) else 0
+        shift = max(0, depth + 2 - most)
         self._measures = Measures(self.width, self.room, shift, most)
 
     def _drawn_row(self, index: int, base: tuple[str, ...]) -> Strip:
