@@ -136,6 +136,22 @@ def test_an_unknown_plugin_is_told_with_those_there_are(run: Run) -> None:
     assert not Paths.default().config.exists()
 
 
+def test_another_file_of_settings_can_be_named(run: Run, tmp_path: Path) -> None:
+    put(tmp_path, "mine.toml", "")
+    told = run("plugins", "disable", "traps", "--config", "mine.toml")
+    assert (told["config"], (tmp_path / "mine.toml").read_text()) == (
+        "mine.toml",
+        '[plugins]\ndisabled = ["traps"]\n',
+    )
+    assert not Paths.default().config.exists()
+    settings = {s["name"]: s for s in run("config", "--config", "mine.toml")["settings"]}
+    assert settings["plugins.disabled"] == {
+        "name": "plugins.disabled",
+        "value": ["traps"],
+        "from": "loom.toml",
+    }
+
+
 def test_one_that_has_gone_can_still_be_switched_on(run: Run) -> None:
     put(Paths.default().config.parent, "loom.toml", '[plugins]\ndisabled = ["gone"]\n')
     assert run("plugins", "enable", "gone")["on"] is True

@@ -67,6 +67,11 @@ def _settings(args: Namespace, values: Config, path: Path) -> Iterator[Facts]:
     for name, option in values.engine.items():
         known = setting(f"engine.{name}", option)
         yield {**known, "from": "command line"} if name in given else known
+    off = [name for name, plugin in values.plugins.items() if not plugin.enabled]
+    yield setting("plugins.disabled", off)
+    for name, plugin in values.plugins.items():
+        for key, option in plugin.options.items():
+            yield {"name": f"plugins.{name}.{key}", "value": option, "from": "loom.toml"}
     yield setting("keymap", values.keymap)
     for action, keys in values.keys.items():
         yield setting(f"keys.{action}", list(keys))

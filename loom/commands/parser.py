@@ -317,7 +317,7 @@ def _experimenting(commands: _Commands) -> None:
     parent = commands.add("experiment", "", "how models go wrong: grown, counted and drawn")
     kinds = parent.add_subparsers(dest="experiment", metavar="EXPERIMENT", required=True)
     text = "a token of 1 % that, once out, is always predicted"
-    parser = _experiment(kinds, "absorbing", "experimenting:absorb", text)
+    parser = _action(kinds, "absorbing", "experimenting:absorb", text)
     parser.add_argument("--runs", type=_count, default=128, help="texts grown (default: 128)")
     parser.add_argument("--opening", default="", metavar="TEXT", help="what they begin with")
     parser.add_argument("--text", type=Path, metavar="FILE", help="on which the loss is measured")
@@ -326,15 +326,9 @@ def _experimenting(commands: _Commands) -> None:
     )
     _experiment_options(parser, length=900)
     text = "loops and entropy against length and temperature"
-    parser = _experiment(kinds, "traps", "experimenting:trap", text)
+    parser = _action(kinds, "traps", "experimenting:trap", text)
     parser.add_argument("--each", type=_count, default=4, help="runs an opening (default: 4)")
     _experiment_options(parser, length=512)
-
-
-def _experiment(kinds: Any, name: str, run: str, text: str) -> argparse.ArgumentParser:
-    parser = _action(kinds, name, run, text)
-    _global_options(parser, default=argparse.SUPPRESS)
-    return parser
 
 
 def _experiment_options(parser: argparse.ArgumentParser, length: int) -> None:
@@ -382,6 +376,7 @@ def _action(actions: Any, name: str, run: str, text: str) -> argparse.ArgumentPa
         name, help=text, description=text, allow_abbrev=False
     )
     parser.set_defaults(run=run)
+    _global_options(parser, default=argparse.SUPPRESS)
     parser.add_argument(
         "--json", action="store_true", default=argparse.SUPPRESS, help="print the facts as JSON"
     )
