@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loom.core.node import Author, Place
-from loom.engine.network import STEPWISE, seen_from
+from loom.engine.network import SLIDING, STEPWISE, seen_from
 from loom.session import Session
 
 Ids = tuple[int, ...]
 
-SLIDING = "sliding"
 NO_ENGINE = "The text was given as text; the model that cut it into tokens isn't loaded."
 CUT = "It may have been cut into other tokens: the branch begins inside a token."
 

@@ -17,6 +17,7 @@ from loom.engine.bytetable import ByteExact
 Floats = NDArray[np.floating[Any]]
 
 STEPWISE = "stepwise"  # the sight of a long text, as `sight` moves it on
+SLIDING = "sliding"  # or token by token
 
 
 class Interrupted(Exception):

@@ -490,3 +490,33 @@ def _walk(step: Callable[[int], int], at: int, count: int) -> list[int]:
     while len(found) < count:
         found.append(at := step(at))
     return found
+
+
+async def test_what_is_out_of_the_models_sight_is_marked_without_colour() -> None:
+    """A line beside what it doesn't see, a mark where its sight begins; also inside a line."""
+    paper = Paper()
+    node = paper.add(b"One line.\nTwo of them.\nThree lines, and so on.\n")
+    begins = len(b"One line.\nTwo of them.\n")
+    async with shown(paper, paper.tree[node].end) as (text, pilot, _):
+        assert not any(mark in row for row in rows(text) for mark in "┊▸")
+        for seen_from, marks in ((begins, "┊┊▸"), (begins + 6, "┊┊▸"), (3, "▸"), (0, "")):
+            text.sight = lambda place, byte=seen_from: byte  # type: ignore[misc]
+            text.look_again()
+            await pilot.pause()
+            found = [row[0] if row[:1] in ("┊", "▸") else "" for row in rows(text)]
+            assert "".join(found) == marks
+
+
+async def test_what_is_out_of_sight_is_dimmer_to_the_byte() -> None:
+    paper = Paper()
+    node = paper.add(b"Not seen any more. Seen as ever.")
+    async with shown(paper, paper.tree[node].end) as (text, pilot, _):
+        text.sight = lambda place: len(b"Not seen any more.")
+        text.look_again()
+        text.cursor = Place(node, 0)
+        await pilot.pause()
+        styles = {p.text.strip(): p.style for p in pieces(text) if p.text.strip()}
+        before = next(style for words, style in styles.items() if words.endswith("more."))
+        after = next(style for words, style in styles.items() if words.startswith("Seen"))
+        assert before is not None and after is not None
+        assert before.color != after.color

@@ -20,10 +20,12 @@ from loom.ui.widgets.runs import CURSOR, Look, runs, token_looks
 from loom.ui.widgets.tokens import Tokens
 
 STRIPS_KEPT = 1024
+UNSEEN, BEGINS = "┊", "▸"  # in the margin: beside what is out of the model's sight, and at its end
 
 CLASSES: set[str] = {
     "text--current",
     "text--earlier",
+    "text--unseen",
     CURSOR,
     *(f"text--{author}" for author in Author),
     *(f"text--author-{author}" for author in Author),
@@ -38,6 +40,7 @@ TokenText {
     color: $foreground;
 
     & > .text--earlier { text-opacity: 66%; }
+    & > .text--unseen { text-opacity: 50%; }
     & > .text--writer { text-style: bold; color: $text-primary; }
     & > .text--import { text-style: italic; color: $text-secondary; }
     & > .text--cursor { text-style: underline; }
@@ -80,11 +83,23 @@ class Ink:
     def __init__(self, page: Page, course: Course, tokens: Tokens, looks: Looks) -> None:
         self._page, self._course, self._tokens, self._looks = page, course, tokens, looks
         self._layer = "plain"
+        self._seen_from = 0
         self._strips: dict[int, Strip] = {}
 
     def use_layer(self, layer: str) -> None:
         self._layer = layer
         self.dry()
+
+    @property
+    def seen_from(self) -> int:
+        """The byte of the page at which the model's sight begins."""
+        return self._seen_from
+
+    @seen_from.setter
+    def seen_from(self, byte: int) -> None:
+        if byte != self._seen_from:
+            self._seen_from = byte
+            self.dry()
 
     def dry(self) -> None:
         """Draw everything anew."""
@@ -114,13 +129,29 @@ class Ink:
     def _drawn(
         self, line: Line, tree: Tree, cursor: tuple[int, int] | None, left: int, width: int
     ) -> Strip:
-        used, pieces = left, [Piece(" " * left, self._looks())]
+        used, pieces = left, [Piece(self._margin(line, left), self._looks("text--unseen"))]
         for run in runs(line, list(self._stretches(line, tree)), cursor, self._page.width):
             pieces.append(Piece(run.text, self._looks(*run.names)))
             used += run.width
         return Strip(pieces, used).adjust_cell_length(width, self._looks())
 
+    def _margin(self, line: Line, left: int) -> str:
+        """With a mark where not all of the text is in sight."""
+        seen = self._seen_from
+        mark = UNSEEN if line.stop <= seen else BEGINS if seen and line.start <= seen else ""
+        return mark.rjust(left) if left else ""
+
     def _stretches(self, line: Line, tree: Tree) -> Iterator[Look]:
+        """How what is on a line looks, out of sight or not."""
+        at = line.start
+        for look in self._written(line, tree):
+            if at < self._seen_from:
+                yield Look(min(look.stop, self._seen_from), (*look.names, "text--unseen"))
+            if look.stop > self._seen_from:
+                yield look
+            at = look.stop
+
+    def _written(self, line: Line, tree: Tree) -> Iterator[Look]:
         """How the nodes on a line look, token by token where the layer is about tokens."""
         scale = SCALES.get(self._layer)
         for start, stretch in self._course.between(line.start, line.stop):

@@ -68,6 +68,7 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
         self.session = session
         self._course = Course()
         self._page = Page(PROSE)
+        self.sight: Callable[[Place], int] = _all_in_sight
         self._follows = False  # whether the end shown is the end of a node that may grow
         self._spare = 0  # empty lines under the text that hold the branch point on its row
         self._tokens = Tokens(session, self._course)
@@ -137,6 +138,11 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
         """A model has read the node: it has tokens and probabilities now."""
         self._tokens.forget(node)
         self._ink.dry()
+        self.look_again()
+
+    def look_again(self) -> None:
+        """The model's sight may begin elsewhere."""
+        self._ink.seen_from = self.sight(self._course.end)
         self.refresh_changed()
 
     def token_at_cursor(self) -> tuple[int, int] | None:
@@ -156,6 +162,7 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
         self._replace_tail(common)
         if current != place.node:
             self._ink.dry()
+        self._ink.seen_from = self.sight(place)
         return before, self._page.line_of(last)
 
     def _replace_tail(self, common: int) -> None:
@@ -305,6 +312,10 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
         cursor = self._caret.cells_on(y)
         left = self._left_in(self.room)
         return self._ink.line(y, self.session.tree, cursor, left, self.width)
+
+
+def _all_in_sight(place: Place) -> int:
+    return 0
 
 
 def _unfinished(data: bytes) -> int:
