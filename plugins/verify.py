@@ -33,6 +33,7 @@ OPTIONS: dict[str, Any] = {
     "patience": 300,  # tokens that a bracket may stay open
     "verifiers": [],
 }
+CHOICE = False
 UNITS = {"evidence": "bits"}
 
 WINDOW = 240  # characters back in which a claim is looked for
@@ -146,7 +147,7 @@ class _Reader:
         if not claim.holds:
             level: Level = "flag" if self.bits >= FLAG_BITS else "info"
             began = self._position(self._first + claim.start)
-            perhaps = "A slip, or a text in which it is meant to be wrong."
+            perhaps = "a slip, or a text in which it is meant to be wrong"
             flag = Flag(level, "reference", index, began, self.bits, claim.said, perhaps=perhaps)
             self._raise(flag)
 

@@ -178,7 +178,7 @@ def test_people_get_flags_then_a_line_for_each_plugin(
     lines = out.splitlines()
     assert lines[0].startswith("info  verify  tokens ")
     assert "12 + 30 is 42, not 43." in lines[1]
-    assert [line.split()[0] for line in lines[3:7]] == ["ledger", "surprise", "traps", "verify"]
+    assert [line.split()[0] for line in lines[4:8]] == ["ledger", "surprise", "traps", "verify"]
     assert lines[-1].endswith("uncalibrated")
     assert "\x1b" not in out
 

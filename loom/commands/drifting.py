@@ -207,7 +207,9 @@ def _flag_lines(raised: Raised, text: str, console: Console) -> Iterator[str]:
     yield console.style(
         visible(f"{flag.level:<4}  {raised.plugin}  {where}  {_evidence(flag)}".rstrip()), "bold"
     )
-    yield visible(f"      {flag.reason} {flag.perhaps}".rstrip())
+    yield visible(f"      {flag.reason}")
+    if flag.perhaps:
+        yield visible(f"      Perhaps: {flag.perhaps}")
     excerpt = one_line(text[raised.first : raised.last])
     yield f"      “{cut(excerpt, EXCERPT)}”"
 
@@ -229,11 +231,14 @@ NULLS = {
 
 
 def _summary(reading: Reading) -> str:
-    parts = [
-        value if isinstance(value, str) else f"{name.replace('_', ' ')} {_number(value)}"
+    """Words first."""
+    words = [value for value in reading.summary.values() if isinstance(value, str)]
+    numbers = [
+        f"{name.replace('_', ' ')} {_number(value)}"
         for name, value in reading.summary.items()
+        if not isinstance(value, str)
     ]
-    return " · ".join(parts)
+    return " · ".join(words + numbers)
 
 
 def _number(value: float) -> str:
