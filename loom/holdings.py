@@ -30,6 +30,8 @@ class Holdings:
         self._flags: dict[int, dict[str, tuple[Flag, ...]]] = {}
         self._unsaved: dict[tuple[int, str], ReadingRow] = {}
         self._settings: dict[str, Mapping[str, Any]] = {}
+        self.inside: dict[tuple[str, str, bytes], str] = {}
+        """(instrument, settings, what stands for all before) → state after part of a node."""
 
     # ── what was read ──────────────────────────────────────────────────────────────────────
 

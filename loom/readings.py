@@ -273,7 +273,7 @@ class Readings:
             self._agenda.put_aside(number)
             return
         readers = self._readers(model)
-        walk = Walk(self.client, self._stretches, self._holdings, self._roster.names, readers)
+        walk = Walk(self.client, self._stretches, self._holdings, self._roster, readers)
         clock = asyncio.get_running_loop().time
         began = clock()
         async with aclosing(walk.along(way)) as nodes:

@@ -84,6 +84,9 @@ class Roster:
             self._calibrated[model] = self.calibrations(model) is not None
         return self._calibrated[model]
 
+    def looks_at_choices(self, name: str) -> bool:
+        return self._about[name].choice
+
     def settings_for(self, name: str, model: str) -> tuple[str, Settings, dict[str, Any]]:
         """For a model's tokens: what names them in a file, themselves, and spelled out."""
         found = self._settings.get((name, model))

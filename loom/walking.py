@@ -6,50 +6,63 @@ Knows links, readings and the plugins' process; not why the node is wanted now.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from loom.holdings import Holdings
 from loom.instruments.api import Reading, Settings
 from loom.instruments.client import InstrumentClient, Reader, Step
 from loom.instruments.folding import Stretch, joined
 from loom.instruments.keeping import BEGINNING, DIGEST, Kept, basis_of
+from loom.roster import Roster
 from loom.stretches import Link, Stretches, Way
 
 PIECE = 1024  # tokens that are sent at once, at most
+INSIDE_KEPT = 256  # states inside nodes
 
 Readers = Mapping[str, tuple[str, Settings]]
 """Instrument → what names its settings, and the settings."""
 
 
 class Walk:
-    """`names` are all instruments there were, `readers` those that run."""
+    """`readers` are those of the roster that run."""
 
     def __init__(
         self,
         client: InstrumentClient,
         stretches: Stretches,
         holdings: Holdings,
-        names: Sequence[str],
+        roster: Roster,
         readers: Readers,
     ) -> None:
         self._client, self._stretches, self._holdings = client, stretches, holdings
-        self._names, self._readers = names, readers
+        self._roster, self._names, self._readers = roster, roster.names, readers
 
     async def along(self, way: Way) -> AsyncGenerator[tuple[int, bool], None]:
         """Every node as it becomes sound, and whether it was read anew."""
         base, before = way.base, self._after(way.base)
         lead: list[Link] = []
         for link in way.links:
-            context = self._stretches.context_of(link.node)
-            around = {n: basis_of(before[n], context, link.tokens) for n in self._readers}
+            around = self._around(link, before)
             lead.append(link)
             if link.tokens is not None:
                 before = around
                 continue
             missing = self._missing(link.node, around)
-            if missing and not await self._fold(base, lead, around, missing):
+            if missing and not await self._fold(base, lead, before, around, missing):
                 return
             base, lead, before = link.node, [], self._settle(link.node)
             yield link.node, bool(missing)
+
+    def _around(self, link: Link, before: Mapping[str, bytes]) -> dict[str, bytes]:
+        """What stands for all that is read in a link."""
+        seen = self._stretches.context_of(link.node)
+        unseen = replace(seen, choice=None)
+        return {
+            name: basis_of(
+                before[name], seen if self._roster.looks_at_choices(name) else unseen, link.tokens
+            )
+            for name in self._readers
+        }
 
     def _after(self, base: int | None) -> dict[str, bytes]:
         if base is None:
@@ -79,15 +92,18 @@ class Walk:
         self,
         base: int | None,
         links: Sequence[Link],
+        before: Mapping[str, bytes],
         around: Mapping[str, bytes],
         missing: Sequence[str],
     ) -> bool:
         """Read the last link after those that lead to it. False where that can't be done now."""
+        inside = self._inside(links, before, missing)
+        links = links[-1:] if inside else links
         found = [self._stretches.stretch(link) for link in links]
         stretches = [stretch for stretch in found if stretch is not None]
         if found[-1] is None or len(stretches) != len(found):
             return False
-        states = self._states(base, missing)
+        states = inside or self._states(base, missing)
         if states is None:
             return False
         steps: dict[str, list[Step]] = {name: [] for name in missing}
@@ -98,9 +114,27 @@ class Walk:
             steps = {name: steps[name] + answer for name, answer in answers.items()}
             states = {name: answer[-1].state for name, answer in answers.items()}
         own = list(_pieces(stretches[-1]))
+        if len(links) > 1:
+            self._note_inside(before, {n: answer[-len(own) - 1] for n, answer in steps.items()})
         for name, answer in steps.items():
             self._keep(links[-1].node, name, around[name], own, answer[-len(own) :])
         return bool(steps)
+
+    def _inside(
+        self, links: Sequence[Link], before: Mapping[str, bytes], names: Sequence[str]
+    ) -> dict[str, str | None] | None:
+        """States inside a node that were come by lately; siblings need the same ones."""
+        if len(links) < 2:
+            return None
+        keys = [(name, self._readers[name][0], before[name]) for name in names]
+        states = {key[0]: self._holdings.inside.get(key) for key in keys}
+        return None if None in states.values() else states
+
+    def _note_inside(self, before: Mapping[str, bytes], steps: Mapping[str, Step]) -> None:
+        if len(self._holdings.inside) > INSIDE_KEPT:
+            self._holdings.inside.clear()
+        for name, step in steps.items():
+            self._holdings.inside[name, self._readers[name][0], before[name]] = step.state
 
     def _states(self, base: int | None, names: Sequence[str]) -> dict[str, str | None] | None:
         """None where one is lost: the node is no longer sound then."""

@@ -19,6 +19,7 @@ VERSION = "1"
 ABOUT = (
     "What each token cost the model, how unsure it was, and by how much the one beats the other."
 )
+CHOICE = False
 UNITS = {
     "surprise": "bits",
     "entropy": "bits",

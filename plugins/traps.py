@@ -119,6 +119,7 @@ STATISTICS = {
         0.25,
     ),
 }
+CHOICE = False
 UNITS = {name: statistic.unit for name, statistic in STATISTICS.items()}
 SUMS = {name: each for name, each in STATISTICS.items() if each.column}
 COUNTS = ("schema", "repetition")

@@ -302,6 +302,23 @@ async def test_a_choice_counts_what_stood_there_when_it_was_made(
             assert session.readings(node)["chooser"].summary["steps"] == 4
 
 
+async def test_only_who_looks_at_choices_reads_a_node_again_when_more_grows_beside_it(
+    plugins: Path, tmp_path: Path
+) -> None:
+    counter = COUNTER.replace("OPTIONS", "CHOICE = False\nOPTIONS")
+    (plugins / "counter.py").write_text(counter.replace("len(span)}", "str(context.choice)}"))
+    async with opened(tmp_path / "a.loom") as session:
+        _, first, *_ = await grown(session)
+        await read(session, found_in(plugins))
+        assert session.readings(first)["counter"].summary == {"tokens": "None"}
+        before = {row.instrument: row.data for row in session.reading_rows(first)}
+        session.go(Place(1, len(OPENING)))
+        await session.generate(count=1, recipe=SHORT)
+        await session.instruments_settled()
+        after = {row.instrument: row.data for row in session.reading_rows(first)}
+        assert {name for name in after if after[name] != before[name]} == {"chooser"}
+
+
 async def test_flags_are_found_on_the_path_in_tokens_and_bytes(
     plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
 ) -> None:

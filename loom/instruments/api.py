@@ -132,8 +132,10 @@ class Instrument(Protocol):
     """What a plugin's module must define. Optional: `VERSION` (text; change it when readings
     change), `OPTIONS` (name → default; number, text, true/false or a list of them), `SCOPE`
     ("path": the default; "log": a fold over everything generated, in the order job, step, branch),
-    `ABOUT` (a sentence), `UNITS` (name of a value → unit), `calibrate(passages:
-    Sequence[Passage], options) → Mapping` (what `Settings.calibration` will hold)."""
+    `ABOUT` (a sentence), `UNITS` (name of a value → unit), `CHOICE` (False: `context.choice` isn't
+    looked at and is None, so that a node isn't read again when more is grown beside it),
+    `calibrate(passages: Sequence[Passage], options) → Mapping` (what `Settings.calibration` will
+    hold)."""
 
     NAME: str
 

@@ -40,6 +40,10 @@ class Stretch:
         )
         return Stretch(self.span.cut(start, stop), around)
 
+    def without_choice(self) -> Stretch:
+        """As it is handed to an instrument that doesn't look at the choice."""
+        return Stretch(self.span, replace(self.context, choice=None))
+
 
 _CARE: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 """numpy's own, whatever another plugin has set."""

@@ -55,6 +55,7 @@ class Guard:
         self._watching = False
         self._started = ""
         self._grown: dict[str, int] = {}
+        self._taken = _Taken()
 
     def install(self) -> None:
         os.dup2(self._printed, 1)
@@ -65,7 +66,7 @@ class Guard:
 
     def limit(self, memory: int = MEMORY) -> None:
         """From now on what is taken beyond `memory` bytes more is refused; where it can be."""
-        taken = _taken()
+        taken = self._taken.now()
         if taken is None:
             return
         with suppress(OSError, ValueError):
@@ -86,7 +87,7 @@ class Guard:
     @contextmanager
     def watching(self, plugin: str) -> Iterator[None]:
         """Raises Misdeed after the block for what happened in it and raised nothing."""
-        before, self._started, self._watching = _taken(), "", True
+        before, self._started, self._watching = self._taken.now(), "", True
         try:
             yield
         except MemoryError:
@@ -102,7 +103,7 @@ class Guard:
             raise Misdeed(f"it printed {ascii(visible(printed.strip())[:40])}")
 
     def _count(self, plugin: str, before: int | None) -> None:
-        grown = (_taken() or 0) - (before or 0)
+        grown = (self._taken.now() or 0) - (before or 0)
         self._grown[plugin] = self._grown.get(plugin, 0) + grown
 
     def _audit(self, event: str, _arguments: tuple[object, ...]) -> None:
@@ -111,10 +112,20 @@ class Guard:
             raise Misdeed(self._started)
 
 
-def _taken() -> int | None:
+class _Taken:
     """Bytes the process may write to, as RLIMIT_DATA counts them; None where it can't be told."""
-    try:
-        pages = Path("/proc/self/statm").read_bytes().split()[5]
-    except OSError:
-        return None
-    return int(pages) * resource.getpagesize()
+
+    def __init__(self) -> None:
+        self._page = resource.getpagesize()
+        try:
+            self._file = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._file = -1
+
+    def now(self) -> int | None:
+        if self._file < 0:
+            return None
+        try:
+            return int(os.pread(self._file, 256, 0).split()[5]) * self._page
+        except OSError:  # a plugin has closed it
+            return None

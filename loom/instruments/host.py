@@ -54,6 +54,7 @@ class _Host:
     def __init__(self, send: Send, guard: Guard, memory: int) -> None:
         self._send, self._guard, self._memory = send, guard, memory
         self._instruments: dict[str, Instrument] = {}
+        self._blind: set[str] = set()  # those that don't look at the writer's choice
         self._settings: dict[str, Settings] = {}
 
     def obey(self, command: Record) -> bool:
@@ -80,6 +81,8 @@ class _Host:
             self._send({"say": "unloadable", "why": _why(error)})
         else:
             self._instruments[found.name] = instrument
+            if not about.choice:
+                self._blind.add(found.name)
             self._send({"say": "loaded", "about": asdict(about)})
         finally:
             self._guard.forget_printed()
@@ -107,7 +110,8 @@ class _Host:
             with self._guard.watching(name):
                 state = begin(instrument, settings)
             text = state_text(state)
-        for stretch in stretches:
+        for whole in stretches:
+            stretch = whole.without_choice() if name in self._blind else whole
             with self._guard.watching(name):
                 state, reading = advance(instrument, text_state(text), stretch)
             text = state_text(state)

@@ -33,6 +33,7 @@ class Declared:
     about: str = ""
     units: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
+    choice: bool = True
 
 
 def declared(module: object) -> tuple[Instrument, Declared]:
@@ -54,6 +55,7 @@ def declared(module: object) -> tuple[Instrument, Declared]:
         _text(module, "ABOUT", ""),
         {key: str(value) for key, value in _table(module, "UNITS").items()},
         _source_digest(getattr(module, "__file__", None)),
+        _truth(module, "CHOICE", True),
     )
     return cast(Instrument, module), found
 
@@ -115,6 +117,11 @@ def _text(module: object, name: str, default: str) -> str:
     if not isinstance(value, str):
         _no(f"{name} must be a text")
     return " ".join(value.split())
+
+
+def _truth(module: object, name: str, default: bool) -> bool:
+    value = getattr(module, name, default)
+    return value if isinstance(value, bool) else _no(f"{name} must be True or False")
 
 
 def _table(module: object, name: str) -> Mapping[Any, Any]:

@@ -32,7 +32,7 @@ def step(state: State, span: Span, context: Context) -> tuple[State, Reading]:
         position = context.position + index
         if position % 3 == 0:
             flags.append(Flag("info", "none", index, position // 2, total, f"Token {position}."))
-    text = (state["text"] + b"".join(context.pieces).decode("utf-8", "replace"))[-5:]
+    text = (state["text"] + b"".join(context.pieces).decode("latin-1"))[-5:]
     offsets = np.cumsum([0, *map(len, context.pieces)])[:-1]
     seen = {"total": np.array(values), "offset": context.offset + offsets}
     return {"sum": total, "text": text}, Reading(seen, {"tokens": len(span)}, tuple(flags))

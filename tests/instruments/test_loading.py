@@ -43,6 +43,7 @@ def test_a_plugin_speaks_for_itself() -> None:
         ({"start": 3}, "it does not define start"),
         ({"SCOPE": "tree"}, "SCOPE must be"),
         ({"VERSION": 1}, "VERSION must be a text"),
+        ({"CHOICE": None}, "CHOICE must be True or False"),
         ({"OPTIONS": []}, "OPTIONS must be a dict"),
         ({"OPTIONS": {"a b": 1}}, "OPTIONS has 'a b' as a name"),
         ({"OPTIONS": {"a": None}}, "the option a must be a number"),
