@@ -75,6 +75,11 @@ class Terminal:
                 raise NeverSeen(f"{marker!r} was never shown")
             self._read(0.05)
 
+    def page(self, marker: bytes) -> float:
+        """The same for a frame of Textual's, whatever was drawn before it came."""
+        self.shown(ASKS_FOR_FRAMES)
+        return self.shown(marker, self.output.find(ASKS_FOR_FRAMES))
+
     def settle(self, quiet: float = QUIET) -> None:
         """Until nothing has been drawn for a while."""
         deadline = time.perf_counter() + PATIENCE
