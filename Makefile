@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: run test check bench faults evaluate-house record-sessions picture artifacts llama clean help
+.PHONY: run test check bench faults evaluate evaluate-house calibrate record-sessions picture artifacts llama clean help
 SHELL := /bin/sh
 
 VENV := .venv
@@ -35,6 +35,8 @@ help: ## list what make can do
 	@echo 'make bench [ARGS=...]   measure speed; ARGS=--list names the benchmarks'
 	@echo 'make faults [ARGS=...]  do to sessions what may happen to them, and count what becomes of each'
 	@echo 'make evaluate-house CORPUS=...  measure the bundled model anew: docs/house-model.md and .json'
+	@echo 'make calibrate CORPUS=...       have it read human text anew: backends/house/calibration.json'
+	@echo 'make evaluate CORPUS=...        measure the detectors: docs/instruments.md and .json'
 	@echo 'make record-sessions    record the sessions of sessions/ anew on the bundled model'
 	@echo 'make picture            draw the picture of the README anew'
 	@echo 'make artifacts CORPUS=...       regenerate everything that depends on its weights'
@@ -70,10 +72,20 @@ evaluate-house: $(STAMPS)/run-$(KEY)
 	    exit 1; }
 	@$(BIN)/python backends/house/evaluate.py "$(CORPUS)" $(ARGS)
 
+calibrate: $(STAMPS)/run-$(KEY)
+	@$(BIN)/python -m loom calibrate house "$(CORPUS)/heldout" --tokens 400000 \
+	    --out backends/house/calibration.json $(ARGS)
+
+evaluate: $(STAMPS)/dev-$(KEY)
+	@test -d "$(CORPUS)/heldout" || { \
+	    echo 'loom: say where the corpus lies: make evaluate CORPUS=FOLDER (with train/, heldout/)'; \
+	    exit 1; }
+	@$(BIN)/python -m benchmarks.instruments "$(CORPUS)" $(ARGS)
+
 record-sessions: $(STAMPS)/run-$(KEY)
 	@$(BIN)/python -m sessions.record $(ARGS)
 
-artifacts: evaluate-house record-sessions picture
+artifacts: evaluate-house calibrate evaluate record-sessions picture
 
 # What the README shows, with the bundled model.
 picture: $(STAMPS)/run-$(KEY)

@@ -28,7 +28,7 @@ from loom.engine.api import (
     Piece,
     Score,
 )
-from loom.engine.client import Died, EngineClient, LoadFailed, Loading, Signal
+from loom.engine.client import Died, Encoded, EngineClient, LoadFailed, Loading, Signal
 from loom.paths import Paths
 
 
@@ -77,10 +77,9 @@ class Asking:
         """Raises EngineError where the model can't be loaded."""
         return await self._client.ready()
 
-    async def encode(self, text: bytes, *, start: bool) -> tuple[int, ...]:
-        """The tokens of `text`; `start` when it opens a document. Raises EngineError."""
-        ids, _ = await self._client.encode(text, start)
-        return ids
+    async def encode(self, text: bytes, *, start: bool) -> Encoded:
+        """(ids, ends) of `text`; `start` when it opens a document. Raises EngineError."""
+        return await self._client.encode(text, start)
 
     async def score(self, prefix: tuple[Piece, ...], text: Piece, top: int = TOP) -> Answer:
         """What the model makes of `text` after `prefix`. Raises EngineError."""

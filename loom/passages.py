@@ -149,10 +149,10 @@ async def passages(
 async def _read(
     engine: Asking, readings: Readings, cut: Cut, window: int, length: int
 ) -> Passage | None:
-    ids = (await engine.encode(cut.text, start=True))[:length]
+    ids, _ = await engine.encode(cut.text, start=True)
     if len(ids) < window:
         return None
-    answer = await engine.score((), ids)
+    answer = await engine.score((), ids[:length])
     span = answer.span
     return None if span is None else readings.keep(cut, span, bytes(answer.text))
 

@@ -1,0 +1,1 @@
+"""Whether the detectors do what they say: `make evaluate` (docs/instruments.md)."""
