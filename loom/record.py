@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from loom.core.display import Display, Segment
 from loom.core.marks import Kind, Mark, Marks, is_hidden
 from loom.core.node import ROOT, Author, Place, place_hash
 from loom.core.recipe import Recipe
+from loom.core.search import Search
 from loom.core.span import Span
 from loom.core.tree import Tree
 from loom.engine.api import Piece
@@ -29,6 +30,7 @@ from loom.store.errors import StoreError, damaged
 from loom.store.loading import collector_paused
 from loom.store.opening import RECENT
 from loom.store.store import SessionDamaged, Store
+from loom.store.textindex import TextIndex
 
 SPANS_KEPT = 2048  # token columns held in memory, in nodes
 
@@ -59,6 +61,7 @@ class Record:
             raise
         self._spans: OrderedDict[int, Span] = OrderedDict()
         self._lost: set[int] = set()  # nodes whose columns can't be read
+        self._index: TextIndex | None = None
 
     def _read(self, loaded: Loaded) -> None:
         with collector_paused():
@@ -76,6 +79,17 @@ class Record:
         if not 0 <= self.place.at <= self.tree[self.place.node].length:
             raise ValueError(f"there is no byte {self.place.at} in node {self.place.node}")
         self._read_settings()
+
+    def search(self, query: str, top: Segment | None = None) -> Search:
+        """What `query` finds in `top` and what hangs there, by default everything."""
+        if self._index is None or self._index.tree is not self.tree:
+            self._close_index()
+            self._index = TextIndex(self.tree)
+        return Search(self.display, query, top, self._index.among)
+
+    def _close_index(self) -> None:
+        if self._index is not None:
+            self._index.close()
 
     def _read_history(self, recent: Sequence[EventRow]) -> None:
         """Of a long one only the end, until more is asked for."""

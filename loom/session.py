@@ -97,6 +97,7 @@ class Session(Journal):
         await self._readings.close()
         if self._keeper is not None:
             self._keeper.close()
+        self._close_index()
         self._store.close()
 
     # ── what the engine adds ───────────────────────────────────────────────────────────────

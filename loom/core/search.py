@@ -6,7 +6,7 @@ A match may begin in one node and end in the next on a path. Knows bytes and pla
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -18,10 +18,15 @@ from loom.core.tree import Tree
 MOST = 10_000  # matches found before a search gives up
 NODE = 64  # what looking at a node costs, in bytes of text
 TOGETHER = 256  # nodes looked at in one go
+NEAR = 32  # bytes before a node that whoever names nodes has looked at, too
 _BETWEEN = b"\xff"  # in no text; where it is, it finds too much
 
 Finder = Callable[[bytes], Iterator[tuple[int, int]]]
 """Where in a text the query is: the first byte and the one after the last, left to right."""
+
+Among = Callable[[bytes], Collection[int] | None]
+"""Every node that has these bytes in it, letters in lower case, or in the NEAR bytes before it and
+in it; more than these, or None for whoever can't tell."""
 
 
 class Match(NamedTuple):
@@ -41,10 +46,12 @@ class Search:
     """`query` in `top` and what hangs there (by default everything); `advance` until `done`.
 
     Upper and lower case are told apart only where the query has capitals. Text that is shown as
-    one with another is found once.
+    one with another is found once. With `among`, only what it names is read.
     """
 
-    def __init__(self, display: Display, query: str, top: Segment | None = None) -> None:
+    def __init__(
+        self, display: Display, query: str, top: Segment | None = None, among: Among | None = None
+    ) -> None:
         self.query = query
         self.found: list[Match] = []
         self.done = not query
@@ -53,14 +60,14 @@ class Search:
         self._nodes, self._hidden = display.tree.nodes, display.marks.hidden
         self._needle, self._folded, self._find = _finder(query)
         self._reach = 2 * len(query.encode("utf-8", ALIGNED))  # other case may need more bytes
-        self._order = self._walk()
+        self._left = self._order(among)
 
     def advance(self, effort: int) -> list[Match]:
         """Read about `effort` bytes more; the matches found in them."""
         known = len(self.found)
         while effort > 0 and not self.done:
             wanted = min(TOGETHER, 1 + effort // NODE)
-            nodes = list(islice(self._order, wanted))
+            nodes = list(islice(self._left, wanted))
             effort -= NODE * len(nodes) + self._read(nodes)
             self.done = len(nodes) < wanted or len(self.found) >= MOST
         del self.found[MOST:]
@@ -129,12 +136,32 @@ class Search:
         whole = Segment(number, 0, self._tree[number].length)
         return self._display.twins(whole)[0].node == number
 
-    def _walk(self) -> Iterator[int]:
-        """The visible nodes in reading order."""
+    def _order(self, among: Among | None) -> Iterator[int]:
+        """What is to be read: all, or what `among` names and no others."""
+        sure = self.query.isascii() or self._reach <= NEAR
+        wanted = among(self._needle.lower()) if among is not None and sure else None
+        if wanted is None:
+            return self._walk(self._nodes)
+        return filter(wanted.__contains__, self._walk(self._ways_to(wanted)))
+
+    def _ways_to(self, wanted: Collection[int]) -> set[int]:
+        """They and all that they hang on."""
+        ways: set[int] = set()
+        for number in wanted:
+            there: int | None = number
+            while there is not None and there not in ways:
+                ways.add(there)
+                there = self._nodes[there].parent
+        return ways
+
+    def _walk(self, ways: Container[int]) -> Iterator[int]:
+        """The visible nodes of `ways` in reading order."""
         stack = [self._top.node] if self.query else []
         children_of, hidden = self._tree.children, self._hidden
         while stack:
             number = stack.pop()
+            if number not in ways:
+                continue
             yield number
             children = children_of(number)
             if len(children) == 1 and number not in hidden and number != self._top.node:
