@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from loom.config import Config
 from loom.core.node import Place
 from loom.core.text import char_offset
-from loom.discovery import Found
-from loom.instruments.api import Flag, Reading, Settings
-from loom.instruments.calibration import Calibration
+from loom.discovery import listed
+from loom.instruments.api import Flag, Reading
 from loom.instruments.client import InstrumentClient, Reader, SwitchedOff
 from loom.instruments.folding import Stretch, joined
-from loom.instruments.keeping import settings_key
-from loom.instruments.loading import Declared, fitted
+from loom.instruments.loading import Declared
 from loom.record import Record
+from loom.roster import Roster
 from loom.stretches import Link, Stretches
 
 PIECE = 256  # tokens read at a time
@@ -51,6 +50,7 @@ class Drift:
     flags: tuple[Raised, ...]
     off: tuple[SwitchedOff, ...]
     tokens: int
+    calibrated: bool
 
 
 def model_of_path(record: Record, stretches: Stretches, place: Place) -> str | None:
@@ -75,47 +75,30 @@ def path_to(record: Record, stretches: Stretches, place: Place, model: str) -> I
 async def drift_of(
     path: Sequence[Stretch],
     text: bytes,
-    found: Sequence[Found],
-    config: Config,
-    calibration: Calibration | None,
     model: str,
+    config: Config,
     log: Path,
     on_progress: Callable[[float], None] = lambda fraction: None,
 ) -> Drift:
     """`text` is that of the whole path, `model` the fingerprint of the one whose tokens it has."""
     off: list[SwitchedOff] = []
-    wanted = [one for one in found if not one.shadowed_by and config.plugin(one.name).enabled]
-    client = InstrumentClient(wanted, off.append, log)
+    wanted = [
+        one for one in listed("plugin") if not one.shadowed_by and config.plugin(one.name).enabled
+    ]
+    client, roster = InstrumentClient(wanted, off.append, log), Roster(config)
     try:
         await client.start()
-        plugins = {n: p for n, p in client.plugins.items() if p.scope == "path"}
-        readers = dict(_readers(plugins, config, calibration, model, off))
+        plugins = dict(client.plugins)
+        off += [SwitchedOff(name, why) for name, why in roster.enlist(plugins).items()]
+        readers = {name: Reader(*roster.settings_for(name, model)[:2]) for name in roster.names}
         readings = await _read(client, path, readers, on_progress)
     finally:
         await client.close()
     places = _Places(path, text)
     flags = [places.raised(name, flag) for name, whole in readings.items() for flag in whole.flags]
     flags.sort(key=lambda raised: (raised.start, raised.flag.at))
-    return Drift(readings, plugins, tuple(flags), tuple(off), places.tokens)
-
-
-def _readers(
-    plugins: Mapping[str, Declared],
-    config: Config,
-    calibration: Calibration | None,
-    model: str,
-    off: list[SwitchedOff],
-) -> Iterator[tuple[str, Reader]]:
-    for name, about in plugins.items():
-        try:
-            options = fitted(about.options, config.plugin(name).options)
-        except ValueError as error:
-            option, _, rule = str(error).partition(" ")
-            off.append(SwitchedOff(name, f"{config.where('plugins', name, option)} {rule}"))
-            continue
-        kept = None if calibration is None else calibration.of(name, about.version)
-        settings = Settings(options, model, kept)
-        yield name, Reader(settings_key(about, settings)[0], settings)
+    known = roster.is_calibrated(model)
+    return Drift(readings, plugins, tuple(flags), tuple(off), places.tokens, known)
 
 
 async def _read(

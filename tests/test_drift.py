@@ -120,6 +120,16 @@ def test_a_session_that_is_open_elsewhere_is_told_of_as_far_as_it_was_read(
     assert [flag["reason"] for flag in facts["flags"]] == ["12 + 30 is 42, not 43."]
 
 
+def test_without_the_model_it_is_told_of_as_far_as_it_was_read(
+    story: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["drift", story, "--model", "no-such-model"]) == 0
+    out, err = capsys.readouterr()
+    assert "12 + 30 is 42, not 43." in out
+    assert "7 x 8" not in out
+    assert "no-such-model" in err and "left out" in err
+
+
 def test_bad_plugins_are_off_and_the_others_go_on(run: Run) -> None:
     put_plugin("bad", "raise ValueError('no')")
     put_plugin("worse", "__import__('os')._exit(3)")

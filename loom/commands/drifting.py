@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loom import shelf
@@ -18,10 +18,9 @@ from loom.console import CommandError, Console, UsageError
 from loom.core.node import Place
 from loom.core.text import decode, visible
 from loom.drift import Drift, Raised, drift_of, model_of_path, path_to
-from loom.extensions import plugins
+from loom.engine.api import EngineError
 from loom.facts import Facts
 from loom.instruments.api import Flag, Reading
-from loom.instruments.calibration import load
 from loom.session import Session
 from loom.store.atomic import write_atomically
 from loom.store.errors import SessionLocked
@@ -37,7 +36,6 @@ class Report:
     drift: Drift
     text: str
     model: str
-    calibrated: bool
     session: str | None = None
     node: int | None = None
 
@@ -72,14 +70,7 @@ async def _of_session(args: Namespace, console: Console) -> Report:
     async with access.reading(args.session) as session:
         place = _place(session, args)
         report = await _report(session, place, args, console)
-        return Report(
-            report.drift,
-            report.text,
-            report.model,
-            report.calibrated,
-            str(session.path),
-            place.node,
-        )
+        return replace(report, session=str(session.path), node=place.node)
 
 
 async def _have_read(args: Namespace, console: Console) -> None:
@@ -92,9 +83,14 @@ async def _have_read(args: Namespace, console: Console) -> None:
         rows = [row for node in path if (row := session.model_of(node.id)) is not None]
     if args.model is None and rows:
         args.model = max(rows, key=rows.count).spec
-    async with access.writing(args.session) as session:
-        await access.attach(session, args, console)
-        await access.read(session, place, console)
+    try:
+        async with access.writing(args.session) as session:
+            await access.attach(session, args, console)
+            await access.read(session, place, console)
+    except EngineError as error:
+        if not rows:
+            raise
+        console.note(f"{error} What no model has read is left out.")
 
 
 def _place(session: Session, args: Namespace) -> Place:
@@ -115,20 +111,14 @@ async def _report(session: Session, place: Place, args: Namespace, console: Cons
             "Name another place with --node, or another model with --model.",
         )
     path = list(path_to(session, stretches, place, model))
-    text, calibration = session.tree.path_bytes(place), load(model)
-    log = Paths.default().log_file("plugins")
-    found = await drift_of(
-        path,
-        text,
-        plugins(),
-        access.config_of(args),
-        calibration,
-        model,
-        log,
-        lambda fraction: console.progress("plugins are reading", fraction),
-    )
+    text, log = session.tree.path_bytes(place), Paths.default().log_file("plugins")
+
+    def show(fraction: float) -> None:
+        console.progress("plugins are reading", fraction)
+
+    found = await drift_of(path, text, model, access.config_of(args), log, show)
     console.end_progress()
-    return Report(found, decode(text), _label(session, place, model), calibration is not None)
+    return Report(found, decode(text), _label(session, place, model))
 
 
 def _label(session: Session, place: Place, model: str) -> str:
@@ -147,7 +137,7 @@ def _facts(report: Report) -> Facts:
         "model": report.model,
         "tokens": drift.tokens,
         "characters": len(report.text),
-        "calibrated": report.calibrated,
+        "calibrated": report.drift.calibrated,
         "flags": [_flag_facts(raised, report.text) for raised in drift.flags],
         "readings": {
             name: {
@@ -196,7 +186,7 @@ def _lines(report: Report, console: Console) -> Iterator[str]:
         yield visible(f"{name:<{width}}  {_summary(reading) or 'nothing'}")
     for off in drift.off:
         yield visible(f"The plugin {off.name} is off: {off.why}.")
-    known = "" if report.calibrated else " · uncalibrated"
+    known = "" if report.drift.calibrated else " · uncalibrated"
     end = f"{drift.tokens} tokens · {len(report.text)} characters · {report.model}{known}"
     yield console.style(visible(end), "dim")
 
