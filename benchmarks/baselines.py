@@ -5,6 +5,7 @@ Each is a step at a time (seconds of every step), so that it can be measured in 
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ class RawLoop:
         engine = backend.load(str(path), settings, lambda done, total: None)
         ending.callback(engine.close)
         self._network = engine._network
+        self._part: Any = sys.modules[type(self._network).__module__].Part
         self._decode = self._network.model.bindings.llama_decode
         self._chance = np.random.default_rng(1)
 
@@ -31,7 +33,8 @@ class RawLoop:
         rows = memory.take(branches)
         try:
             for start in range(0, len(prefix), 256):
-                network.decode(rows[:1], start, [prefix[start : start + 256]], 0)
+                part = self._part(rows[0], start, prefix[start : start + 256], 0)
+                network.begin([part])()
             for row in rows[1:]:
                 memory.copy(rows[0], row)
             owners, wanted = np.array(rows, np.int32), np.ones(branches, np.bool_)

@@ -92,7 +92,7 @@ class Driven:
     def rows(self) -> Any:
         """Those of the job that runs."""
         inside: Any = self.engine
-        (work,) = inside._turns._works.values()
+        (work,) = inside._turns._line
         return work._groups[0].sequences._rows
 
     def read(self, *texts: bytes) -> tuple[int, float]:

@@ -6,15 +6,31 @@ token ids and numbers of sequences.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from threading import RLock
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loom.engine.api import JobFailed
 from loom.engine.prefixes import common_length
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _locked(method: Callable[Concatenate[Memory, P], T]) -> Callable[Concatenate[Memory, P], T]:
+    """Nothing of it happens while another thread computes."""
+
+    @wraps(method)
+    def waiting(self: Memory, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self.lock:
+            return method(self, *args, **kwargs)
+
+    return waiting
 
 
 @dataclass(slots=True)
@@ -24,10 +40,12 @@ class _Kept:
 
 
 class Memory:
-    """`partial`: whether a text can be gone on from any beginning of what was read."""
+    """`partial`: whether a text can be gone on from any beginning of what was read. Who computes
+    holds the `lock`; what else is asked meanwhile waits."""
 
     def __init__(self, bindings: Any, context: Any) -> None:
         self.partial = False
+        self.lock = RLock()
         self._bindings = bindings
         self._memory: Any = bindings.llama_get_memory(context)
         self._count = int(bindings.llama_n_seq_max(context))
@@ -35,6 +53,7 @@ class Memory:
         self._kept: dict[int, _Kept] = {}
         self._clock = 0
 
+    @_locked
     def take(self, count: int) -> list[int]:
         """Empty sequences. Raises JobFailed where there aren't so many."""
         while len(self._free) < count:
@@ -47,6 +66,7 @@ class Memory:
         del self._free[len(self._free) - count :]
         return taken
 
+    @_locked
     def release(self, sequences: Sequence[int]) -> None:
         if self._memory is None:
             return
@@ -54,19 +74,23 @@ class Memory:
             self._bindings.llama_memory_seq_rm(self._memory, sequence, -1, -1)
         self._free += sequences
 
+    @_locked
     def copy(self, source: int, target: int, length: int | None = None) -> None:
         """`target`, which is empty, has read what `source` has, or the first `length` of it."""
         stop = -1 if length is None else length
         self._bindings.llama_memory_seq_cp(self._memory, source, target, -1, stop)
 
+    @_locked
     def cut(self, sequence: int, length: int) -> bool:
         """Takes back what was read after the first `length`; False where that can't be."""
         return bool(self._bindings.llama_memory_seq_rm(self._memory, sequence, length, -1))
 
+    @_locked
     def read(self, sequence: int) -> int:
         """How many tokens it has read."""
         return int(self._bindings.llama_memory_seq_pos_max(self._memory, sequence)) + 1
 
+    @_locked
     def begin(self, target: int, ids: Sequence[int]) -> int:
         """`target`, which is empty, has read as much of `ids` as is known: so many tokens."""
         source, length = self._longest(np.asarray(ids, np.int32))
@@ -76,6 +100,7 @@ class Memory:
         self.copy(source, target, None if length == len(self._kept[source].ids) else length)
         return length
 
+    @_locked
     def keep(self, sequence: int, ids: Sequence[int]) -> None:
         """Remembers what `sequence` has read: `ids`, all of it."""
         row = np.array(ids, np.int32)
@@ -93,6 +118,7 @@ class Memory:
         self._kept[target] = _Kept(row, 0)
         self._touch(target)
 
+    @_locked
     def forget(self) -> bool:
         """Lets the least used text go; False if none is kept."""
         if not self._kept:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loom.engine.api import JobFailed, ModelUnsupported
-from loom.engine.network import Interrupted
+from loom.engine.network import Interrupted, Reading
 
 from .batch import Batch
 from .brake import Brake
@@ -23,8 +26,20 @@ from .loading import BATCH, Model, Settings, open_context, outputs_at_once
 from .memory import Memory
 from .vocabulary import language_of
 
+ROOM = 256  # tokens of several texts in one forward pass
 _FULL, _ABORTED = 1, 2  # what llama_decode answers
 _NEAR = 0.1  # nats; a wrong memory is further off, quantised sums are not
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`tokens` that a sequence, which has read `start`, reads on; what follows the last `keep` of
+    them is asked for."""
+
+    sequence: int
+    start: int
+    tokens: Sequence[int]
+    keep: int
 
 
 class LlamaNetwork:
@@ -39,53 +54,81 @@ class LlamaNetwork:
         self.batch = Batch(model.bindings, BATCH)
         self.brake = Brake(model.bindings, self.context)
         self._outputs = outputs_at_once(model)
+        self._thread = ThreadPoolExecutor(
+            1
+        )  # all that is computed, so that it has one set of cores
         self._test_memory()
+        self.room = ROOM if self.memory.partial else 0
 
     def rows(self, ids: Sequence[int]) -> LlamaRows:
         sequences = self.memory.take(1)
         length = self.memory.begin(sequences[0], ids)
         return LlamaRows(self, sequences, length)
 
-    def decode(
-        self, sequences: Sequence[int], start: int, tokens: Sequence[Sequence[int]], keep: int
-    ) -> NDArray[np.float32]:
-        """float32[rows, keep, V]: natural log-probabilities after the last `keep` of the tokens
-        that each sequence reads on from its `start`th. Raises JobFailed or Interrupted."""
-        count = len(tokens[0])
-        flat = np.array(tokens, np.int32).reshape(-1)
-        wanted = (np.arange(count) >= count - keep)[None].repeat(len(tokens), 0).reshape(-1)
-        positions = np.arange(start, start + count, dtype=np.int32)[None].repeat(len(tokens), 0)
-        positions = positions.reshape(-1)
-        owners = np.array(sequences, np.int32).repeat(count)
-        logits = np.empty((len(tokens) * keep, self.language.size), np.float32)
+    def together(self, readings: Sequence[Reading]) -> Callable[[], list[NDArray[np.float32]]]:
+        """One forward pass for several texts, a sequence each."""
+        rows = [cast(LlamaRows, reading.rows) for reading in readings]
+        pairs = zip(rows, readings, strict=True)
+        wait = self.begin([part for row, r in pairs for part in row.parts([r.tokens], r.keep)])
+
+        def read() -> list[NDArray[np.float32]]:
+            logs = _waited(wait, rows)
+            for row, reading in zip(rows, readings, strict=True):
+                row.length += len(reading.tokens)
+            edges = np.cumsum([reading.keep for reading in readings])[:-1]
+            return np.split(logs, edges)
+
+        return read
+
+    def begin(self, parts: Sequence[Part]) -> Callable[[], NDArray[np.float32]]:
+        """`decode` in a thread beside this one; the call, which can be made once, waits for it."""
+        under_way = [self._thread.submit(self.decode, parts)]
+        return lambda: under_way.pop().result()  # an error kept there would keep rows in use
+
+    def decode(self, parts: Sequence[Part]) -> NDArray[np.float32]:
+        """float32[sum of keep, V]: natural log-probabilities after the last `keep` tokens of each
+        part. Raises JobFailed or Interrupted."""
+        counts = np.array([len(part.tokens) for part in parts], np.int32)
+        within = np.arange(counts.sum(), dtype=np.int32) - (counts.cumsum() - counts).repeat(counts)
+        flat = np.fromiter(
+            chain.from_iterable(part.tokens for part in parts), np.int32, len(within)
+        )
+        positions = within + _each(counts, [part.start for part in parts])
+        owners = _each(counts, [part.sequence for part in parts])
+        wanted = within >= _each(counts, [len(part.tokens) - part.keep for part in parts])
+        logits = np.empty((int(np.count_nonzero(wanted)), self.language.size), np.float32)
         done = 0
-        for part in self._parts(wanted):
-            filled = self.batch.filled(flat[part], positions[part], owners[part], wanted[part])
-            self._decode(filled)
-            kept = int(np.count_nonzero(wanted[part]))
-            self._copy_logits(logits[done : done + kept])
-            done += kept
-        return _log_softmax(logits).reshape(len(tokens), keep, self.language.size)
+        with self.memory.lock:
+            for piece in self._pieces(wanted):
+                filled = self.batch.filled(
+                    flat[piece], positions[piece], owners[piece], wanted[piece]
+                )
+                self._decode(filled)
+                kept = int(np.count_nonzero(wanted[piece]))
+                self._copy_logits(logits[done : done + kept])
+                done += kept
+        return _log_softmax(logits)
 
     def close(self) -> None:
         if self.context is None:
             return
+        self._thread.shutdown()
         self.memory.close()
         self.model.bindings.llama_free(self.context)
         self.context = None
         self.model.close()
 
-    def _parts(self, wanted: NDArray[np.bool_]) -> list[slice]:
+    def _pieces(self, wanted: NDArray[np.bool_]) -> list[slice]:
         """Stretches with no more tokens and outputs than go through at once."""
         if len(wanted) <= self.batch.size and np.count_nonzero(wanted) <= self._outputs:
             return [slice(0, len(wanted))]
-        parts, start, outputs = [], 0, 0
+        pieces, start, outputs = [], 0, 0
         for index, output in enumerate(wanted.tolist()):
             if index - start == self.batch.size or outputs + output > self._outputs:
-                parts.append(slice(start, index))
+                pieces.append(slice(start, index))
                 start, outputs = index, 0
             outputs += output
-        return [*parts, slice(start, len(wanted))]
+        return [*pieces, slice(start, len(wanted))]
 
     def _decode(self, batch: Any) -> None:
         """One forward pass; texts that are only remembered make room for it."""
@@ -134,11 +177,11 @@ class LlamaNetwork:
     def _can_cut(self, probe: list[int], cut: int, expected: NDArray[np.float32]) -> bool:
         sequences = self.memory.take(2)
         try:
-            self.decode(sequences[:1], 0, [probe], 0)
+            self.begin([Part(sequences[0], 0, probe, 0)])()
             self.memory.copy(sequences[0], sequences[1], cut)
             if self.memory.read(sequences[1]) != cut:
                 return False
-            found = self.decode(sequences[1:], cut, [probe[cut:]], len(probe) - cut)[0]
+            found = self.begin([Part(sequences[1], cut, probe[cut:], len(probe) - cut)])()
             return _apart(found, expected[cut:]) <= _NEAR
         except JobFailed:
             return False
@@ -155,13 +198,24 @@ class LlamaRows:
         self._sequences = sequences
         weakref.finalize(self, network.memory.release, sequences).atexit = False
 
+    def parts(self, tokens: Sequence[Sequence[int]], keep: int) -> list[Part]:
+        """So many tokens more in every row."""
+        rows = zip(self._sequences, tokens, strict=True)
+        return [Part(sequence, self.length, row, keep) for sequence, row in rows]
+
     def read(self, tokens: Sequence[Sequence[int]], keep: int) -> NDArray[np.float32]:
-        try:
-            read = self._network.decode(self._sequences, self.length, tokens, keep)
-        except (JobFailed, Interrupted):
-            self._take_back()
-            raise
-        self.length += len(tokens[0])
+        return self.begin(tokens, keep)()
+
+    def begin(
+        self, tokens: Sequence[Sequence[int]], keep: int
+    ) -> Callable[[], NDArray[np.float32]]:
+        wait = self._network.begin(self.parts(tokens, keep))
+
+        def read() -> NDArray[np.float32]:
+            logs = _waited(wait, [self])
+            self.length += len(tokens[0])
+            return logs.reshape(len(tokens), keep, logs.shape[1])
+
         return read
 
     def fork(self, count: int) -> None:
@@ -178,7 +232,7 @@ class LlamaRows:
     def save(self, row: int, ids: Sequence[int]) -> None:
         self._network.memory.keep(self._sequences[row], ids)
 
-    def _take_back(self) -> None:
+    def take_back(self) -> None:
         """What part of a failed pass has left behind."""
         memory = self._network.memory
         cut = [memory.cut(sequence, self.length) for sequence in self._sequences]
@@ -187,6 +241,23 @@ class LlamaRows:
         for sequence in self._sequences:
             memory.cut(sequence, 0)
         self.length = 0
+
+
+def _waited(
+    wait: Callable[[], NDArray[np.float32]], rows: Sequence[LlamaRows]
+) -> NDArray[np.float32]:
+    """What the pass gives, or these as they were before it."""
+    try:
+        return wait()
+    except (JobFailed, Interrupted):
+        for row in rows:
+            row.take_back()
+        raise
+
+
+def _each(counts: NDArray[np.int32], values: Sequence[int]) -> NDArray[np.int32]:
+    """A value for each part as one for each of its tokens."""
+    return np.array(values, np.int32).repeat(counts)
 
 
 def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ The same as `loom.core.sampling` and `loom.core.statistics`, on tensors; float64
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ class DeviceArithmetic:
         top: int,
         *,
         changed: bool = False,
-    ) -> tuple[list[int], Columns]:
+    ) -> tuple[list[int], Callable[[], Columns]]:
         possible, logs = _sampled(logprobs, sampling, recent, self._banned)
         weights = logs.exp()
         ids = _draws(weights, torch.tensor(uniforms, dtype=torch.float64, device=logs.device))
@@ -49,7 +49,7 @@ class DeviceArithmetic:
         columns = _copied(parts)
         if not columns.pop("possible").all():
             raise ValueError("a distribution without any possible token can't be sampled")
-        return columns.pop("ids").tolist(), columns
+        return columns.pop("ids").tolist(), lambda: columns
 
     def on_host(self, logprobs: torch.Tensor) -> NDArray[np.float32]:
         found = logprobs.float().cpu().numpy()

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from typing import Any
+from itertools import accumulate, chain
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from loom.engine.api import EngineError, ModelUnsupported, options_of
 from loom.engine.arithmetic import Arithmetic, HostArithmetic
-from loom.engine.network import Interrupted
+from loom.engine.network import Interrupted, Reading
 from loom.engine.prefixes import Prefixes, Values, Wholes
 from transformers import DynamicCache
 
 from . import trials
+from .attention import Switch
 from .brake import Brake
 from .columns import DeviceArithmetic
 from .language import language_of
-from .packed import SHORT, Switch, is_packed, pack
+from .packed import NAME, SHORT, is_packed, pack
+from .ragged import NAME as RAGGED
+from .ragged import RaggedCache
 from .stretches import Layers, cache_size, cut, filled, held, joined, size, sliced, take_back
 from .trials import PADDING, Memory
 
+ROOM, ROOM_ON_DEVICE = 256, 4096  # tokens of several texts in one forward pass
 CACHE_MB = 1024  # of read text that is remembered
 ATTENTION = ("auto", "packed", "rows")
 STATISTICS = ("auto", "device", "host")
@@ -43,6 +49,7 @@ class TorchNetwork:
         self.dtype: torch.dtype = module.dtype
         exact = self.device.type == "cpu" and self.dtype == torch.float32
         self.padding = PADDING if exact else 1
+        self._thread = ThreadPoolExecutor(1)
         self._keeps = "logits_to_keep" in inspect.signature(module.forward).parameters
         self._switch = Switch(module)
         self.brake = Brake(module)
@@ -53,6 +60,8 @@ class TorchNetwork:
         self.arithmetic = self._arithmetic(statistics)
         self.memory = trial.memory()
         self.brake.works = self.memory is not Memory.WHOLE
+        sliced_well = self.memory is Memory.SLICED
+        self.room = self._room() if sliced_well and self._keeps and trial.reads_together() else 0
         self.packed = wanted != "rows" and self.memory is Memory.SLICED and trial.packs()
         if wanted == "packed" and not self.packed:
             raise ModelUnsupported(
@@ -69,20 +78,80 @@ class TorchNetwork:
     def cache(self) -> Any:
         return DynamicCache(config=self.module.config)
 
-    def forward(self, tokens: torch.Tensor, cache: Any, keep: int) -> torch.Tensor:
-        """logits float[rows, max(1, keep), V] of tokens[rows, n] after what is in `cache`. Raises
-        Interrupted, with part of the pass done."""
+    def forward(
+        self, tokens: torch.Tensor, cache: Any, keep: int | torch.Tensor, **more: Any
+    ) -> torch.Tensor:
+        """logits float[rows, n, V] of tokens[rows, …] after what is in `cache`: of the last `keep`,
+        at least of one, or of those at these places. Raises Interrupted, with part of the pass
+        done."""
+        return self.begin(tokens, cache, keep, **more)()
+
+    def begin(
+        self, tokens: torch.Tensor, cache: Any, keep: int | torch.Tensor, **more: Any
+    ) -> Callable[[], torch.Tensor]:
+        """The same in a thread beside this one; the call, which can be made once, waits for it."""
         self.brake.release()
-        keep = max(1, keep)
-        keywords = {"logits_to_keep": keep} if self._keeps else {}
-        if cache is not None:
-            keywords["past_key_values"] = cache
-        with self._switch.packed() if is_packed(cache) else nullcontext():
-            output = self.module(
-                input_ids=tokens.to(self.device), use_cache=cache is not None, **keywords
-            )
-        logits: torch.Tensor = output.logits[:, -keep:]
-        return logits
+        keep = max(1, keep) if isinstance(keep, int) else keep
+        under_way = [self._thread.submit(self._forward, tokens, cache, keep, more)]
+        return lambda: under_way.pop().result()  # an error kept there would keep what it held
+
+    def together(self, readings: Sequence[Reading]) -> Callable[[], list[Any]]:
+        """One forward pass for several texts, one after the other in one row."""
+        rows = [cast(TorchRows, reading.rows) for reading in readings]
+        if len(rows) == 1:
+            alone = rows[0].begin([readings[0].tokens], readings[0].keep)
+            return lambda: [alone()[0]]
+        texts = [held(row.cache, row.length) for row in rows]
+        cache, wait = self.side_by_side(
+            [text for text in texts if text is not None],
+            [row.length for row in rows],
+            [reading.tokens for reading in readings],
+            [reading.keep for reading in readings],
+        )
+
+        def read() -> list[Any]:
+            logits = wait()
+            for row, reading, layers in zip(rows, readings, cache.texts(), strict=True):
+                row.cache = self.assembled(layers)
+                row.length += len(reading.tokens)
+            parts = logits[0].split([reading.keep for reading in readings])
+            return [self.logprobs(part) for part in parts]
+
+        return read
+
+    def side_by_side(
+        self,
+        texts: Sequence[Layers],
+        lengths: Sequence[int],
+        tokens: Sequence[Sequence[int]],
+        keeps: Sequence[int],
+    ) -> tuple[RaggedCache, Callable[[], torch.Tensor]]:
+        """(their cache, what waits for logits float[1, n, V]) of a pass over texts of so many
+        tokens, of which as many more are read; of each the last few are asked about."""
+        counts = [len(own) for own in tokens]
+        cache = RaggedCache(texts, counts)
+        spans = [
+            range(stop - count, stop)
+            for count, stop in zip(counts, accumulate(counts), strict=True)
+        ]
+        kept = [
+            i for span, keep in zip(spans, keeps, strict=True) for i in span[len(span) - keep :]
+        ]
+        places = [range(length, length + n) for length, n in zip(lengths, counts, strict=True)]
+        wait = self.begin(
+            torch.tensor([[*chain.from_iterable(tokens)]]),
+            cache,
+            self.index(kept or [0]),
+            position_ids=self.index([*chain.from_iterable(places)])[None],
+        )
+        return cache, (lambda: wait()[:, : len(kept)])
+
+    def logprobs(self, logits: torch.Tensor) -> Any:
+        """As its arithmetic takes them."""
+        logs = torch.log_softmax(logits.float(), dim=-1)
+        if isinstance(self.arithmetic, HostArithmetic):
+            return np.asarray(logs.cpu().numpy(), dtype=np.float32)
+        return logs
 
     def rows(self, ids: Sequence[int]) -> TorchRows:
         if self.memory is Memory.NONE:
@@ -112,7 +181,25 @@ class TorchNetwork:
             return DeviceArithmetic(banned, self.device)
         return HostArithmetic(banned)
 
+    def _forward(
+        self, tokens: torch.Tensor, cache: Any, keep: int | torch.Tensor, more: Mapping[str, Any]
+    ) -> torch.Tensor:
+        keywords = {"logits_to_keep": keep} if self._keeps else {}
+        if cache is not None:
+            keywords["past_key_values"] = cache
+        way = NAME if is_packed(cache) else RAGGED if isinstance(cache, RaggedCache) else None
+        with torch.inference_mode(), self._switch.to(way) if way else nullcontext():
+            output = self.module(
+                input_ids=tokens.to(self.device), use_cache=cache is not None, **keywords, **more
+            )
+        logits: torch.Tensor = output.logits
+        return logits if self._keeps or not isinstance(keep, int) else logits[:, -keep:]
+
+    def _room(self) -> int:
+        return ROOM if self.device.type == "cpu" else ROOM_ON_DEVICE
+
     def close(self) -> None:
+        self._thread.shutdown()
         self.prefixes.clear()
         self.wholes.clear()
 
@@ -123,41 +210,46 @@ class TorchRows:
     def __init__(self, network: TorchNetwork, cache: Any, length: int) -> None:
         self.length = length
         self._network = network
-        self._cache = cache
+        self.cache = cache
         self._forked = False
         self._texts: list[list[int]] = [[]]
 
     @property
     def nbytes(self) -> int:
         """Of keys and values."""
-        return 0 if self._cache is None else cache_size(self._cache)
+        return 0 if self.cache is None else cache_size(self.cache)
 
     def read(self, tokens: Sequence[Sequence[int]], keep: int) -> Any:
+        return self.begin(tokens, keep)()
+
+    def begin(self, tokens: Sequence[Sequence[int]], keep: int) -> Callable[[], Any]:
         rows = [list(row) for row in (*tokens, *[tokens[0]] * self._filling(len(tokens)))]
-        if self._cache is None:
+        if self.cache is None:
             rows = [[*t, *new] for t, new in zip(self._texts, rows, strict=True)]
-        try:
-            logits = self._network.forward(torch.tensor(rows), self._cache, keep)
-        except Interrupted:
-            if self._cache is not None:
-                take_back(self._cache, self.length)
-            raise
-        if self._cache is None:
-            self._texts = rows
-        self.length += len(tokens[0])
-        logs = torch.log_softmax(logits[: len(tokens), :keep].float(), dim=-1)
-        if isinstance(self._network.arithmetic, HostArithmetic):
-            return np.asarray(logs.cpu().numpy(), dtype=np.float32)
-        return logs
+        wait = self._network.begin(torch.tensor(rows), self.cache, keep)
+
+        def read() -> Any:
+            try:
+                logits = wait()
+            except Interrupted:
+                if self.cache is not None:
+                    take_back(self.cache, self.length)
+                raise
+            if self.cache is None:
+                self._texts = rows
+            self.length += len(tokens[0])
+            return self._network.logprobs(logits[: len(tokens), -keep:][:, :keep])
+
+        return read
 
     def fork(self, count: int) -> None:
         self._forked = True
         if self._network.packed and self.length:
-            layers = held(self._cache, self.length)
+            layers = held(self.cache, self.length)
             rows = count + self._filling(count)
             cache = None if layers is None else pack(layers, rows, common=self.length > SHORT)
             if cache is not None:
-                self._cache = cache
+                self.cache = cache
                 return
         self._arrange([0] * count)
 
@@ -174,7 +266,7 @@ class TorchRows:
         if start == len(ids):
             network.prefixes.longest(ids)
             return
-        layers = sliced(self._cache, row, start, self.length)
+        layers = sliced(self.cache, row, start, self.length)
         if layers is not None:
             network.prefixes.put(ids, start, layers)
 
@@ -183,16 +275,16 @@ class TorchRows:
         if ids in wholes:
             wholes.longest(ids)
             return
-        value = copy.deepcopy(self._cache)
+        value = copy.deepcopy(self.cache)
         value.reorder_cache(self._network.index([row]))
         wholes.put(ids, value)
 
     def _arrange(self, rows: list[int]) -> None:
         rows = rows + rows[:1] * self._filling(len(rows))
-        if self._cache is None:
+        if self.cache is None:
             self._texts = [list(self._texts[row]) for row in rows]
         else:
-            self._cache.reorder_cache(self._network.index(rows))
+            self.cache.reorder_cache(self._network.index(rows))
 
     def _filling(self, count: int) -> int:
         """Rows to be added; a single text that is not yet forked stays single."""

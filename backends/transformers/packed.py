@@ -6,22 +6,19 @@ order however many others there are. Knows no tokens and no jobs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface
 from transformers.cache_utils import Cache, CacheLayerMixin
 
+from .attention import Switch, plain
 from .stretches import Layers
 
 NAME = "loom_packed"
 SHORT = 64  # tokens; to copy a trunk no longer than this to every branch is as fast
 ROOM = 64  # tokens of its own that a branch has room for at first
-
-OTHERS = ("s_aux", "position_bias", "sliding_window")  # what changes attention and isn't done here
 
 
 class PackedLayer(CacheLayerMixin):
@@ -29,7 +26,6 @@ class PackedLayer(CacheLayerMixin):
     [rows, heads, tokens, width]; the trunk's have one row."""
 
     is_sliding = False
-    latest: ClassVar[PackedLayer | None] = None
     keys: torch.Tensor
     values: torch.Tensor
 
@@ -50,7 +46,7 @@ class PackedLayer(CacheLayerMixin):
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        PackedLayer.latest = self
+        Switch.layer = self
         self._append(key_states, value_states)
         return self.keys, self.values
 
@@ -133,12 +129,10 @@ def attend(
 
     `query` is [rows, H, n, width]; `key` and `value` are what the layer has just given.
     """
-    layer = PackedLayer.latest
-    if layer is None or key is not layer.keys or value is not layer.values:
+    layer = Switch.layer
+    if not isinstance(layer, PackedLayer) or key is not layer.keys or value is not layer.values:
         raise RuntimeError("this model's attention changes what is held in the cache")
-    others = {name: rest.get(name) for name in OTHERS} | {"attention_mask": attention_mask}
-    if any(value is not None for value in others.values()):
-        raise RuntimeError("this model's attention has more to it than queries, keys and values")
+    plain({**rest, "attention_mask": attention_mask})
     rows, heads, count, width = query.shape
     scaled = query * (width**-0.5 if scaling is None else scaling)
     scaled = scaled.reshape(rows, key.shape[1], -1, width)  # heads that share keys lie together
@@ -157,26 +151,6 @@ def attend(
 
 
 AttentionInterface.register(NAME, attend)
-
-
-class Switch:
-    """Turns a model's attention over to `attend` and back."""
-
-    def __init__(self, module: Any) -> None:
-        models = [part for part in module.modules() if isinstance(part, PreTrainedModel)]
-        self._configs = list({id(model.config): model.config for model in models}.values())
-
-    @contextmanager
-    def packed(self) -> Iterator[None]:
-        before = [config._attn_implementation for config in self._configs]
-        try:
-            for config in self._configs:
-                config._attn_implementation = NAME
-            yield
-        finally:
-            PackedLayer.latest = None
-            for config, name in zip(self._configs, before, strict=True):
-                config._attn_implementation = name
 
 
 def _over_rows(left: torch.Tensor, trunk: torch.Tensor) -> torch.Tensor:

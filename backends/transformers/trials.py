@@ -16,7 +16,7 @@ import torch
 from loom.engine.api import ModelUnsupported
 
 from .packed import PackedLayer, attend, pack
-from .stretches import Layers, cut, joined, sliced
+from .stretches import Layers, cut, held, joined, sliced
 
 if TYPE_CHECKING:
     from .network import TorchNetwork
@@ -82,6 +82,27 @@ class Trial:
             expected = self._branches(forked)
             packed = [pack(self._layers, 2, common=common) for common in (True, False)]
             return all(self._close(self._branches(cache), expected) for cache in packed)
+        return False
+
+    def reads_together(self) -> bool:
+        """Whether texts of different length, read on in one row, say what each says by itself."""
+        network, probe, middle = self._network, self._probe.tolist(), len(self._probe) // 2
+        with suppress(Exception):
+            fresh = held(network.cache(), 0)
+            if self._layers is None or fresh is None:
+                return False
+            texts = [self._layers, fresh, cut(self._layers, 0, FEW)]
+            tokens = [probe[middle:], probe, probe[FEW:]]
+            counts = [len(own) for own in tokens]
+            cache, wait = network.side_by_side(texts, [middle, 0, FEW], tokens, counts)
+            expected = torch.cat([self._expected[middle:], self._expected, self._expected[FEW:]])
+            if not self._close(wait()[0], expected):
+                return False
+            whole = network.cache()
+            network.forward(self._probe[None], whole, 1)
+            caches = [whole, network.assembled(cache.texts()[2])]
+            plain, after = (network.forward(self._other[None], c, len(probe)) for c in caches)
+            return self._close(after, plain)
         return False
 
     def packing_pays(self) -> bool:

@@ -6,7 +6,8 @@ the results travel. Knows no jobs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,10 +33,10 @@ class Arithmetic(Protocol):
         top: int,
         *,
         changed: bool = False,
-    ) -> tuple[list[int], Columns]:
-        """A token for each row, drawn with its uniform, and all columns of their span but ids and
-        ends; with `changed` those of the sampler even where it changes nothing. Raises JobFailed
-        where the model gave no numbers, ValueError where nothing is left."""
+    ) -> tuple[list[int], Callable[[], Columns]]:
+        """A token for each row, drawn with its uniform, and what computes all columns of their span
+        but ids and ends; with `changed` those of the sampler even where it changes nothing. Raises
+        JobFailed where the model gave no numbers, ValueError where nothing is left."""
         ...
 
     def on_host(self, logprobs: Any) -> NDArray[np.float32]:
@@ -66,11 +67,13 @@ class HostArithmetic:
         top: int,
         *,
         changed: bool = False,
-    ) -> tuple[list[int], Columns]:
+    ) -> tuple[list[int], Callable[[], Columns]]:
         found = choices(_checked(logprobs), sampling, recent, self._banned)
         tokens = [found.draw(row, u) for row, u in enumerate(uniforms)]
         changed = changed or not sampling.neutral or len(self._banned) > 0
-        return tokens, columns_of(logprobs, tokens, top, found, drawn=True, changed=changed)
+        return tokens, partial(
+            columns_of, logprobs, tokens, top, found, drawn=True, changed=changed
+        )
 
     def on_host(self, logprobs: NDArray[np.float32]) -> NDArray[np.float32]:
         return _checked(logprobs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from loom.core.seeds import uniform
 from loom.engine.api import Ended, Event, Generate, Grown, JobFailed, Progress
 from loom.engine.arithmetic import Arithmetic
 from loom.engine.encoding import PAUSE, encoded, span_of
+from loom.engine.failures import FAULTS, failure
 from loom.engine.healing import Healing
-from loom.engine.network import Network
+from loom.engine.network import Interrupted, Network
 from loom.engine.seam import Beginnings
 from loom.engine.sequences import Sequences
 
@@ -72,14 +73,25 @@ class Growing:
         branches = [Branch(n, seed, job) for n, seed in enumerate(job.seeds)]
         self._groups = [Group(Sequences(network, [], len(branches)), branches)]
 
-    def cancel(self, branch: int | None) -> list[Event]:
+    def cancel(self, job: str, branch: int | None) -> list[Event]:
+        if job != self._job.id:
+            return []
         events: list[Event] = []
         for group in list(self._groups):
             rows = [r for r, b in enumerate(group.branches) if branch in (None, b.number)]
             events += self._end(group, dict.fromkeys(rows, Ending.CANCEL))
         return events
 
-    def step(self) -> list[Event]:
+    def step(self, *, alone: bool) -> list[Event]:
+        try:
+            return self._step(alone)
+        except Interrupted:
+            return []  # it is tried again when its turn comes
+        except FAULTS as error:
+            self.over = True
+            return [failure(self._job.id, error)]
+
+    def _step(self, alone: bool) -> list[Event]:
         group = self._groups[0]
         for _, ids in self._encoding:
             group.sequences.shared += ids
@@ -100,7 +112,9 @@ class Growing:
         self._groups.append(self._groups.pop(0))
         if progress is not None:
             return [Progress(self._job.id, *progress)]
-        return self._draw(group, group.sequences.last(count)[:, 0])
+        return self._draw(
+            group, group.sequences.last(count)[:, 0], alone and len(self._groups) == 1
+        )
 
     def _begin(self, whole: Group) -> list[Event]:
         """Repeat the end of the text; from there on the branches may differ in length."""
@@ -148,36 +162,48 @@ class Growing:
                 endings[row] = ending
         return events + self._end(group, endings)
 
-    def _draw(self, group: Group, logprobs: Any) -> list[Event]:
-        """One token in every row, from float32[rows, V]."""
+    def _draw(self, group: Group, logprobs: Any, alone: bool) -> list[Event]:
+        """One token in every row, from float32[rows, V]. What the next ones are drawn from is
+        computed while their columns are."""
         language, recipe = self._network.language, self._job.recipe
         uniforms = [branch.uniform() for branch in group.branches]
-        top = min(recipe.top, language.size)
         tokens, columns = self._arithmetic.drawn(
             logprobs,
             recipe.sampling,
             self._recent(group.sequences),
             uniforms,
-            top,
+            min(recipe.top, language.size),
             changed=group.mended,
         )
         start = not group.sequences.length
         pieces = [language.spelling.spelled((token,), start=start)[0] for token in tokens]
-        span = span_of(tokens, pieces, columns)
-        events: list[Event] = []
+        numbers = [branch.number for branch in group.branches]
+        endings = self._appended(group, tokens, pieces)
+        ended = self._end(group, endings)
+        if alone and group.branches:
+            group.sequences.ahead()
+        spans = span_of(tokens, pieces, columns()).singles()
+        grown = [
+            Grown(self._job.id, number, pieces[row], spans[row])
+            for row, number in enumerate(numbers)
+            if endings.get(row) is not Ending.EOS
+        ]
+        return [*grown, *ended]
+
+    def _appended(
+        self, group: Group, tokens: Sequence[int], pieces: Sequence[bytes]
+    ) -> dict[int, Ending]:
+        """Every row gets its token; those that end with it, and why."""
         endings: dict[int, Ending] = {}
-        for row, (branch, token, own) in enumerate(
-            zip(group.branches, tokens, span.singles(), strict=True)
-        ):
-            if token in language.ends:
+        for row, (branch, token) in enumerate(zip(group.branches, tokens, strict=True)):
+            if token in self._network.language.ends:
                 endings[row] = Ending.EOS
                 continue
             group.sequences.own[row].append(token)
-            events.append(Grown(self._job.id, branch.number, pieces[row], own))
             ending = branch.ending.feed(pieces[row])
             if ending is not None:
                 endings[row] = ending
-        return events + self._end(group, endings)
+        return endings
 
     def _recent(self, sequences: Sequences) -> list[list[int]]:
         sampling = self._job.recipe.sampling

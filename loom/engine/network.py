@@ -25,7 +25,8 @@ class Interrupted(Exception):
 
 
 class Rows(Protocol):
-    """Texts of equal length that the model has read, one a row."""
+    """Texts of equal length that the model has read, one a row. What is asked of them while a pass
+    is under way waits for its end."""
 
     @property
     def length(self) -> int:
@@ -36,6 +37,11 @@ class Rows(Protocol):
         """Reads as many tokens on in every row, in one forward pass; the natural log-probabilities
         after the last `keep` of them, float32[rows, keep, V], as an array of numpy or of whatever
         the `Arithmetic` that comes with the network takes."""
+        ...
+
+    def begin(self, tokens: Sequence[Sequence[int]], keep: int) -> Callable[[], Any]:
+        """The same beside what else is done, where the network can: a call that waits for the end
+        of it. What `read` would raise, it raises."""
         ...
 
     def fork(self, count: int) -> None:
@@ -78,10 +84,27 @@ class Language:
         return {"sight": STEPWISE, **ids}
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One text that is to be read on by `tokens`: the single row of `rows`. What follows the last
+    `keep` of them is asked for."""
+
+    rows: Rows
+    tokens: Sequence[int]
+    keep: int
+
+
 class Network(Protocol):
-    """A loaded model."""
+    """A loaded model. `room` is how many tokens of several texts it reads in one pass, 0 where it
+    reads one text at a time."""
 
     language: Language
+    room: int
+
+    def together(self, readings: Sequence[Reading]) -> Callable[[], list[Any]]:
+        """Begins one forward pass for all of these: a call that waits for float32[keep, V] of each,
+        or raises what `Rows.read` would."""
+        ...
 
     def rows(self, ids: Sequence[int]) -> Rows:
         """One row that has read as much of `ids` as is remembered."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from loom.engine.network import Network, Rows, Sight, sight, window
+from loom.engine.api import EngineError
+from loom.engine.network import Interrupted, Network, Rows, Sight, sight, window
 
 CHUNK = 256  # tokens read in one forward pass
 SIDE_CHUNK = 16  # of each of several texts; a constant, so that their number plays no part
@@ -15,7 +16,7 @@ class Sequences:
     """One text a row, and what the model has read of it.
 
     `shared` is the beginning of all of them. `ready` reads until only the last token of what the
-    model sees is left, a chunk a call; `last` reads on from there.
+    model sees is left, a chunk a call; `last` reads that one.
     """
 
     def __init__(self, network: Network, shared: list[int], count: int) -> None:
@@ -26,6 +27,7 @@ class Sequences:
         self._sight: Sight | None = None
         self._rows: Rows | None = None
         self._forked = False
+        self._ahead: Callable[[], Any] | None = None
 
     @property
     def length(self) -> int:
@@ -50,13 +52,6 @@ class Sequences:
         start = self.seen(count).start
         return all(self.seen(count, row).start == start for row in range(1, len(self.own)))
 
-    def seen_until(self, count: int) -> int:
-        """How many tokens there can be and the same of the first `count` be seen."""
-        if not count and self._language.first is None:
-            return 0
-        room = self._room()
-        return room if count <= room else room + window(self._language.context, count - room)[0]
-
     def _room(self) -> int:
         """Tokens of a text that are seen at once."""
         return self._language.context - (self._language.first is not None)
@@ -74,6 +69,8 @@ class Sequences:
     def ready(self, count: int) -> tuple[int, int] | None:
         """None when the token after the first `count` can be asked for, else tokens (read, to
         read) after one more forward pass."""
+        if self._ahead is not None:
+            return None
         seen = self.seen(count)
         if seen != self._sight:
             self._turn(seen, count)
@@ -85,17 +82,28 @@ class Sequences:
             return None
         common = min(wanted, self._common())
         if rows.length < common and not self._forked:
-            self._read(min(rows.length + CHUNK, common), 0)
+            rows.read(self._tokens(min(rows.length + CHUNK, common)), 0)
         else:
             self._fork()
-            self._read(min(rows.length + SIDE_CHUNK, wanted), 0)
+            rows.read(self._tokens(min(rows.length + SIDE_CHUNK, wanted)), 0)
         return rows.length, wanted
 
-    def last(self, stop: int) -> Any:
-        """float32[rows, n, V]: after each token from the one that `ready` left to the `stop`th."""
+    def last(self, count: int) -> Any:
+        """float32[rows, 1, V]: what follows the first `count` tokens, once they are `ready`."""
         assert self._rows is not None
-        until = self._visible(stop)
-        return self._read(until, until - self._rows.length)
+        under_way, self._ahead = self._ahead, None
+        if under_way is not None:
+            return under_way()
+        return self._rows.read(self._tokens(self._visible(count)), 1)
+
+    def ahead(self) -> None:
+        """Begins the pass that `last` will ask for, where that is the next one."""
+        rows, count = self._rows, self.length
+        if rows is None or not self._forked or self.seen(count) != self._sight:
+            return
+        until = self._visible(count)
+        if rows.length == until - 1 and self.agree(count):
+            self._ahead = rows.begin(self._tokens(until), 1)
 
     def blind(self, count: int) -> bool:
         """Whether the model sees nothing at all of the first `count` tokens."""
@@ -103,6 +111,7 @@ class Sequences:
 
     def drop(self, rows: Sequence[int]) -> None:
         """These texts are over; what was read of them is remembered."""
+        found = self._found_ahead()
         if self._forked:
             for row in rows:
                 self._save(row)
@@ -114,6 +123,19 @@ class Sequences:
         self.own = [self.own[row] for row in kept]
         if not kept:
             self._rows = None
+        elif found is not None:
+            rest = found[kept]
+            self._ahead = lambda: rest
+
+    def _found_ahead(self) -> Any:
+        """What the pass under way gives; None if there is none or it was broken off."""
+        if self._ahead is None:
+            return None
+        under_way, self._ahead = self._ahead, None
+        try:
+            return under_way()
+        except (EngineError, Interrupted):
+            return None
 
     def _turn(self, seen: Sight, count: int) -> None:
         for row in range(len(self.own) if self._forked else 1):
@@ -137,12 +159,12 @@ class Sequences:
         self._rows.fork(len(self.own))
         self._forked = True
 
-    def _read(self, until: int, keep: int) -> Any:
+    def _tokens(self, until: int) -> list[list[int]]:
+        """What is to be read of each row so that the first `until` of what is seen are."""
         assert self._rows is not None and self._sight is not None
         start = self._rows.length
         texts = self.own if self._forked else self.own[:1]
-        tokens = [self._sight.of(self.shared, own, start=start, stop=until) for own in texts]
-        return self._rows.read(tokens, keep)
+        return [self._sight.of(self.shared, own, start=start, stop=until) for own in texts]
 
     def _save(self, row: int) -> None:
         if self._rows is not None and self._sight is not None and self._rows.length:

@@ -6,29 +6,33 @@ what a branch says doesn't depend on its siblings, on other jobs, or on what was
 
 from __future__ import annotations
 
+from collections import deque
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
-from loom.engine.api import EngineError, Event, Failed, Generate, Job
+from loom.engine.api import Event, Generate, Job
 from loom.engine.arithmetic import Arithmetic, HostArithmetic
 from loom.engine.growing import Growing
-from loom.engine.network import Interrupted, Network
-from loom.engine.scoring import Scoring
+from loom.engine.network import Network
+from loom.engine.readings import Readings
 from loom.engine.seam import Beginnings
 
 
 class Work(Protocol):
-    """A job that has been submitted."""
+    """What takes its turn: a Generate, or all Scores."""
 
-    over: bool
+    @property
+    def over(self) -> bool: ...
 
-    def cancel(self, branch: int | None) -> list[Event]:
-        """Answers for what is stopped."""
+    def cancel(self, job: str, branch: int | None) -> list[Event]:
+        """Answers for what is stopped, if that job is here."""
         ...
 
-    def step(self) -> list[Event]: ...
+    def step(self, *, alone: bool) -> list[Event]:
+        """`alone`: nobody else waits for the model, which may begin what comes next."""
+        ...
 
 
 class Turns:
@@ -39,7 +43,8 @@ class Turns:
     def __init__(self, network: Network, arithmetic: Arithmetic | None = None) -> None:
         self._network = network
         self._arithmetic = arithmetic or HostArithmetic(network.language.banned)
-        self._works: dict[str, Work] = {}
+        self._readings = Readings(network, self._arithmetic)
+        self._line: deque[Work] = deque()
         self._answers: list[Event] = []
 
     @cached_property
@@ -49,51 +54,31 @@ class Turns:
         return Beginnings(language.spelling.table, set(np.flatnonzero(language.banned).tolist()))
 
     def submit(self, job: Job) -> None:
-        work: Work
         if isinstance(job, Generate):
-            work = Growing(job, self._network, self._arithmetic, lambda: self._beginnings)
-        else:
-            work = Scoring(job, self._network, self._arithmetic)
-        if not work.over:
-            self._works[job.id] = work
+            growing = Growing(job, self._network, self._arithmetic, lambda: self._beginnings)
+            if not growing.over:
+                self._line.append(growing)
+            return
+        self._readings.add(job)
+        if self._readings not in self._line:
+            self._line.append(self._readings)
 
     def cancel(self, job: str, branch: int | None) -> None:
-        work = self._works.get(job)
-        if work is None:
-            return
-        self._answers += work.cancel(branch)
-        if work.over:
-            del self._works[job]
+        for work in list(self._line):
+            self._answers += work.cancel(job, branch)
+            if work.over:
+                self._line.remove(work)
 
     def step(self) -> list[Event]:
-        if self._answers or not self._works:
+        if self._answers or not self._line:
             answers, self._answers = self._answers, []
             return answers
-        job, work = next(iter(self._works.items()))
-        del self._works[job]
-        try:
-            events = work.step()
-        except Interrupted:
-            events = []  # it is tried again when its turn comes
-        except (EngineError, RuntimeError, ValueError, MemoryError) as error:
-            return [_failure(job, error)]
+        work = self._line.popleft()
+        events = work.step(alone=not self._line)
         if not work.over:
-            self._works[job] = work  # to the end of the line
+            self._line.append(work)
         return events
 
     def clear(self) -> None:
-        self._works.clear()
+        self._line.clear()
         self._answers.clear()
-
-
-def _failure(job: str, error: Exception) -> Failed:
-    if isinstance(error, EngineError):
-        return Failed(job, str(error), error.hint)
-    reason = " ".join(str(error).split())[:200].rstrip(".")
-    if isinstance(error, MemoryError) or "out of memory" in reason.lower():
-        return Failed(
-            job,
-            "There was not enough memory for this job.",
-            "Grow fewer continuations at once, close other programs, or use a smaller model.",
-        )
-    return Failed(job, f"The model failed in this job: {reason}.", "Try again.")

@@ -1,11 +1,14 @@
 """Verify: have the model read every recorded token again and compare the probabilities.
 
-Yields one Check a node; changes nothing. The comparison is DESIGN's teacher-forcing: the recorded
-ids after the recorded prefix, so sampling plays no part.
+Yields one Check a node, in the order asked for, while the engine reads a few more; changes nothing.
+The comparison is DESIGN's teacher-forcing: the recorded ids after the recorded prefix, so sampling
+plays no part.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 
 from loom.engine.api import JobFailed
@@ -16,14 +19,32 @@ from loom.replay.material import prefix_of, spoiled
 from loom.replay.models import Bench
 from loom.store.batch import ModelRow
 
+AT_ONCE = 8  # nodes that the engine has been asked for
+
 
 async def verify(
     record: Record, row: ModelRow, nodes: Iterable[int], bench: Bench
 ) -> AsyncIterator[Check]:
     """Raises EngineError if the engine dies."""
-    for number in nodes:
-        flaw = spoiled(record, row, number, bench.mismatch)
-        yield flaw or await _read_again(record, row, number, bench)
+    waiting: deque[asyncio.Task[Check]] = deque()
+    try:
+        for number in nodes:
+            waiting.append(asyncio.create_task(_checked(record, row, number, bench)))
+            if len(waiting) == AT_ONCE:
+                yield await waiting[0]
+                waiting.popleft()
+        while waiting:
+            yield await waiting[0]
+            waiting.popleft()
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def _checked(record: Record, row: ModelRow, number: int, bench: Bench) -> Check:
+    flaw = spoiled(record, row, number, bench.mismatch)
+    return flaw or await _read_again(record, row, number, bench)
 
 
 async def _read_again(record: Record, row: ModelRow, number: int, bench: Bench) -> Check:
