@@ -64,9 +64,9 @@ def put_plugin(name: str, work: str) -> None:
     (folder / f"{name}.py").write_text(BAD.replace('"bad"', f'"{name}"').replace("{}", work))
 
 
-def test_a_text_is_read_and_its_flags_stand_in_tokens_and_characters(run: Run) -> None:
+def test_a_text_is_read_and_drawn_and_flags_stand_in_tokens_and_characters(run: Run) -> None:
     Path("draft.txt").write_text(TEXT)
-    facts = run("drift", "draft.txt")
+    facts = run("drift", "draft.txt", "--plot", "out.svg")
     assert (facts["session"], facts["node"], facts["calibrated"]) == (None, None, False)
     assert facts["characters"] == len(TEXT)
     (flag,) = facts["flags"]
@@ -81,6 +81,11 @@ def test_a_text_is_read_and_its_flags_stand_in_tokens_and_characters(run: Run) -
     pieces = [bytes.fromhex(token["bytes"]) for token in tokens]
     assert b"".join(pieces[: flag["start"]]).decode() == TEXT[: flag["start_character"]]
     assert b"".join(pieces[: flag["stop"]]).decode() == TEXT[: flag["stop_character"]]
+    picture = Path("out.svg").read_text()
+    assert picture.startswith("<svg") and picture.endswith("</svg>\n")
+    for title in ("surprise: entropy (bits)", "ledger: steering (bits)", "verify: evidence"):
+        assert title in picture
+    assert picture.count(">info</text>") == 1
 
 
 def test_a_path_is_that_of_the_node_with_what_was_chosen(run: Run, story: str) -> None:
@@ -101,9 +106,17 @@ def test_a_path_is_that_of_the_node_with_what_was_chosen(run: Run, story: str) -
         assert text[flag["start_character"] : flag["stop_character"]] == flag["text"]
 
 
-def test_without_a_node_it_is_the_place_where_the_session_is(run: Run, story: str) -> None:
+def test_without_a_node_it_is_the_place_and_nothing_beside_the_session_is_run(
+    run: Run, story: str, here: Path
+) -> None:
+    evil = BAD.replace("{}", "return state, Reading()") + "\nopen('touched', 'w')\n"
+    for place in (here, here / "plugins", here / "story"):
+        place.mkdir(exist_ok=True)
+        (place / "evil.py").write_text(evil)
+    (here / "loom.toml").write_text("[plugins]\ndisabled = ['surprise']\n")
     run("go", story, "--node", "1", "--at", "3")
     facts = run("drift", story)
+    assert "evil" not in facts["readings"] and not (here / "touched").exists()
     assert (facts["node"], facts["tokens"]) == (1, 3)
     assert len(facts["readings"]["surprise"]["series"]["surprise"]) == 3
 
@@ -143,39 +156,19 @@ def test_bad_plugins_are_off_and_the_others_go_on(run: Run) -> None:
     assert len(facts["flags"]) == 1
 
 
-def test_nothing_beside_a_session_is_run(run: Run, story: str, here: Path) -> None:
-    evil = BAD.replace("{}", "return state, Reading()") + "\nopen('touched', 'w')\n"
-    for place in (here, here / "plugins", here / "story"):
-        place.mkdir(exist_ok=True)
-        (place / "evil.py").write_text(evil)
-    (here / "loom.toml").write_text("[plugins]\ndisabled = ['surprise']\n")
-    facts = run("drift", story)
-    assert "evil" not in facts["readings"]
-    assert "surprise" in facts["readings"]
-    assert not (here / "touched").exists()
-
-
 def test_options_come_from_the_settings_and_a_wrong_one_is_told(run: Run) -> None:
     config = Paths.default().config
     config.parent.mkdir(parents=True, exist_ok=True)
     Path("draft.txt").write_text(TEXT)
-    config.write_text("[plugins.verify]\nwrong_by_people = 0.001\n")
-    assert run("drift", "draft.txt")["flags"][0]["bits"] == pytest.approx(math.log2(900))
-    config.write_text('[plugins]\ndisabled = ["surprise"]\n[plugins.verify]\nnonsense = 1\n')
+    config.write_text(
+        '[plugins]\ndisabled = ["surprise"]\n'
+        "[plugins.verify]\nwrong_by_people = 0.001\n"
+        "[plugins.ledger]\nnonsense = 1\n"
+    )
     facts = run("drift", "draft.txt")
-    assert facts["flags"] == []
-    assert "line 4: plugins.verify.nonsense is no option" in facts["off"][0]["why"]
-    assert "surprise" not in facts["readings"]
-
-
-def test_every_series_is_drawn_with_the_flags(run: Run) -> None:
-    Path("draft.txt").write_text(TEXT)
-    run("drift", "draft.txt", "--plot", "out.svg")
-    picture = Path("out.svg").read_text()
-    assert picture.startswith("<svg") and picture.endswith("</svg>\n")
-    for title in ("surprise: entropy (bits)", "ledger: steering (bits)", "verify: evidence"):
-        assert title in picture
-    assert picture.count(">info</text>") == 1
+    assert facts["flags"][0]["bits"] == pytest.approx(math.log2(900))
+    assert "line 6: plugins.ledger.nonsense is no option" in facts["off"][0]["why"]
+    assert not {"surprise", "ledger"} & facts["readings"].keys()
 
 
 def test_people_get_flags_then_a_line_for_each_plugin(
