@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from types import ModuleType
 from typing import Any
@@ -189,7 +190,8 @@ def loaded_again(plugin: Any) -> Instrument | None:
     file = getattr(plugin, "__file__", None)
     if not isinstance(plugin, ModuleType) or file is None:
         return None
-    return declared(load_plugin(file))[0]
+    path = Path(file)
+    return declared(load_plugin(path.parent if path.name == "__init__.py" else path))[0]
 
 
 def _mixed(

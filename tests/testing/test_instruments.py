@@ -185,6 +185,19 @@ def test_what_a_restart_loses_is_found(tmp_path: Any) -> None:
     assert "It comes to another state after a restart in the middle." in text
 
 
+def test_a_folder_is_a_plugin_too(tmp_path: Any) -> None:
+    folder = tmp_path / "parted"
+    folder.mkdir()
+    (folder / "reading.py").write_text(
+        "from loom.instruments.api import Reading\n"
+        "def step(state, span, context):\n    return state + len(span), Reading()\n"
+    )
+    (folder / "__init__.py").write_text(
+        "from .reading import step\nNAME = 'parted'\ndef start(settings):\n    return 0\n"
+    )
+    check_instrument(load_plugin(folder))
+
+
 def test_slowness_is_told_by_the_clock_that_is_given() -> None:
     ticks = count(0, 0.1)
     assert "ms a token; 0.5 ms is the most" in told(plugin(), clock=lambda: next(ticks))
