@@ -156,6 +156,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("random", ("w",), "Random walk", "Walk at random to a leaf.", Group.GO),
     Command("back", ("[",), "Back", "To where you were before.", Group.GO),
     Command("forward", ("]",), "Forward", "And forward again.", Group.GO),
+    Command(
+        "flag(1)", ("f",), "Next flag", "To the next flag of a plugin, on this path first.",
+        Group.GO,
+    ),
+    Command("flag(-1)", ("F",), "Previous flag", "To the flag before.", Group.GO),
     Command("page(-1)", ("pageup",), "Page up", "Scroll the text up a page.", Group.GO),
     Command("page(1)", ("pagedown",), "Page down", "Scroll the text down a page.", Group.GO),
     Command(
@@ -170,6 +175,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("sentence(1)", (")",), "Sentence on", "One sentence on.", Group.CURSOR, TEXT),
     Command("line(-1)", ("up", "k"), "Line up", "One line up.", Group.CURSOR, TEXT),
     Command("line(1)", ("down", "j"), "Line down", "One line down.", Group.CURSOR, TEXT),
+    Command(
+        "flag_start", ("enter",), "Where the flag began",
+        "From a flag to the beginning of what it is about.", Group.CURSOR, TEXT,
+    ),
     Command("edge(-1)", ("home",), "Start of the text", "To the start.", Group.CURSOR, TEXT),
     Command("edge(1)", ("end",), "End of the text", "To the end of the path.", Group.CURSOR, TEXT),
     Command(

@@ -9,6 +9,7 @@ from loom.core.text import decode, visible
 
 LEVELS = "▁▂▃▄▅▆▇█"
 EIGHTHS = " ▏▎▍▌▋▊▉"
+FLAGS = {"info": "⚐", "flag": "⚑"}
 MOST_BITS = 10.0  # surprise at which a strip is full
 BITS = 1 / math.log(2)
 

@@ -11,6 +11,7 @@ from loom.ui.bindings import COMMANDS, Group, Where, bindings
 from loom.ui.screens.beginning import Beginning
 from loom.ui.screens.choosing import Choosing
 from loom.ui.screens.dividing import Dividing
+from loom.ui.screens.flagging import Flagging
 from loom.ui.screens.guiding import Guiding
 from loom.ui.screens.help import Help
 from loom.ui.screens.looking import Looking
@@ -22,7 +23,7 @@ ALWAYS = {"palette", "quit", "copy_text", *(c.action for c in COMMANDS if c.grou
 COMMANDS_BY_METHOD = {c.action.partition("(")[0] for c in COMMANDS}
 
 
-class MainScreen(Dividing, Guiding, Searching, Remembering, Beginning, Looking, Choosing):
+class MainScreen(Dividing, Guiding, Flagging, Searching, Remembering, Beginning, Looking, Choosing):
     """The commands of the table of keys, by their methods."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -10,19 +10,19 @@ from loom.core.display import Segment
 from loom.core.node import Place
 from loom.core.search import Match, Search, beginning
 from loom.core.text import visible
-from loom.ui.screens.keyed import Keyed
+from loom.ui.screens.aiming import Aiming
 from loom.ui.screens.search import EFFORT, SearchScreen, count_of
 
 QUERY_CELLS = 16
 
 
-class Searching(Keyed):
+class Searching(Aiming):
     """`/` opens the list; `n` and `N` go on after it is closed."""
 
     _search: Search | None = None
     _match = 0  # which of the matches was gone to last
     _seen: tuple[object, ...] = ()  # what of the tree the search has read
-    _aim: tuple[Place, Place] | None = None  # (where the writer went, the match on the way there)
+    _found: tuple[Place, Place] | None = None  # what was aimed at to show a match
 
     @property
     def scope(self) -> Segment | None:
@@ -34,7 +34,7 @@ class Searching(Keyed):
         await self.app.push_screen(screen, self._searched)
 
     def _begin_search(self, query: str) -> Search:
-        return Search(self.session.display, query, self.scope)
+        return self.session.search(query, self.scope)
 
     def _look_at(self, match: Match) -> None:
         """Show a match without going there."""
@@ -93,24 +93,16 @@ class Searching(Keyed):
         if self._search is None or self.editor.is_open:
             return
         match, self._match = self._search.found[index], index
-        self._aim = self._end(match), beginning(self.session.tree, match)
-        if self.here == self._aim[0]:
-            await self.show_place()
-        else:
-            self.go(self._aim[0])
-        self.set_focus(self.text_pane)
+        self._found = self._end(match), beginning(self.session.tree, match)
+        await self.aim(*self._found)
 
     async def show_place(self, *, keep_row: bool = False) -> None:
         await super().show_place(keep_row=keep_row)
-        if self._aim is not None and self._aim[0] == self.here:
-            self.text_pane.cursor = self._aim[1]
-        else:
-            self._aim = None
         self.status.found = self._standing()
 
     def _standing(self) -> str:
         """Which match this is, for the status line; nothing once the writer has gone elsewhere."""
-        if self._aim is None or self._search is None:
+        if self.aimed_at is None or self.aimed_at != self._found or self._search is None:
             return ""
         query = visible(self._search.query)
         words = query if len(query) <= QUERY_CELLS else query[: QUERY_CELLS - 1] + "…"

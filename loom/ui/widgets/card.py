@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 from textual.geometry import Size
@@ -80,6 +81,7 @@ class Card(Widget):
         "card--visited",
         "card--strip",
         "card--facts",
+        "card--flag",
     }
 
     @dataclass
@@ -88,8 +90,15 @@ class Card(Widget):
 
         number: int
 
-    def __init__(self, session: Session, number: int, segment: Segment) -> None:
+    def __init__(
+        self,
+        session: Session,
+        number: int,
+        segment: Segment,
+        flag_of: Callable[[Segment], str] = lambda segment: "",
+    ) -> None:
         super().__init__()
+        self._flag_of = flag_of
         self._session, self.number, self.segment = session, number, segment
         self.is_last = False
         self._after: Place | None = None
@@ -180,6 +189,8 @@ class Card(Widget):
     def _facts(self) -> Content:
         """The strip takes what room is left beside what is said, which is cut short for it."""
         reading, room = Reading.of(self._session, self.segment), self.outer_size.width - GUTTER
+        flag = self._flag_of(self.segment)
+        room -= cell_len(flag) + 3 if flag else 0
         facts = self._said(reading)
         if reading.bits and room - len(facts) - 2 < SHORTEST:
             facts = self._said(reading, brief=True)
@@ -187,6 +198,8 @@ class Card(Widget):
         return Content.assemble(
             " " * GUTTER,
             (strip + "  " if strip else "", self._look("strip")),
+            (flag, self._look("flag")),
+            (" · " if flag and facts else "", self._look("facts")),
             (facts, self._look("facts")),
         ).truncate(max(8, self.outer_size.width), ellipsis=True)
 

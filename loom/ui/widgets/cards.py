@@ -6,7 +6,7 @@ Reads a session.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -44,6 +44,7 @@ class Cards(VerticalScroll, can_focus=False):
         self._cards: list[Card] = []
         self._shown: tuple[Segment, ...] = ()
         self._place = session.place
+        self.flag_of: Callable[[Segment], str] = lambda segment: ""
         self._showing = asyncio.Lock()
         self._lines: int | None = None
         self._hint = ""
@@ -76,7 +77,7 @@ class Cards(VerticalScroll, can_focus=False):
             await self.remove_children(self._cards[most:])
             del self._cards[most:]
         new = [
-            Card(self._session, number, segment)
+            Card(self._session, number, segment, lambda segment: self.flag_of(segment))
             for number, segment in enumerate(segments[have:], start=have + 1)
         ]
         self._cards += new

@@ -6,6 +6,7 @@ Knows places and lengths; knows nothing of text, tokens or lines.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Set as AbstractSet
 
 from loom.core.node import ROOT, Place
 from loom.core.tree import Tree
@@ -26,6 +27,10 @@ class Course:
     @property
     def end(self) -> Place:
         return self._stretches[-1]
+
+    @property
+    def nodes(self) -> AbstractSet[int]:
+        return self._indices.keys()
 
     def lead(self, place: Place, tree: Tree) -> int:
         """Follow the path to another place; how many bytes it has in common with the one before.

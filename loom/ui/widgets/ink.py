@@ -5,7 +5,7 @@ Knows the tree, tokens and component classes; knows nothing of views and cursors
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.segment import Segment as Piece
 from textual.strip import Strip
@@ -15,6 +15,7 @@ from loom.core.tree import Tree
 from loom.ui.widgets.course import Course
 from loom.ui.widgets.layers import SCALES, STEPS
 from loom.ui.widgets.looks import Looks
+from loom.ui.widgets.margin import RAISED, Passage, flag_beside, with_raised
 from loom.ui.widgets.page import Line, Page
 from loom.ui.widgets.runs import CURSOR, Look, runs, token_looks
 from loom.ui.widgets.tokens import Tokens
@@ -26,6 +27,8 @@ CLASSES: set[str] = {
     "text--current",
     "text--earlier",
     "text--unseen",
+    "text--flag",
+    RAISED,
     CURSOR,
     *(f"text--{author}" for author in Author),
     *(f"text--author-{author}" for author in Author),
@@ -43,6 +46,8 @@ TokenText {
     & > .text--unseen { text-opacity: 50%; }
     & > .text--writer { text-style: bold; color: $text-primary; }
     & > .text--import { text-style: italic; color: $text-secondary; }
+    & > .text--flag { color: $text-warning; text-style: bold; }
+    & > .text--raised { text-style: bold underline; }
     & > .text--cursor { text-style: underline; }
     &:focus > .text--cursor { text-style: reverse; }
 
@@ -84,6 +89,7 @@ class Ink:
         self._page, self._course, self._tokens, self._looks = page, course, tokens, looks
         self._layer = "plain"
         self._seen_from = 0
+        self._passages: Sequence[Passage] = ()
         self._strips: dict[int, Strip] = {}
 
     def use_layer(self, layer: str) -> None:
@@ -99,6 +105,17 @@ class Ink:
     def seen_from(self, byte: int) -> None:
         if byte != self._seen_from:
             self._seen_from = byte
+            self.dry()
+
+    @property
+    def passages(self) -> Sequence[Passage]:
+        """What flags on the page are about."""
+        return self._passages
+
+    @passages.setter
+    def passages(self, passages: Sequence[Passage]) -> None:
+        if passages != self._passages:
+            self._passages = passages
             self.dry()
 
     def dry(self) -> None:
@@ -129,11 +146,24 @@ class Ink:
     def _drawn(
         self, line: Line, tree: Tree, cursor: tuple[int, int] | None, left: int, width: int
     ) -> Strip:
-        used, pieces = left, [Piece(self._margin(line, left), self._looks("text--unseen"))]
-        for run in runs(line, list(self._stretches(line, tree)), cursor, self._page.width):
+        used, pieces = left, list(self._beside(line, left))
+        looks = list(
+            with_raised(self._stretches(line, tree), line.start, line.stop, self._passages)
+        )
+        for run in runs(line, looks, cursor, self._page.width):
             pieces.append(Piece(run.text, self._looks(*run.names)))
             used += run.width
         return Strip(pieces, used).adjust_cell_length(width, self._looks())
+
+    def _beside(self, line: Line, left: int) -> Iterator[Piece]:
+        """The columns before a line: flags stand a column farther away where there is room."""
+        margin, look = self._margin(line, left), self._looks("text--unseen")
+        flag = flag_beside(line, self._passages) if left else ""
+        column = max(0, left - 2) if flag else left
+        yield Piece(margin[:column], look)
+        if flag:
+            yield Piece(flag, self._looks("text--flag"))
+            yield Piece(margin[column + 1 :], look)
 
     def _margin(self, line: Line, left: int) -> str:
         """With a mark where not all of the text is in sight."""

@@ -7,7 +7,7 @@ a message which alternative is wanted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from textual import on, work
@@ -17,12 +17,15 @@ from textual.message import Message
 from textual.worker import Worker
 
 from loom.core.node import Place
+from loom.core.text import decode, visible
 from loom.engine.api import EngineError
+from loom.raised import Raised
 from loom.session import Session
 from loom.ui import glyphs
 from loom.ui.choices import following_choices, token_choices
 from loom.ui.outlook import Outlook, Prospect
-from loom.ui.widgets import lens_facts, lens_lines
+from loom.ui.widgets import lens_facts, lens_flags, lens_lines
+from loom.ui.widgets.lens_flags import FlagPanel
 from loom.ui.widgets.lens_lines import BLANK, Fact, Line
 from loom.ui.widgets.lens_panels import Odds, Panel
 from loom.ui.widgets.wrapping import clip
@@ -32,6 +35,8 @@ PATIENCE = 0.5  # seconds after which it is said that the engine has been asked
 SUBJECT = 9  # lines of a token, above its odds
 BELOW = 19  # lines of node and recipe, below
 FEWEST, MOST = 8, 21  # lines of a token's odds
+LEAST = 3  # of them where there are flags to tell
+WORDS = 48  # bytes of what a flag is about
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class Lens(VerticalScroll, can_focus=False):
         super().__init__(id=id)
         self._session = session
         self.outlook = Outlook(session)
+        self.flags_here: Callable[[], Sequence[Raised]] = tuple
         self.sight: Sight | None = None
         self.awaits_engine = True
         self._prospect: Prospect | None = None
@@ -71,12 +77,14 @@ class Lens(VerticalScroll, can_focus=False):
     def compose(self) -> ComposeResult:
         yield Panel(id="lens-subject")
         yield Odds(id="lens-odds")
+        yield FlagPanel(id="lens-flags")
         yield Panel(id="lens-node")
         yield Panel(id="lens-force")
 
     def on_mount(self) -> None:
         self.subject_panel = self.query_one("#lens-subject", Panel)
         self.odds = self.query_one(Odds)
+        self.flag_panel = self.query_one(FlagPanel)
         self.node_panel = self.query_one("#lens-node", Panel)
         self.force_panel = self.query_one("#lens-force", Panel)
 
@@ -101,6 +109,7 @@ class Lens(VerticalScroll, can_focus=False):
         else:
             self._pursue(sight.ahead)
         if self.size.width:
+            self._show_flags()
             self._show_subject(sight)
             self._show_node(sight.node)
 
@@ -155,6 +164,9 @@ class Lens(VerticalScroll, can_focus=False):
     def _rows(self) -> int:
         """Lines for the odds: as many as make what is below begin on the same line always."""
         both = max(FEWEST, min(MOST, self.size.height - SUBJECT - BELOW)) + SUBJECT
+        flags = len(self.flag_panel.lines)
+        if flags:
+            both = min(both, max(SUBJECT + LEAST, self.size.height - 1 - flags))
         return both - len(self.subject_panel.lines)
 
     def _say(self, text: str) -> None:
@@ -209,6 +221,15 @@ class Lens(VerticalScroll, can_focus=False):
         if engine.state == "loading":
             return "The model is loading."
         return "Growing here." if self.outlook.grows_at(place) else ""
+
+    def _show_flags(self) -> None:
+        rows = list(lens_flags.rows(self.flags_here(), self._width, self._words_of))
+        self.flag_panel.tell([(BLANK, None), *rows[:-1]] if rows else [])
+
+    def _words_of(self, raised: Raised) -> str:
+        number, at = raised.origin
+        text = self._session.tree[number].text[at : at + WORDS]
+        return " ".join(visible(decode(text)).split())[: self._width // 2]
 
     def _show_node(self, node: int) -> None:
         session, width = self._session, self._width

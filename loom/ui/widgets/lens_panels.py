@@ -21,7 +21,7 @@ from loom.ui.widgets.looks import Looks
 
 LOOKS = (
     "heading", "aside", "label", "value", "note", "subject", "bar",
-    "rank", "token", "chosen", "share", "mark", "rest", "hover",
+    "rank", "token", "chosen", "share", "mark", "rest", "hover", "flag",
 )  # fmt: skip
 
 

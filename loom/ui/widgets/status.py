@@ -59,12 +59,16 @@ class Status(Widget):
         "status--title",
         "status--fact",
         "status--token",
+        "status--flags",
         "status--busy",
         "status--trouble",
     }
     colours: reactive[str] = reactive("plain")
     found: reactive[str] = reactive("")
     token: reactive[str] = reactive("")
+    flags: reactive[str] = reactive("")
+    badge: reactive[str] = reactive("")
+    """What is to be known of the model that has read what one is at."""
     awaited: reactive[str] = reactive("")
     """What the program is busy with and the writer waits for."""
 
@@ -165,6 +169,10 @@ class Status(Widget):
         ]
         if self.colours != "plain":
             facts.append((5, 2, f"◧ {self.colours}", "fact"))
+        if self.flags:
+            facts.append((7, 0, self.flags, "flags"))
+        if self.badge:
+            facts.append((3, 4, self.badge, "fact"))
         if self.found:
             facts.append((8, 0, self.found, "fact"))
         if self._doing:

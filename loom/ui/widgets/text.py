@@ -5,7 +5,7 @@ Reads the session and sends messages; moves nothing but its own cursor and view.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Protocol
 
 from rich.style import Style
@@ -22,6 +22,7 @@ from loom.ui.widgets.course import Course
 from loom.ui.widgets.drawn import Drawn
 from loom.ui.widgets.ink import CLASSES, CSS, Ink
 from loom.ui.widgets.looks import Looks
+from loom.ui.widgets.margin import Passage
 from loom.ui.widgets.page import Page
 from loom.ui.widgets.tokens import Tokens, TokenSource
 
@@ -235,6 +236,15 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
     @property
     def _lines(self) -> int:
         return self._page.line_count
+
+    @property
+    def passages(self) -> Sequence[Passage]:
+        """What flags are about; to be seen once it is drawn again."""
+        return self._ink.passages
+
+    @passages.setter
+    def passages(self, passages: Sequence[Passage]) -> None:
+        self._ink.passages = passages
 
     @property
     def left(self) -> int:

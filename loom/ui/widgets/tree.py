@@ -5,7 +5,8 @@ Reads the session and says which segment was chosen; moves nothing but its own v
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import ClassVar, NamedTuple, Protocol
 
 from rich.segment import Segment as Piece
@@ -79,6 +80,7 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         "tree--unvisited",
         "tree--bookmark",
         "tree--count",
+        "tree--flag",
         "tree--growing",
         *(f"tree--{author}" for author in Author),
     }
@@ -105,6 +107,7 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         & > .tree--growing { color: $text-success; }
         & > .tree--unvisited { color: $text-accent; }
         & > .tree--bookmark { color: $text-warning; text-style: bold; }
+        & > .tree--flag { color: $text-warning; text-style: bold; }
         & > .tree--count { color: $foreground 72%; text-style: italic; }
     }
     """
@@ -125,6 +128,7 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         self._folded = {
             Place(mark.node, mark.start) for mark, _ in session.marks if mark.kind is Kind.FOLDED
         }
+        self.flag_of: Callable[[Segment], str] = _no_flag
         self._place = session.place
         self._looks = Looks(self)
         self._path = Course()
@@ -169,6 +173,16 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
             }
             self._changed.add(node)
         self._soon()
+
+    def flags_changed(self, nodes: AbstractSet[int]) -> None:
+        """Flags of these came or went."""
+        self._lines = {
+            index: line
+            for index, line in self._lines.items()
+            if self._rows[index].segment.node not in nodes
+        }
+        if not self._awaits_frame:
+            self.refresh_changed()
 
     def grew(self) -> None:
         """Text got longer: shown with the next step of the spinners."""
@@ -374,6 +388,9 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         counts += f" +{row.hidden_count}" if row.folded else ""
         if counts:
             yield Piece(counts, self._part(base, "tree--count"))
+        flag = self.flag_of(row.segment)
+        if flag:
+            yield Piece(f" {flag}", self._part(base, "tree--flag"))
         node = self.session.tree[row.segment.node]
         if node.author is Author.MODEL and not self.session.is_visited(node.id):
             yield Piece(" ●", self._part(base, "tree--unvisited"))
@@ -398,3 +415,7 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
     def _part(self, base: tuple[str, ...], name: str) -> Style:
         """On the current row nothing has a colour of its own, so that it can be read reversed."""
         return self._looks(*base) if base == CURRENT else self._looks(*base, name)
+
+
+def _no_flag(segment: Segment) -> str:
+    return ""
