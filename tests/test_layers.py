@@ -40,6 +40,8 @@ def loaded_by(names: list[str]) -> set[str]:
         ("loom.core", MODELS | {"textual", "sqlite3", "asyncio", "subprocess", "networkx"}),
         ("loom.store", MODELS | {"textual", "asyncio", "loom.engine", "loom.session"}),
         ("loom.engine", MODELS | {"textual", "sqlite3", "loom.store", "loom.session"}),
+        ("loom.instruments", MODELS | {"textual", "sqlite3", "loom.engine", "loom.session"}),
+        ("loom.processes", MODELS | {"textual", "sqlite3", "loom.engine", "loom.instruments"}),
         ("loom.extensions", MODELS | {"textual", "sqlite3"}),
         ("loom.config", MODELS | {"textual", "sqlite3", "asyncio", "networkx"}),
         ("loom.session", MODELS | {"textual", "networkx", "loom.ui"}),
