@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from loom.engine.api import ModelNotFound, ModelUnsupported
+from loom.engine.failures import lacks_memory
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import set_tqdm_hook
 
@@ -190,7 +191,7 @@ class _Counted:
 
 def _unloadable(error: Exception) -> ModelUnsupported:
     reason = _reason(error)
-    if isinstance(error, MemoryError) or "out of memory" in reason.lower():
+    if lacks_memory(error):
         return ModelUnsupported(
             "There is not enough memory for this model.",
             'Close other programs, choose a smaller model, or try dtype = "bfloat16".',

@@ -25,6 +25,7 @@ from loom.engine.openjobs import OpenJobs
 from loom.processes.pipes import Send, private_pipes, sender
 from loom.processes.records import Lines, Record, ints_text, read_bytes, strings_record
 
+NEED_MEMORY = "Close other programs, or choose a smaller model."
 CREDITS = 32  # lines of events that may be under way before the reader has taken them
 _VOCABULARY_CHUNK = 4096
 _IDLE_STEP = 0.005  # seconds between steps of an engine that waits for something itself
@@ -93,15 +94,14 @@ def _load(
         return _announced(engine, send)
     except EngineError as error:
         send({"say": "failed", "error": str(error), "hint": error.hint})
+    except MemoryError:
+        traceback.print_exc()
+        why = f"There is not enough memory for the model {model!r}."
+        send({"say": "failed", "error": why, "hint": NEED_MEMORY})
     except Exception as error:
         traceback.print_exc()
-        send(
-            {
-                "say": "failed",
-                "error": f"The model {model!r} could not be loaded: {_in_a_line(error)}.",
-                "hint": "The engine's log has the details.",
-            }
-        )
+        why = f"The model {model!r} could not be loaded: {_in_a_line(error)}."
+        send({"say": "failed", "error": why, "hint": "The engine's log has the details."})
     return None
 
 

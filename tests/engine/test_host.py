@@ -54,6 +54,8 @@ def load(model, options, progress):
         raise ModelUnsupported("It will not load.", "Leave it.")
     if model == "odd-breaks":
         raise KeyError("weights\\nof the second layer")
+    if model == "odd-large":
+        raise MemoryError
     if model == "odd-exits":
         sys.exit(3)
     if model == "odd-aborts":
@@ -229,6 +231,13 @@ async def test_an_accident_while_loading_becomes_a_sentence(odd: Odd) -> None:
     assert "Traceback" in odd.log.read_text()
     with pytest.raises(EngineError, match="could not be loaded"):
         await client.ready()
+
+
+async def test_a_model_too_large_for_the_memory_is_said(odd: Odd) -> None:
+    await odd.start("odd-large")
+    failed = await odd.heard(LoadFailed)
+    assert failed.error == "There is not enough memory for the model 'odd-large'."
+    assert "smaller model" in failed.hint
 
 
 @pytest.mark.parametrize(("model", "code"), [("odd-exits", 3), ("odd-aborts", -6)])
