@@ -1,4 +1,4 @@
-"""Switches plugins off and on in loom.toml; comments and order stay."""
+"""Switches plugins off and on in loom.toml and sets their options; comments and order stay."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import tomli
 
 from loom.amending import amend, line_end, table
 from loom.config import Config, PluginConfig
 
-_HEADER = re.compile(r"^[ \t]*\[[ \t]*plugins[ \t]*\][^\n]*\n?", re.MULTILINE)
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_PLAIN = re.compile(r""""(?:\\.|[^"\\\n])*"|'[^'\n]*'|[^\s#,"'\[\]]+""")  # a value that is no list
 _NEXT_HEADER = re.compile(r"^[ \t]*\[", re.MULTILINE)
 _TOKEN = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[\[\],]""")
 
@@ -42,6 +44,34 @@ def switch(file: Path, name: str, on: bool) -> Config:
     return amend(file, edit, meant, refusal)
 
 
+def set_option(file: Path, name: str, option: str, value: Any) -> Config:
+    """Write an option of a plugin, a number, a text, true, false or a list of them, into its table
+    [plugins.NAME], which is made where there is none; the settings then.
+
+    Raises ConfigError like `switch`.
+    """
+
+    def edit(before: bytes, known: Config) -> bytes:
+        text, line = before.decode("utf-8"), f"{_key(option)} = {_toml(value)}"
+        header = _header_of(text, f"plugins.{_key(name)}")
+        if header is None:
+            return before + table(f"plugins.{_key(name)}", [line], before)
+        found = _value_of(text, header, _key(option))
+        if found is None:
+            end = line_end(before)
+            gap = "" if header.group().endswith("\n") else end
+            return f"{text[: header.end()]}{gap}{line}{end}{text[header.end() :]}".encode()
+        return f"{text[: found[0]]}{_toml(value)}{text[found[1] :]}".encode()
+
+    def meant(known: Config) -> Config:
+        before = known.plugin(name)
+        after = replace(before, options={**before.options, option: value})
+        return replace(known, plugins={**known.plugins, name: after})
+
+    hint = f"Write {option} = {_toml(value)} under [plugins.{name}] yourself."
+    return amend(file, edit, meant, (f"{file} can't be edited here.", hint))
+
+
 def _named_otherwise(config: Config, name: str) -> set[str]:
     """The name itself where the file goes on naming it when it is switched on: in the list
     `enabled` or as a table."""
@@ -55,7 +85,7 @@ def _with(text: str, name: str) -> str:
     quoted, end = json.dumps(name, ensure_ascii=False), line_end(text.encode())
     found = _list(text, "disabled")
     if found is None:
-        header = _HEADER.search(text)
+        header = _header_of(text, "plugins")
         line = f"disabled = [{quoted}]"
         if header is None:
             return text + table("plugins", [line], text.encode()).decode()
@@ -112,17 +142,29 @@ def _with_its_comma(text: str, first: int, last: int, start: int, stop: int) -> 
 
 def _list(text: str, key: str) -> tuple[int, int] | None:
     """Where the value of a key under [plugins] stands."""
-    header = _HEADER.search(text)
-    if header is None:
-        return None
+    header = _header_of(text, "plugins")
+    return None if header is None else _value_of(text, header, key)
+
+
+def _header_of(text: str, name: str) -> re.Match[str] | None:
+    """The line [name]."""
+    return re.compile(rf"^[ \t]*\[[ \t]*{re.escape(name)}[ \t]*\][^\n]*\n?", re.MULTILINE).search(
+        text
+    )
+
+
+def _value_of(text: str, header: re.Match[str], key: str) -> tuple[int, int] | None:
+    """Where the value of a key below a header stands."""
     following = _NEXT_HEADER.search(text, header.end())
     end = following.start() if following else len(text)
-    found = re.compile(rf"^[ \t]*{key}[ \t]*=[ \t]*", re.MULTILINE).search(text, header.end(), end)
+    found = re.compile(rf"^[ \t]*{re.escape(key)}[ \t]*=[ \t]*", re.MULTILINE).search(
+        text, header.end(), end
+    )
     if found is None:
         return None
     if text[found.end() : found.end() + 1] != "[":
-        token = _TOKEN.match(text, found.end())
-        return (token.start(), token.end()) if token else None
+        plain = _PLAIN.match(text, found.end())
+        return (plain.start(), plain.end()) if plain else None
     closing = (t.end() for t in _TOKEN.finditer(text, found.end()) if t.group() == "]")
     stop = next(closing, None)
     return None if stop is None else (found.end(), stop)
@@ -134,3 +176,12 @@ def _strings(text: str, start: int, stop: int) -> Iterator[re.Match[str]]:
 
 def _value(token: re.Match[str]) -> str:
     return str(tomli.loads(f"value = {token.group()}")["value"])
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+
+
+def _toml(value: Any) -> str:
+    """Numbers, texts and lists of them are written as JSON writes them."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -18,6 +18,7 @@ from loom.cli import main
 from loom.commands import plugging
 from loom.commands.completing import FILES, candidates
 from loom.config import Paths, load_config
+from loom.console import UsageError
 
 GOOD = """\
 from loom.instruments.api import Reading
@@ -150,6 +151,48 @@ def test_another_file_of_settings_can_be_named(run: Run, tmp_path: Path) -> None
         "value": ["traps"],
         "from": "loom.toml",
     }
+
+
+def test_an_option_is_set_as_what_it_is(run: Run, folder: Path) -> None:
+    options = 'OPTIONS = {"n": 1, "x": 0.5, "on": False, "word": "a", "names": []}'
+    put(folder, "mine.py", GOOD.replace('OPTIONS = {"n": 1}', options))
+    told = run("plugins", "set", "mine", "x", "2")
+    assert told == {
+        "plugin": "mine",
+        "option": "x",
+        "value": 2.0,
+        "config": str(Paths.default().config),
+    }
+    run("plugins", "set", "mine", "names", "7", "x y")
+    assert load_config().plugin("mine").options == {"x": 2.0, "names": [7, "x y"]}
+    assert "n, x, on, word, names" in run("plugins", "set", "mine", "no", "1", code=1)["hint"]
+
+
+@pytest.mark.parametrize(
+    ("default", "words", "value"),
+    [
+        (1, ["2"], 2),
+        (0.5, ["2"], 2.0),
+        (False, ["true"], True),
+        ("a", ["2"], "2"),
+        ([], [], []),
+        (["a"], ["b", "1.5", "true"], ["b", 1.5, True]),
+        (1, ["2.5"], None),
+        (1, ["true"], None),
+        (1, [], None),
+        (0.5, ["NaN"], None),
+        ("a", ["b", "c"], None),
+    ],
+)
+def test_what_is_typed_is_read_as_what_the_option_is(
+    default: Any, words: list[str], value: Any
+) -> None:
+    if value is None:
+        with pytest.raises(UsageError, match="something like"):
+            plugging._valued("n", default, words)
+        return
+    found = plugging._valued("n", default, words)
+    assert (found, type(found)) == (value, type(value))
 
 
 def test_one_that_has_gone_can_still_be_switched_on(run: Run) -> None:

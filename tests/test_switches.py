@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from loom.config import ConfigError, load_config
-from loom.switches import switch
+from loom.switches import set_option, switch
 
 COMMENTED = """\
 # mine
@@ -132,3 +132,51 @@ def test_a_mistake_in_the_file_is_told_and_nothing_is_written(file: Path) -> Non
     with pytest.raises(ConfigError, match="line 1"):
         switch(file, "traps", False)
     assert file.read_text() == "tokens = many\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "after"),
+    [
+        ("", 0.01, "[plugins.traps]\nalpha = 0.01\n"),
+        ("tokens = 9\n", 0.01, "tokens = 9\n\n[plugins.traps]\nalpha = 0.01\n"),
+        (
+            "[plugins.traps] # eager\nalpha = 0.05 # more\nignore = []\n",
+            0.01,
+            "[plugins.traps] # eager\nalpha = 0.01 # more\nignore = []\n",
+        ),
+        (
+            "[plugins.traps]\r\nignore = []\r\n",
+            True,
+            "[plugins.traps]\r\nalpha = true\r\nignore = []\r\n",
+        ),
+        (
+            '[plugins.traps]\nalpha = [\n  "a", # ]\n]\n[keys]\n',
+            ["b", 'c"d'],
+            '[plugins.traps]\nalpha = ["b", "c\\"d"]\n[keys]\n',
+        ),
+        ("[plugins.traps]\nalpha = 'a'\n", "ü", '[plugins.traps]\nalpha = "ü"\n'),
+        (
+            '[plugins]\ndisabled = ["traps"]\n',
+            3,
+            '[plugins]\ndisabled = ["traps"]\n\n[plugins.traps]\nalpha = 3\n',
+        ),
+    ],
+)
+def test_an_option_is_set_and_nothing_else_changes(
+    file: Path, before: str, value: object, after: str
+) -> None:
+    file.parent.mkdir()
+    file.write_bytes(before.encode())
+    config = set_option(file, "traps", "alpha", value)
+    assert file.read_bytes().decode() == after
+    assert config == load_config(file)
+    assert config.plugin("traps").options["alpha"] == value
+
+
+def test_an_option_that_cannot_be_set_here_is_left_as_it_is(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("plugins.traps.alpha = 0.05\n")
+    with pytest.raises(ConfigError, match="can't be edited") as refused:
+        set_option(file, "traps", "alpha", 0.01)
+    assert "alpha = 0.01 under [plugins.traps]" in refused.value.hint
+    assert file.read_text() == "plugins.traps.alpha = 0.05\n"

@@ -389,6 +389,10 @@ def _plugins(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plugin", metavar="NAME")
     parser = _action(actions, "disable", "plugging:disable", "switch a plugin off, in loom.toml")
     parser.add_argument("plugin", metavar="NAME")
+    parser = _action(actions, "set", "plugging:set_to", "set an option of a plugin, in loom.toml")
+    parser.add_argument("plugin", metavar="NAME")
+    parser.add_argument("option", metavar="OPTION")
+    parser.add_argument("values", nargs="*", metavar="VALUE", help="several, or none, for a list")
     parser = _action(actions, "new", "plugging:new", "write a plugin that works, and its test")
     parser.add_argument("name", metavar="NAME")
     text = "put them there (default: your own plugins folder, where Loom finds them)"

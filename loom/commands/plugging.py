@@ -21,10 +21,10 @@ from loom.discovery import Found, said_in
 from loom.extensions import plugins as found_plugins
 from loom.facts import Facts
 from loom.instruments.client import InstrumentClient, SwitchedOff
-from loom.instruments.loading import Declared
+from loom.instruments.loading import Declared, Option
 from loom.processes.child import environment
 from loom.store.atomic import write_atomically
-from loom.switches import switch
+from loom.switches import set_option, switch
 
 TRYING = 120  # seconds that a trial may take
 
@@ -136,6 +136,46 @@ def _switch(args: Namespace, console: Console, *, on: bool) -> None:
     facts = {"plugin": args.plugin, "on": on, "config": str(file)}
     said = f"{args.plugin} is {'on' if on else 'off'}, as {file} says."
     console.answer(lambda: facts, lambda: [visible(said)])
+
+
+async def set_to(args: Namespace, console: Console) -> None:
+    """The plugin is asked which options it has."""
+    file = args.config or Paths.default().config
+    listed = {one.found.name: one for one in await _listed(access.config_of(args), console)}
+    if args.plugin not in listed:
+        raise _unknown(args.plugin, set(listed))
+    options = listed[args.plugin].declared.options
+    if args.option not in options:
+        known = ", ".join(options) or "none, or is off"
+        raise CommandError(f"{args.plugin} has no option {args.option!r}.", f"It has {known}.")
+    value = _valued(args.option, options[args.option], args.values)
+    set_option(file, args.plugin, args.option, value)
+    facts = {"plugin": args.plugin, "option": args.option, "value": value, "config": str(file)}
+    said = f"{args.option} of {args.plugin} is {value}, as {file} says."
+    console.answer(lambda: facts, lambda: [visible(said)])
+
+
+def _valued(name: str, default: Option, words: Sequence[str]) -> Option:
+    """What was typed, as what the option is."""
+    if isinstance(default, list):
+        return [_plain(word) for word in words]
+    value = _plain(words[0]) if len(words) == 1 else None
+    if isinstance(default, str) and len(words) == 1:
+        return words[0]
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    if value is None or type(value) is not type(default):
+        raise UsageError(f"{name} is something like {json.dumps(default)}.")
+    return value
+
+
+def _plain(word: str) -> bool | int | float | str:
+    """A number, true or false where it is one."""
+    try:
+        value = json.loads(word)
+    except ValueError:
+        return word
+    return value if isinstance(value, bool | int | float) and value == value else word
 
 
 def _unknown(name: str, known: set[str]) -> CommandError:
