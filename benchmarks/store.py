@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import statistics
 import sys
 import time
@@ -16,24 +15,21 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from itertools import cycle, islice
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import NamedTuple
 
-import numpy as np
-
+from benchmarks import large
 from benchmarks.measure import Benchmark, Work
 from benchmarks.trees import bushy
-from loom.core.node import ROOT, Author, Ending, Node
-from loom.core.search import Search
-from loom.core.span import Span
+from loom.core.node import ROOT
+from loom.core.search import Among, Search
 from loom.record import Record
-from loom.store.batch import Batch, EventRow, ModelRow
-from loom.store.file import settle
-from loom.store.opening import for_writing
-from loom.store.rows import statements, write
+from loom.store.batch import Batch
+from loom.store.loading import collector_paused
 from loom.store.store import Store
+from loom.store.textindex import TextIndex
 
 NODES = 5000
 
@@ -80,167 +76,139 @@ def reopen(ending: ExitStack) -> Work:
 
 # ── a large session, and the same in JSON ──────────────────────────────────────────────────
 
-LARGE, TOKENS, TOP, WORDS = 100_000, 32, 20, 4000
 SAMPLE = 300  # nodes that are written one by one
+PART = 20  # one in so many nodes is written and read as JSON, and the time multiplied
 ROUNDS = 5
+MORE, SEARCH = 0.5, 0.3  # seconds: goals of opening, over 100 nodes, and of a search
+QUERIES = ("nowhere", "word1234 word5", "word12")  # rare, rarer than its parts, everywhere
 
 
-def material(count: int) -> Iterator[tuple[Node, Span, EventRow]]:
-    """`count` nodes of 32 tokens, most of them on one of the last few before."""
-    source, numbers = random.Random(1), np.random.default_rng(1)
-    spans = [_span(numbers) for _ in range(64)]
-    lengths = {ROOT: 0}
-    for number in range(1, count + 1):
-        text, span = spans[number % len(spans)]
-        parent = max(0, number - source.randint(1, 6))
-        lengths[number] = len(text)
-        node = Node(
-            *(number, parent, lengths[parent], Author.MODEL, text, 1, 1, number, Ending.LENGTH),
-            created=1.7e9 + number,
-            token_count=TOKENS,
-            hash=number.to_bytes(16, "big"),
-        )
-        data = {"added": [number], "place": node.hash.hex(), "ordinal": 0, "marks": []}
-        yield node, span, EventRow(number, node.created, "grow", data)
+class Row(NamedTuple):
+    """Seconds by the wall clock, of the processor, and to be held to by the clock."""
+
+    what: str
+    wall: float
+    processor: float | None = None
+    goal: float | None = None
+
+    def line(self) -> str:
+        numbers = (f"{n * 1000:10.1f}" if n is not None else "" for n in self[1:])
+        return f"{self.what:<52} {' '.join(numbers)}".rstrip()
 
 
-def _span(numbers: np.random.Generator) -> tuple[bytes, Span]:
-    ids = numbers.integers(0, WORDS, TOKENS).astype(np.int32)
-    pieces = [b" word%d" % number for number in ids]
-
-    def floats(*shape: int) -> np.ndarray:
-        return numbers.normal(size=shape).astype(np.float32)
-
-    top = numbers.integers(0, WORDS, (TOKENS, TOP)).astype(np.int32)
-    ends = np.cumsum([len(piece) for piece in pieces]).astype(np.int32)
-    logprob, entropy, varentropy = floats(TOKENS), floats(TOKENS), floats(TOKENS)
-    likeliest = floats(TOKENS, TOP)
-    span = Span(ids, ends, logprob, entropy, varentropy, ids % 50, top, likeliest)
-    return b"".join(pieces), span
-
-
-def as_json(node: Node, span: Span) -> dict[str, Any]:
-    columns = {name: column.tolist() for name, column in span.columns() if column is not None}
-    return {
-        "id": node.id,
-        "parent": node.parent,
-        "at": node.at,
-        "author": node.author,
-        "text": node.text.decode(),
-        "seed": node.seed,
-        "ended": node.ended,
-        "created": node.created,
-        "tokens": columns,
-    }
-
-
-def built(path: Path, count: int) -> Path:
-    """A session of `count` nodes, many in a transaction."""
-    Store.create(path).close()
-    connection = for_writing(path)
-    models, recipes = (ModelRow(1, "f", "m", "m"),), ((1, {"tokens": TOKENS}),)
-    write(connection, statements(Batch(models=models, recipes=recipes)))
-    rows = material(count)
-    while some := list(islice(rows, 500)):
-        batches = (Batch(nodes=((node, span),), event=event) for node, span, event in some)
-        write(connection, [row for batch in batches for row in statements(batch)])
-    settle(connection)
-    return path
-
-
-def seconds(work: Callable[[], object], rounds: int = ROUNDS) -> tuple[float, float]:
-    """The median of the wall clock and of the processor's time."""
+def timed(what: str, work: Callable[[], object], rounds: int = ROUNDS) -> Row:
+    """The medians."""
     walls, processors = [], []
     for _ in range(rounds):
         wall, processor = time.perf_counter(), time.process_time()
         work()
         walls.append(time.perf_counter() - wall)
         processors.append(time.process_time() - processor)
-    return statistics.median(walls), statistics.median(processors)
+    return Row(what, statistics.median(walls), statistics.median(processors))
 
 
 def opened(path: Path) -> None:
-    store = Store.open(path)
-    Record(store)
-    store.close()
+    """As the screen does it: nobody looks for garbage until the first frame."""
+    with collector_paused():
+        store = Store.open(path)
+        Record(store)
+        store.close()
 
 
-def searched(record: Record, query: str) -> None:
-    search = Search(record.display, query)
-    while not search.done:
-        search.advance(1 << 20)
-
-
-def one_by_one(folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
+def one_by_one(folder: Path) -> Iterator[Row]:
     """A transaction a node, and a line of JSON a node, each on the disk before the next."""
     store = Store.create(folder / "one.loom")
-    rows = cycle(list(material(SAMPLE)))
+    rows = cycle(list(large.material(SAMPLE)))
 
     def transaction() -> None:
         node, span, event = next(rows)
         store.post(Batch(nodes=((node, span),), event=replace(event, id=node.id)))
         store.flush()
 
-    yield "write a node, a transaction", transaction
+    yield timed("write one node: a transaction", transaction, SAMPLE)
     with (folder / "one.jsonl").open("w") as file:
 
         def line() -> None:
             node, span, _ = next(rows)
-            file.write(json.dumps(as_json(node, span)) + "\n")
+            file.write(json.dumps(large.as_json(node, span)) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
-        yield "write a node, a line of JSON", line
+        yield timed("write one node: a line of JSON", line, SAMPLE)
     store.close()
 
 
-def in_json(folder: Path, count: int) -> Iterator[tuple[str, Callable[[], object]]]:
-    """All of it written and read as JSON, a line a node: a list of all would need the memory."""
-    path = folder / "all.jsonl"
+def opening(few: Path, many: Path, count: int) -> Iterator[Row]:
+    yield (small := timed("open 100 nodes", partial(opened, few)))
+    found = timed(f"open {count:,} nodes", partial(opened, many))
+    yield found._replace(goal=small.wall + MORE)
 
-    def write() -> None:
+
+def searching(path: Path) -> Iterator[Row]:
+    """By reading every text, and by the index that the first search begins to build."""
+    store = Store.open(path, read_only=True)
+    record = Record(store)
+    index = TextIndex(record.tree)
+
+    def search(query: str, among: Among | None) -> None:
+        Search(record.display, query, among=among).advance(sys.maxsize)
+
+    def build() -> None:
+        index.among(b"word")
+        index.wait()
+
+    for query in QUERIES:
+        read = partial(search, query, None)
+        yield timed(f"search “{query}”, reading all", read)._replace(goal=SEARCH)
+    yield timed("build the full-text index, beside the work", build, 1)
+    for query in QUERIES:
+        look_up = partial(search, query, index.among)
+        yield timed(f"search “{query}”, by the index", look_up)._replace(goal=SEARCH)
+    index.close()
+    store.close()
+
+
+def in_json(folder: Path, count: int) -> Iterator[Row]:
+    """A line a node: a list of all would need the memory."""
+    path, part = folder / "all.jsonl", count // PART
+
+    def write_all() -> None:
         with path.open("w") as file:
-            for node, span, _ in material(count):
-                file.write(json.dumps(as_json(node, span)) + "\n")
+            for node, span, _ in large.material(part):
+                file.write(json.dumps(large.as_json(node, span)) + "\n")
 
-    def read() -> None:
+    def read_all() -> None:
         with path.open() as file:
             for line in file:
                 json.loads(line)
 
-    yield f"write {count:,} nodes as JSON", write
-    yield f"open {count:,} nodes as JSON", read
+    for what, work in (("write", write_all), ("open", read_all)):
+        row = timed(f"{what} {count:,} nodes as JSON ({part:,} × {PART})", work, 1)
+        yield Row(row.what, row.wall * PART, (row.processor or 0) * PART)
+    yield Row("  its size in MB", path.stat().st_size * PART / 1e9)
+
+
+def report(folder: Path, count: int, *, with_json: bool) -> Iterator[Row]:
+    yield from one_by_one(folder)
+    few, many = large.built(folder / "few.loom", 100), folder / "many.loom"
+    yield timed(f"write {count:,} nodes, 500 in a transaction", lambda: large.built(many, count), 1)
+    yield Row("  its size in MB", many.stat().st_size / 1e9)
+    yield from opening(few, many, count)
+    yield from searching(many)
+    if with_json:
+        yield from in_json(folder, count)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="A large session beside the same data in JSON.")
-    parser.add_argument("--nodes", type=int, default=LARGE)
+    parser.add_argument("--nodes", type=int, default=large.NODES)
     parser.add_argument("--without-json", action="store_true")
     args = parser.parse_args()
+    print(f"{'':<52} {'wall, ms':>10} {'processor':>10} {'goal':>10}")
     with TemporaryDirectory(prefix="loom-bench-") as name:
-        folder = Path(name)
-        for what, work in one_by_one(folder):
-            _say(what, *seconds(work, SAMPLE))
-        few, path = built(folder / "few.loom", 100), built(folder / "many.loom", args.nodes)
-        _say("open 100 nodes", *seconds(partial(opened, few)))
-        print(f"{'':<40} {path.stat().st_size / 1e6:10.1f} MB")
-        _say(f"open {args.nodes:,} nodes", *seconds(partial(opened, path)))
-        store = Store.open(path, read_only=True)
-        record = Record(store)
-        for query in ("word12", "word12 word", "nowhere"):
-            search = partial(searched, record, query)
-            _say(f"search “{query}”, the first time", *seconds(search, 1))
-            _say(f"search “{query}”, again", *seconds(search))
-        store.close()
-        if not args.without_json:
-            for what, work in in_json(folder, args.nodes):
-                _say(what, *seconds(work, 1))
+        for row in report(Path(name), args.nodes, with_json=not args.without_json):
+            print(row.line(), flush=True)
     return 0
-
-
-def _say(what: str, wall: float, processor: float) -> None:
-    print(f"{what:<40} {wall * 1000:10.1f} ms, of the processor {processor * 1000:10.1f} ms")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
