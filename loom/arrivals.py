@@ -49,12 +49,14 @@ class Arrivals:
         seconds = max(0.0, node.created - parent.created) if parent and began else None
         return Choice(self._offered(node), self._backtracks.get(number, 0), seconds)
 
-    def beside(self, number: int) -> list[int]:
-        """The nodes that hang at the same place, itself among them."""
-        node = self._tree[number]
-        if node.parent is None:
-            return [number]
-        return [n for n in self._tree.children(node.parent) if self._tree[n].at == node.at]
+    def beside(self, nodes: Iterable[int]) -> set[int]:
+        """The nodes that hang where these do, themselves among them."""
+        places = {self._tree[node].hangs_at for node in nodes if node in self._tree}
+        return {number for place in places for number in self._hanging(place)}
+
+    def _hanging(self, place: Place) -> list[int]:
+        tree = self._tree
+        return [number for number in tree.children(place.node) if tree[number].at == place.at]
 
     def _offered(self, node: Node) -> int:
         """Distinct continuations by a model, the rest of the parent after the place among them.
@@ -62,7 +64,7 @@ class Arrivals:
         Once something hangs on the node it has been chosen, among those that were there then.
         """
         chosen = min(self._tree.children(node.id), default=None)
-        beside = (self._tree[number] for number in self.beside(node.id))
+        beside = (self._tree[number] for number in self._hanging(node.hangs_at))
         offered = [
             other
             for other in beside

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 SLICE = 0.002  # seconds at a time that the event loop is held
 REST = 0.01  # seconds between two slices of old work
+MANY = 256  # nodes that nothing is to be done for, between two looks at what else there is
 SAVED_AT_ONCE = 64  # readings
 TELL_EVERY = 0.1  # seconds between two news of old nodes
 
@@ -188,8 +189,7 @@ class Readings:
 
     def _arrived(self, nodes: Iterable[int]) -> None:
         """These, and those beside them, which are chosen among more or fewer now."""
-        tree = self._session.tree
-        beside = {other for node in nodes if node in tree for other in self._arrivals.beside(node)}
+        beside = self._arrivals.beside(nodes)
         self._holdings.doubt(beside)
         self._agenda.add(beside)
         self._agenda.recall()
@@ -210,6 +210,8 @@ class Readings:
                     await self._rest()
                 elif self._is_wanted(node):
                     await self._read(node, urgent=urgent)
+                elif node % MANY == 0:
+                    await asyncio.sleep(0)
         except StoreError:
             return  # the session is closed; what is missing is read the next time
         except Exception as error:
@@ -259,10 +261,12 @@ class Readings:
         session = self._session
         if number not in session.tree or self._holdings.is_sound(number):
             return False
-        if session.is_hidden(number):
-            self._agenda.put_aside(number)
+        if session.tree[number].growing or self._stretches.model_of(number) is None:
             return False
-        return not session.tree[number].growing and self._stretches.model_of(number) is not None
+        hidden = session.is_hidden(number)
+        if hidden:
+            self._agenda.put_aside(number)
+        return not hidden
 
     async def _read(self, number: int, *, urgent: bool) -> None:
         """The node, and on the way to it whatever has to be read before it."""

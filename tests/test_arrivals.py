@@ -109,5 +109,6 @@ def test_beside_are_those_at_the_same_place() -> None:
         (4, 1, 4, WRITER, b" more"),
     )
     arrivals = Arrivals(tree)
-    assert arrivals.beside(2) == arrivals.beside(4) == [2, 4]
-    assert arrivals.beside(ROOT) == [ROOT]
+    assert arrivals.beside([2]) == arrivals.beside([4, 2]) == {2, 4}
+    assert arrivals.beside([3, 4]) == {2, 3, 4}
+    assert arrivals.beside([99]) == set()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from loom.processes.log import ProcessLog
 from loom.processes.records import Record
 
 STRIKES = 3
+LIVES = 5  # times in a row that the process may end while no plugin is at work
 _GRACE = 1.0  # seconds the process may take to end by itself
 
 
@@ -87,6 +89,7 @@ class InstrumentClient:
         self._heard: asyncio.Queue[Record] = asyncio.Queue()
         self._turn = asyncio.Lock()
         self._closed = False
+        self._ended = 0  # times the process has ended while no plugin was at work
 
     @property
     def pid(self) -> int | None:
@@ -98,7 +101,7 @@ class InstrumentClient:
 
     async def start(self) -> None:
         """Load all plugins; who can't be loaded is switched off."""
-        async with self._turn:
+        async with self._turn, self._whole():
             await self._up()
 
     async def close(self) -> None:
@@ -114,7 +117,7 @@ class InstrumentClient:
         self, stretches: Sequence[Stretch], readers: Mapping[str, Reader]
     ) -> dict[str, list[Step]]:
         """A step for each stretch by each reader, by plugin; those switched off are missing."""
-        async with self._turn:
+        async with self._turn, self._whole():
             answers: dict[str, list[Step]] = {}
             left = dict(readers) if stretches else {}
             while left and not self._closed:
@@ -124,6 +127,15 @@ class InstrumentClient:
                     await self._attempt(stretches, left, answers)
                 left = {name: left[name] for name in left if name not in answers}
             return answers
+
+    @asynccontextmanager
+    async def _whole(self) -> AsyncIterator[None]:
+        """A conversation that is broken off can't be taken up again: the process goes with it."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            await asyncio.shield(self._end())
+            raise
 
     # ── the process ────────────────────────────────────────────────────────────────────────
 
@@ -200,6 +212,9 @@ class InstrumentClient:
     ) -> None:
         """Once through all that are left; at the first that ends the process it is over."""
         self._ask(stretches, left)
+        if (await self._next(self._patience.load) or {}).get("say") != "begun":
+            return await self._ended_by_nobody()
+        self._ended = 0
         waiting = list(left)
         steps: list[Step] = []
         while True:
@@ -223,6 +238,12 @@ class InstrumentClient:
                 case _:
                     self._strike(running, f"it took more than {self._patience.step:g} s for a step")
                     return await self._end()
+
+    async def _ended_by_nobody(self) -> None:
+        await self._end()
+        self._ended += 1
+        if self._ended >= LIVES:
+            self._give_up("its process ended again and again; the log has the details")
 
     def _ask(self, stretches: Sequence[Stretch], left: Mapping[str, Reader]) -> None:
         for reader in left.values():

@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -25,6 +27,7 @@ from loom.processes.pipes import Send, private_pipes, sender
 from loom.processes.records import Lines, Record
 
 NICE = 10  # the engine comes first
+PARENT_SEEN_EVERY = 2.0  # seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,9 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--memory", type=int, default=MEMORY, metavar="BYTES")
     options = parser.parse_args(arguments)
     commands_in, events_out = private_pipes()
+    os.nice(NICE)
+    threading.Thread(target=_outlive_nobody, args=(os.getppid(),), daemon=True).start()
     guard = Guard()
     guard.install()
-    os.nice(NICE)
     send = sender(events_out)
     send({"say": "ready"})
     host = _Host(send, guard, options.memory)
@@ -42,6 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not host.obey(command):
             break
     return 0
+
+
+def _outlive_nobody(parent: int) -> None:
+    """Ends the process when its parent has gone, whatever a plugin is doing."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_SEEN_EVERY)
+    os._exit(0)
 
 
 def _commands(fd: int) -> Iterator[Record]:
@@ -88,6 +99,7 @@ class _Host:
             self._guard.forget_printed()
 
     def _fold(self, stretches: Sequence[Stretch], readers: Sequence[Record]) -> None:
+        self._send({"say": "begun"})  # from here on, whatever ends the process is a plugin's doing
         for reader in readers:
             try:
                 for answer in self._answers(reader, stretches):

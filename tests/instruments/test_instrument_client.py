@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import textwrap
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -178,7 +179,7 @@ async def test_a_killed_process_is_nobody_s_fault_and_the_readings_are_the_same(
     path = nasty_path()
     async with running(tmp_path / "plugins", off) as client:
         first = (await client.fold(path[:2], readers(client)))["good"]
-        for _ in range(4):  # more often than there are strikes
+        for _ in range(3):  # as often as there are strikes
             pid = client.pid
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
@@ -210,6 +211,51 @@ async def test_work_under_way_comes_back_empty_when_it_is_closed(tmp_path: Path)
         await client.close()
         assert await work == {}
     assert off == []
+
+
+async def test_after_work_that_was_broken_off_the_next_is_answered_right(tmp_path: Path) -> None:
+    written(tmp_path / "plugins", "good", GOOD)
+    off: list[SwitchedOff] = []
+    path = nasty_path()
+    async with running(tmp_path / "plugins", off) as client:
+        work = asyncio.create_task(client.fold(path[2:], readers(client)))
+        while not client._turn.locked():
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        assert same((await client.fold(path, readers(client)))["good"], path, tmp_path)
+    assert off == []
+
+
+async def test_the_process_ends_with_its_parent_even_if_a_plugin_hangs(tmp_path: Path) -> None:
+    written(tmp_path / "plugins", "bad", BAD.format("time.sleep(1e6)"))
+    code = textwrap.dedent(f"""
+        import asyncio, os
+        from pathlib import Path
+        from loom.discovery import listed
+        from loom.instruments.api import Settings
+        from loom.instruments.client import InstrumentClient, Reader
+        from loom.testing.paths import nasty_path
+
+        async def main():
+            found = [one for one in listed("plugin", [Path({str(tmp_path / "plugins")!r})])
+                     if one.name == "bad"]
+            client = InstrumentClient(found, print, Path({str(tmp_path / "log")!r}))
+            await client.start()
+            print(client.pid, flush=True)
+            asyncio.create_task(client.fold(nasty_path(), {{"bad": Reader("", Settings({{}}))}}))
+            await asyncio.sleep(0.2)
+            os._exit(0)
+
+        asyncio.run(main())
+    """)
+    run = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, cwd=Path.cwd()
+    )
+    output, _ = await run.communicate()
+    await gone(int(output))
 
 
 async def test_nothing_runs_for_no_plugins(tmp_path: Path) -> None:
