@@ -263,6 +263,10 @@ COMMANDS: tuple[Command, ...] = (
         "settings", ("P",), "Sampling",
         "Temperature and the rest, length, presets: in force at once.", Group.SET,
     ),
+    Command(
+        "plugins", ("X",), "Plugins",
+        "What reads along: on and off, options, why one doesn't run.", Group.SET,
+    ),
     Command("models", ("m",), "Model", "Load another model; the tree stays.", Group.SET),
     Command(
         "sessions", ("s", "ctrl+o"), "Sessions",

@@ -9,6 +9,7 @@ import asyncio
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -46,6 +47,7 @@ class Switching(App[None]):
         self._modes_made = itertools.count(1)
         self.add_mode(self.DEFAULT_MODE, lambda: self.main)
         self._attaching, self._switching = asyncio.Lock(), asyncio.Lock()
+        self._plugging = asyncio.Lock()
 
     def screen_for(self, session: Session) -> MainScreen:
         return MainScreen(session)
@@ -82,6 +84,19 @@ class Switching(App[None]):
             await session.engine_ready()
         if not session.has_instruments:
             await session.attach_instruments(self.config)
+
+    def plug(self, config: Config) -> None:
+        """Go on with the plugins as `config` has them; the rest of it isn't taken."""
+        plugged = replace(
+            self.config, plugins=config.plugins, file=config.file, source=config.source
+        )
+        self.config = plugged
+        self.run_worker(self._plug_anew(plugged), name="plugins", exit_on_error=False)
+
+    async def _plug_anew(self, config: Config) -> None:
+        async with self._plugging:
+            if self.config.plugins is config.plugins:  # else they have been changed since
+                await self.session.attach_instruments(config)
 
     async def _remember(self, model: str) -> None:
         """Among the recent models, once it has proved to be one."""

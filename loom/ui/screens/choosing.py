@@ -13,6 +13,7 @@ from loom.recordings import recording
 from loom.ui.screens.beside import BesideScreen, Other
 from loom.ui.screens.models import Models
 from loom.ui.screens.page import Page
+from loom.ui.screens.plugins import Plugins
 from loom.ui.screens.saving import SaveText, suggested
 from loom.ui.screens.sessions import Opening, Sessions
 from loom.ui.screens.settings import Settings
@@ -50,6 +51,11 @@ class Choosing(Page):
 
         attached = self.session.engine.model if self.session.engine is not None else None
         await self.app.push_screen(Models(attached, Paths.default()), chosen)
+
+    async def action_plugins(self) -> None:
+        paths = Paths.default()
+        file = self.program.config.file or paths.config
+        await self.app.push_screen(Plugins(self.session, self.program, file, paths.plugins))
 
     async def action_beside(self) -> None:
         """Up to the cursor, or to where the writer is."""
