@@ -17,7 +17,16 @@ from typing import Any
 import numpy as np
 
 from loom.core.span import joined as joined_spans
-from loom.instruments.api import Context, Instrument, Passage, Reading, Settings
+from loom.instruments.api import (
+    FLAG_BITS,
+    INFO_BITS,
+    Context,
+    Flag,
+    Instrument,
+    Passage,
+    Reading,
+    Settings,
+)
 from loom.instruments.folding import Stretch
 from loom.instruments.loading import NotAPlugin, declared, fitted
 from loom.testing.paths import human_path, sample_paths
@@ -35,6 +44,7 @@ from loom.testing.reading import (
 )
 
 SLOWEST = 5e-4  # seconds a token: of a continuation of 48 a moment that nobody sees
+NEARLY = 0.05  # bits
 WORKS, TOKENS = 24, 128  # human-like texts to calibrate on, and their tokens
 
 Paths = Mapping[str, Sequence[Stretch]]
@@ -135,11 +145,26 @@ def _trial(
         yield Fault(f"step takes {took}.")
 
 
+def _ill_said(flags: Sequence[Flag]) -> None:
+    """Raises Broken for a flag that says less, or more, than it may."""
+    for flag in flags:
+        where, reason = f"token {flag.at}", flag.reason
+        if len(reason.split()) < 3 or not reason.endswith((".", "!", "?", "”", ")")):
+            raise Broken(f"The reason of a flag must be a sentence, not {reason[:40]!r}.", where)
+        if flag.null == "none" and (flag.bits or flag.level == "flag"):
+            raise Broken("Where nothing is tested there is no evidence: 0 bits, “info”.", where)
+        least = FLAG_BITS if flag.level == "flag" else INFO_BITS
+        if flag.null != "none" and flag.bits < least - NEARLY:
+            said = f"{flag.bits:.2f} bits are too few for “{flag.level}”; {least} are needed"
+            raise Broken(f"{said}.", where)
+
+
 def _read_in_all_ways(
     plugin: Instrument, path: Sequence[Stretch], settings: Settings, clock: Callable[[], float]
 ) -> Run:
     """The faster of two readings of the whole. Raises Broken where another way differs."""
     whole = read_along(plugin, path, settings, clock=clock)
+    _ill_said(whole.reading.flags)
     again = read_along(plugin, path, settings, clock=clock)
     _same(whole.reading, again.reading, "the second time it reads the same path")
     _same_state(whole.states, again.states, "the second time it reads the same path")

@@ -45,7 +45,7 @@ def step(state: Any, span: Span, context: Context) -> Answer:
         total += bits
         at = context.position + index
         if at % 25 == 24:
-            flags.append(Flag("info", "none", index, at - 3, 4.0, "This is a 25th token."))
+            flags.append(Flag("info", "none", index, at - 3, 0.0, "This is a 25th token."))
     new = {"seen": state["seen"] + len(span), "sum": total}
     summary: dict[str, float | str] = {"tokens": float(len(span)), "so far": f"{new['seen']}"}
     return new, Reading({"surprise": -span.logprob}, summary, tuple(flags))
@@ -118,6 +118,20 @@ def test_an_answer_that_is_none_is_told_with_its_place(
     assert "(human-like text, token " in text
 
 
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        (Flag("info", "none", 0, 0, 0.0, "odd"), "must be a sentence, not 'odd'"),
+        (Flag("info", "none", 0, 0, 1.0, "It is so."), "0 bits, “info”"),
+        (Flag("flag", "none", 0, 0, 0.0, "It is so."), "0 bits, “info”"),
+        (Flag("info", "reference", 0, 0, 3.0, "It is so."), "3.00 bits are too few for “info”"),
+        (Flag("flag", "sampler", 0, 0, 5.0, "It is so."), "5.00 bits are too few for “flag”"),
+    ],
+)
+def test_a_flag_that_says_too_little_or_too_much_is_told(flag: Flag, said: str) -> None:
+    assert said in told(spoilt(lambda s, r, c: (s, Reading(flags=(flag,)))))
+
+
 def test_what_is_raised_is_told_once() -> None:
     text = told(spoilt(lambda s, r, c: {}["missing"]))  # type: ignore[index]
     assert text == "step raised KeyError: 'missing'. (human-like text, token 0)"
@@ -148,7 +162,7 @@ def test_what_depends_on_where_spans_end_is_found() -> None:
     assert "The values 'v' are others when the same tokens come in other spans." in text
     text = told(spoilt(lambda s, r, c: (s, Reading(summary={"spans": 1.0}))))
     assert "The summary 'spans' doesn't come to the same" in text
-    flag = Flag("info", "none", 0, 0, 1.0, "A span begins.")
+    flag = Flag("info", "none", 0, 0, 0.0, "A span begins.")
     text = told(spoilt(lambda s, r, c: (s, Reading(flags=(flag,)))))
     assert "It raises other flags when the same tokens come in other spans." in text
 
