@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
 import signal
 from collections.abc import AsyncIterator
@@ -453,6 +454,59 @@ async def test_a_long_text_is_read_in_pieces_and_kept_as_one(
         await read(session, found_in(plugins))
         for node in nodes:
             assert same(session.readings(node)["counter"], counted(session, plugins, node))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_after_any_wandering_every_node_in_sight_is_read_as_its_path_says(
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...], seed: int
+) -> None:
+    chance = random.Random(seed)
+    async with opened(tmp_path / "a.loom") as session:
+        await session.attach("echo")
+        await session.engine_ready()
+        await session.attach_instruments(Config(), found_in(plugins))
+        for _ in range(14):
+            await wander(session, chance)
+            if chance.random() < 0.3:
+                await session.instruments_settled()
+        await session.finished(session.growing())
+        while unread := session.read(session.place):
+            await session.finished(unread)
+        await session.instruments_settled()
+        for number, node in session.tree.nodes.items():
+            if node.token_count and not session.is_hidden(number):
+                expected = counted(session, plugins, number)
+                assert same(session.readings(number)["counter"], expected), number
+                chosen = session.readings(number)["chooser"].summary
+                assert chosen["steps"] == len(path_of(session, number))
+
+
+async def wander(session: Session, chance: random.Random) -> None:
+    """One thing that a writer might do."""
+    visible = [n for n in session.tree if not session.is_hidden(n)]
+    node = session.tree[chance.choice(visible)]
+    match chance.choice(["go", "write", "grow", "grow", "inside", "take", "hide", "undo", "redo"]):
+        case "go":
+            session.go(node.end)
+        case "write":
+            session.write(chance.choice([" and so", " it was", "\n\nThen "]))
+        case "grow":
+            session.grow(count=chance.randint(1, 3), recipe=replace(SHORT, tokens=4))
+        case "inside":
+            session.go(Place(node.id, chance.choice([0, *session.edges(node.id)])))
+        case "take":
+            span = session.span(node.id)
+            if span is not None and len(span):
+                index = chance.randrange(len(span))
+                session.take_alternative(node.id, index, int(span.top_ids[index, 1]))
+        case "hide":
+            if node.id > 5:
+                session.hide(session.display.segment_of(node.end))
+        case "undo":
+            session.undo()
+        case "redo":
+            session.redo()
+    await asyncio.sleep(chance.choice([0, 0.01, 0.05]))
 
 
 def heard(session: Session, kind: type[Change]) -> list[Change]:
