@@ -8,18 +8,18 @@ flagged). What the model drew itself is judged like any other text: this is no t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from loom.core.span import Span
-from loom.instruments.api import FLAG_BITS, Context, Flag, Passage, Reading, Settings
+from loom.instruments.api import Context, Flag, Passage, Reading, Settings
 from loom.instruments.conformal import fewest_works, ladder
 from loom.instruments.moments import moments_of, standardised
 from loom.instruments.repeats import Memory
+from loom.instruments.watching import SETTLED, Floats, Ints, crossings, cusum, is_sure, run, since
 
 NAME = "traps"
 VERSION = "1"
@@ -30,8 +30,6 @@ HORIZON = 512  # tokens
 ALL = "all"
 CERTAIN = 0.02  # nats of entropy
 FARTHEST = 2.0  # σ that a token counts for at most
-SURE = 2**-FLAG_BITS * 1.01
-SETTLED = 0.5  # of its limit: below, a statistic may raise a flag again
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +121,8 @@ CHOICE = False
 UNITS = {name: statistic.unit for name, statistic in STATISTICS.items()}
 SUMS = {name: each for name, each in STATISTICS.items() if each.column}
 COUNTS = ("schema", "repetition")
+EXPLAINED = dict.fromkeys(COUNTS, "loop")  # what a loop that was flagged need not say again
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 State = dict[str, Any]
 
 
@@ -136,15 +133,14 @@ def start(settings: Settings) -> State:
 def step(state: State, span: Span, context: Context) -> tuple[State, Reading]:
     track = _Track(state, span, context)
     raised, reference = dict(state["raised"]), state["reference"]
-    flags = [
+    alphas, limits = reference["alphas"], reference["limits"]
+    flags = tuple(
         track.flag(name, place, rung)
-        for name, column in track.series.items()
-        for place, rung in _crossings(reference, name, column, raised)
-    ]
-    flags.sort(key=lambda flag: flag.at)
+        for name, place, rung in crossings(track.series, limits, alphas, raised, EXPLAINED)
+    )
     values = {name: column.astype(np.float32) for name, column in track.series.items()}
     summary = {"reference": reference["name"] or "uncalibrated"}
-    return {**track.state, "raised": raised}, Reading(values, summary, tuple(flags))
+    return {**track.state, "raised": raised}, Reading(values, summary, flags)
 
 
 def calibrate(passages: Sequence[Passage], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,7 +205,7 @@ class _Track:
         for name, before in state["since"].items():
             if name in self.series:
                 settled = self.series[name] <= self._floor(name)
-                self._began[name] = _since(settled, before, places)
+                self._began[name] = since(settled, before, places)
         self.state = {
             "memory": memory.kept(),
             "certainty": int(self.series["certainty"][-1]),
@@ -221,7 +217,7 @@ class _Track:
 
     def _count(self, state: State, span: Span, places: Ints) -> None:
         repeats = self._repeats
-        certain = _run(span.entropy < CERTAIN, state["certainty"])
+        certain = run(span.entropy < CERTAIN, state["certainty"])
         self.series["loop"] = repeats.loop.astype(np.float64)
         self.series["schema"] = repeats.schema.astype(np.float64)
         self.series["repetition"] = repeats.grams.astype(np.float64)
@@ -236,7 +232,7 @@ class _Track:
         standard = standardised(span, places, self._reference["moments"])
         for name, each in SUMS.items():
             far = np.clip(each.sign * standard[each.column], -FARTHEST, FARTHEST)
-            self.series[name] = _cusum(far - each.drift, state["sums"][name])
+            self.series[name] = cusum(far - each.drift, state["sums"][name])
 
     def _floor(self, name: str) -> float:
         """Up to which a statistic says nothing yet."""
@@ -245,7 +241,7 @@ class _Track:
 
     def flag(self, name: str, place: int, rung: int) -> Flag:
         alphas, statistic = self._reference["alphas"], STATISTICS[name]
-        sure = alphas[rung] <= SURE
+        sure = is_sure(alphas[rung])
         return Flag(
             level="flag" if sure else "info",
             null="reference",
@@ -257,52 +253,10 @@ class _Track:
                 period=self._repeats.period[place],
                 words=self._repeats.words[place],
             ),
-            alpha=next(alpha for alpha in alphas if alpha <= SURE) if sure else alphas[0],
+            alpha=next(alpha for alpha in alphas if is_sure(alpha)) if sure else alphas[0],
             horizon=self._reference["horizon"],
             perhaps=statistic.perhaps,
         )
-
-
-def _cusum(steps: Floats, total: float) -> Floats:
-    """One addition after the other, so that it is the same however the path is cut."""
-    totals = []
-    for each in steps.tolist():
-        total = max(0.0, total + each)
-        totals.append(total)
-    return np.array(totals)
-
-
-def _run(yes: NDArray[np.bool_], before: int) -> Ints:
-    """How many in a row up to here."""
-    places = np.arange(len(yes))
-    broken = np.where(yes, -1 - before, places)
-    return np.asarray(places - np.maximum.accumulate(np.maximum(broken, -1 - before)))
-
-
-def _since(settled: NDArray[np.bool_], before: int, places: Ints) -> Ints:
-    """The first place after the last settled one."""
-    after = np.where(settled, places + 1, before)
-    return np.asarray(np.maximum.accumulate(np.maximum(after, before)))
-
-
-def _crossings(
-    reference: Mapping[str, Any], name: str, values: Floats, raised: dict[str, int]
-) -> Iterator[tuple[int, int]]:
-    """(token, rung of the ladder) wherever the first limit is passed, and again where that of a
-    flag is; once each until the statistic has settled. Brings `raised` up to date."""
-    row = reference["limits"].get(name)
-    if not row or (name not in raised and values.max() <= row[0]):
-        return
-    for place, value in enumerate(values.tolist()):
-        rung = sum(value > limit for limit in row) - 1
-        if value <= SETTLED * row[0]:
-            raised.pop(name, None)
-        if rung < 0:
-            continue
-        level = 2 if reference["alphas"][rung] <= SURE else 1
-        if level > raised.get(name, 0):
-            raised[name] = level
-            yield place, rung
 
 
 def _fitted(passages: Sequence[Passage]) -> dict[str, Any]:

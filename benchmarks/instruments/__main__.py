@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.instruments.cost import cost_of
 from benchmarks.instruments.judging import ALPHAS, Judge, Rate, folds, rate
-from benchmarks.instruments.material import Case, Lead, Maker, leads
+from benchmarks.instruments.material import Case, Lead, Maker, absorbed, leads
 from benchmarks.instruments.report import markdown
 from loom.asking import Asking
 from loom.extensions import resolve_model
@@ -60,7 +60,7 @@ class Evaluation:
             fit = self.judge.calibrate([p for p in held if p.work not in known])
             chosen = leads(unseen, self.args.each, self.seed)
             maker = Maker(asking, readings, self.seed)
-            facts["changes"] = await self._changes(maker, readings, chosen, fit)
+            facts["changes"] = await self._changes(maker, chosen, fit)
             self._say("cost")
             facts["cost"] = await cost_of(asking, chosen[0].ids, kept)
         facts["seconds"] = round(time.monotonic() - self.began)
@@ -125,14 +125,11 @@ class Evaluation:
         return {"papers": len(files), "flagged": flagged}
 
     async def _changes(
-        self, maker: Maker, readings: Readings, chosen: list[Lead], kept: Mapping[str, Any]
+        self, maker: Maker, chosen: list[Lead], kept: Mapping[str, Any]
     ) -> list[dict[str, Any]]:
         kinds: list[list[Case]] = []
         self._say("loops")
-        async with Asking("absorbing", {}) as absorbing:
-            token = (await absorbing.ready()).vocabulary - 1
-            other = Maker(absorbing, readings, self.seed)
-            kinds.append([await other.absorbed(lead, token) for lead in chosen])
+        kinds.append([absorbed(lead) for lead in chosen])
         for period in (12, 40):
             kinds.append([await maker.loop(lead, period) for lead in chosen])
         for most in (1, 3):

@@ -19,10 +19,12 @@ PLUGINS = ("surprise", "traps", "ledger")
 NODE, BRANCHES, ROUNDS = 48, 8, 5
 
 
-async def cost_of(asking: Asking, prefix: tuple[int, ...], kept: Calibration) -> dict[str, Any]:
+async def cost_of(
+    asking: Asking, prefix: tuple[int, ...], kept: Calibration, rounds: int = ROUNDS
+) -> dict[str, Any]:
     """Microseconds a token; `share` is all of the plugins beside generating."""
     generating, answers = float("inf"), []
-    for number in range(ROUNDS):
+    for number in range(rounds):
         seeds = [number * BRANCHES + branch for branch in range(BRANCHES)]
         before = perf_counter()
         answers = await asking.generate((prefix,), Recipe(tokens=NODE), seeds)
@@ -34,7 +36,7 @@ async def cost_of(asking: Asking, prefix: tuple[int, ...], kept: Calibration) ->
         if each.name in PLUGINS and each.usable:
             instrument, its = declared(module_of(each))
             settings = Settings(its.options, kept.fingerprint, kept.of(its.name))
-            found[its.name] = min(_seconds(instrument, settings, stretches) for _ in range(ROUNDS))
+            found[its.name] = min(_seconds(instrument, settings, stretches) for _ in range(rounds))
     return {
         "generating": round(generating * 1e6, 1),
         "plugins": {name: round(seconds * 1e6, 1) for name, seconds in found.items()},

@@ -6,6 +6,7 @@ evaluation goes on where it stopped.
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Sequence
@@ -13,16 +14,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from loom.asking import Answer, Asking
 from loom.core.recipe import Recipe, Sampling
-from loom.core.span import joined
+from loom.core.span import Span, joined
 from loom.instruments.api import Passage
-from loom.passages import Cut, Readings, Work
+from loom.passages import Cut, Readings, Work, context_of
 
 LEAD = 200  # human tokens before the change
 AFTER = 200  # tokens of what is to be noticed, at least where it is not a loop
 LOOPED, TEMPLATED = 160, 240
 ABSORBED = 30
+ENTRY, DOUBT, SIGN = 0.01, 1e-5, " ■".encode()  # of the absorbing toy; the doubt in nats
 
 TEMPLATES = (
     "On day {n}, the {w} of the {w} went down to the {w} and said nothing.\n",
@@ -82,6 +86,30 @@ def leads(passages: Sequence[Passage], each: int, seed: int) -> list[Lead]:
     ]
 
 
+def absorbed(lead: Lead) -> Case:
+    """What the toy `absorbing` of backends/toys.py is sure to do once its token has come."""
+    human = lead.passage.span
+    doubt = np.full(ABSORBED, DOUBT, np.float32)
+    surprise, entropy = doubt.copy(), doubt.copy()
+    surprise[0] = -math.log(ENTRY)
+    entropy[0] = (1 - ENTRY) * human.entropy[LEAD] - ENTRY * math.log(ENTRY)
+    sign = np.full(ABSORBED, int(human.ids.max()) + 1, np.int32)
+    tail = Span(
+        ids=sign,
+        ends=np.arange(1, ABSORBED + 1, dtype=np.int32) * len(SIGN),
+        logprob=-surprise,
+        entropy=entropy,
+        varentropy=doubt,
+        rank=np.zeros(ABSORBED, np.int32),
+        top_ids=np.repeat(sign[:, None], human.top_ids.shape[1], axis=1),
+        top_logprobs=np.repeat(-surprise[:, None], human.top_ids.shape[1], axis=1),
+    )
+    span = joined([human.cut(0, LEAD), tail])
+    text = b"".join(lead.passage.context.pieces[:LEAD]) + SIGN * ABSORBED
+    work = lead.passage.work
+    return Case("absorbing", Passage(span, context_of(span, text), work, lead.passage.genre))
+
+
 class Maker:
     """Has a model read or draw what follows a lead; keeps it in `readings`."""
 
@@ -99,10 +127,6 @@ class Maker:
         text = filled(TEMPLATES[number % len(TEMPLATES)], most, self._seed * 1000 + number)
         ids, _ = await self._asking.encode(b"\n\n" + text.encode(), start=False)
         return await self._read(kind, lead, ids[:TEMPLATED])
-
-    async def absorbed(self, lead: Lead, token: int) -> Case:
-        """In the model that this token absorbs."""
-        return await self._read("absorbing", lead, (token,) * ABSORBED)
 
     async def drawn(self, lead: Lead, temperature: float, branches: int) -> list[Case]:
         kind = f"temperature {temperature:g}"

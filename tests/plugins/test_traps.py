@@ -75,7 +75,7 @@ def looped(period: int, seed: int = 0) -> list[Stretch]:
 
 
 def test_it_keeps_the_contract() -> None:
-    check_instrument(TRAPS)
+    check_instrument(TRAPS, clock=lambda: 0.0)
 
 
 def test_nothing_is_flagged_before_it_is_calibrated() -> None:
@@ -135,6 +135,14 @@ def test_a_second_loop_is_a_second_occurrence() -> None:
     assert len({flag.began for flag in loops}) == 2
     assert abs(loops[-1].began - sum(map(len, path))) <= 3
     assert sum(flag.level == "flag" for flag in loops) == 2
+
+
+def test_what_a_loop_explains_is_not_said_as_well() -> None:
+    names = {name for _, name, _ in flags(looped(12))}
+    assert "loop" in names
+    assert "schema" not in names
+    values = read_along(TRAPS, looped(12), settings()).reading.values
+    assert values["schema"].max() > calibration()["all"]["limits"]["schema"][0]
 
 
 def human_after(path: Sequence[Stretch], tokens: int) -> list[Stretch]:
