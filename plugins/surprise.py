@@ -1,7 +1,6 @@
 """What each token cost the model and how unsure it was; describes, never flags.
 
-`excess` is surprise less entropy, averaging 0 where the text was drawn from the model itself,
-whatever the text is.
+`excess`, surprise less entropy, averages 0 in text drawn from the model itself, whatever it says.
 """
 
 from __future__ import annotations
@@ -19,15 +18,8 @@ VERSION = "1"
 ABOUT = (
     "What each token cost the model, how unsure it was, and by how much the one beats the other."
 )
+UNITS = dict.fromkeys(("surprise", "entropy", "excess"), "bits") | {"varentropy": "bits²"}
 CHOICE = False
-UNITS = {
-    "surprise": "bits",
-    "entropy": "bits",
-    "varentropy": "bits²",
-    "rank": "",
-    "excess": "bits",
-}
-
 BIT = np.float32(math.log(2))  # in nats
 
 

@@ -22,7 +22,7 @@ def test_values_are_bits() -> None:
     assert reading.values["entropy"].tolist() == pytest.approx([8, 4, 3])
     assert reading.values["excess"].tolist() == pytest.approx([1, 0, -1], abs=1e-5)
     assert reading.summary["bits"] == pytest.approx(15)
-    assert set(reading.values) == set(SURPRISE.UNITS)
+    assert set(reading.values) == {*SURPRISE.UNITS, "rank"}
 
 
 def test_varentropy_and_rank_are_the_spans_own() -> None:
