@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
+from benchmarks import frames
 from benchmarks.baselines import Completion, Generation, RawLoop
 from benchmarks.driven import Driven
 from benchmarks.ratios import Contest, Pair
@@ -20,7 +21,8 @@ Steps = Generator[float, None, None]
 BRANCHES = 8
 PREFIX, LONG = 512, 900  # tokens
 NEW = 32
-STEPS = 12  # measured in turns, then the same with another text
+STEPS = 12  # of the one, then of the other
+BLOCKS = 3  # of steps in a sample
 
 
 def contests(subject: Subject) -> Iterator[Contest]:
@@ -28,11 +30,11 @@ def contests(subject: Subject) -> Iterator[Contest]:
     if subject.gguf is not None:
         yield Contest(
             "llama.cpp, 8 branches, full statistics : raw llama_decode", name, 0.90,
-            partial(against_raw, subject, "balanced"), each=STEPS,
+            partial(against_raw, subject, "balanced"), each=BLOCKS,
         )  # fmt: skip
         yield Contest(
             "the same, no filter before the draw", name, None,
-            partial(against_raw, subject, "raw"), each=STEPS,
+            partial(against_raw, subject, "raw"), each=BLOCKS,
         )  # fmt: skip
         yield Contest(
             "llama.cpp, 8 branches : create_completion(logprobs=10) 8 times", name, 5,
@@ -44,7 +46,7 @@ def contests(subject: Subject) -> Iterator[Contest]:
     )  # fmt: skip
     yield Contest(
         "packed : forked rows, 900 tokens, 8 branches, speed", name, 1.5,
-        partial(packed_speed, subject), each=STEPS,
+        partial(packed_speed, subject), each=BLOCKS,
     )  # fmt: skip
     yield Contest(
         "packed : forked rows, KV memory", name, 0.25, partial(packed_memory, subject),
@@ -80,15 +82,17 @@ def contests(subject: Subject) -> Iterator[Contest]:
             f"{engine}, through process, session and store : directly", name, 0.93,
             partial(through_the_program, model),
         )  # fmt: skip
+        if name != RANDOM:
+            yield from frames.contests(engine, model, name)
 
 
 def against_raw(subject: Subject, sampler: str, ending: ExitStack) -> Iterator[Pair]:
-    """Step by step in turns, both after as many tokens."""
+    """A few steps in turns, both after as many tokens."""
     assert subject.gguf is not None
     ours = Driven(subject.gguf, ending)
     raw = RawLoop(ours.backend, subject.gguf, {}, ending)
+    text = ours.text(PREFIX)
     while True:
-        text = ours.text(PREFIX)
         yield from _in_turns(ours.steps(text, BRANCHES, sampler), raw.steps(text, BRANCHES))
 
 
@@ -121,8 +125,8 @@ def against_generate(subject: Subject, ending: ExitStack) -> Iterator[Pair]:
 
 def packed_speed(subject: Subject, ending: ExitStack) -> Iterator[Pair]:
     packed, rows = (Driven(subject.folder, ending, attention=way) for way in ("packed", "rows"))
+    text = packed.text(LONG)
     while True:
-        text = packed.text(LONG)
         yield from _in_turns(packed.steps(text, BRANCHES), rows.steps(text, BRANCHES))
 
 
@@ -183,9 +187,11 @@ def walk_in(model: Path, ending: ExitStack) -> Iterator[Pair]:
 
 
 def _in_turns(ours: Steps, theirs: Steps) -> Iterator[Pair]:
-    """A step of the one, a step of the other."""
-    with closing(ours), closing(theirs):
-        yield from islice(zip(ours, theirs, strict=False), STEPS)
+    """Some steps of the one, then as many of the other: while it stands, ours is already at work
+    on its next step."""
+    mine, other = _some(ours, STEPS), _some(theirs, STEPS)
+    if len(mine) == len(other) == STEPS:
+        yield median(mine), median(other)
 
 
 def _some(steps: Steps, count: int) -> list[float]:

@@ -95,13 +95,18 @@ class Driven:
         (work,) = inside._turns._line
         return work._groups[0].sequences._rows
 
-    def read(self, *texts: bytes) -> tuple[int, float]:
-        """(tokens, seconds) of scoring these, submitted at once."""
+    def read_after(self, frames: Sequence[Ids], passage: Ids) -> float:
+        """Seconds until the passage has been scored after each frame, submitted at once."""
         begun = time.perf_counter()
-        for text in texts:
-            self.engine.submit(Score(f"job-{next(self._jobs)}", (), text))
-        grown = sum(len(e.span) for e in self._until_idle() if isinstance(e, Grown))
-        return grown, time.perf_counter() - begun
+        for frame in frames:
+            self.engine.submit(Score(f"job-{next(self._jobs)}", (frame,), passage))
+        self._until_idle()
+        return time.perf_counter() - begun
+
+    def forget(self) -> None:
+        """Lets go of all that was read."""
+        network = self.network
+        (network.prefixes if hasattr(network, "prefixes") else network.memory).clear()
 
     def _until_idle(self) -> Sequence[Any]:
         """Everything until there is nothing to do. Raises RuntimeError when a job fails."""

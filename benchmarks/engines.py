@@ -22,6 +22,7 @@ from loom.core.recipe import PRESETS, Recipe
 from loom.engine.api import Engine, Failed, Generate, Grown, Job, Score
 from loom.extensions import HOUSE, load_backend, models, resolve_model
 
+NAME = "engines"
 MODELS = (HOUSE, RANDOM)
 SAMPLES = 5
 BRANCHES = 4
@@ -89,8 +90,8 @@ def ratios() -> list[str]:
 
 
 def is_wanted(name: str, names: Sequence[str]) -> bool:
-    """Whether it contains one of `names`, or there are none."""
-    return not names or any(part in name for part in names)
+    """Whether it contains one of `names`, or there are none; NAME stands for all."""
+    return not names or any(part in f"{NAME}: {name}" for part in names)
 
 
 def table(
