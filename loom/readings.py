@@ -172,9 +172,8 @@ class Readings:
                 self._arrived(nodes)
             case Scored(node):
                 self._stretches.forget()
-                below = list(self._session.tree.preorder(node))
-                self._holdings.doubt(below)
-                self._agenda.add(below)
+                self._holdings.doubt([node])
+                self._agenda.add([node])
             case Moved(place):
                 if not self._session.read_only:
                     self._arrivals.moved(self._place, place)
@@ -302,7 +301,7 @@ class Readings:
 
     def _was_read(self, node: int, *, anew: bool, urgent: bool) -> None:
         if anew:
-            below = [n for n in self._session.tree.children(node) if self._holdings.is_sound(n)]
+            below = self._sound_below(node)
             self._holdings.doubt(below)
             self._agenda.add(below)
         if self._holdings.unsaved >= SAVED_AT_ONCE:
@@ -312,6 +311,17 @@ class Readings:
             self._tell()
         elif self._telling is None:
             self._telling = asyncio.get_running_loop().call_later(TELL_EVERY, self._tell)
+
+    def _sound_below(self, node: int) -> list[int]:
+        """Those that go on from the node, also over nodes with other tokens or none."""
+        model, stack, found = self._stretches.model_of(node), [node], []
+        while stack:
+            for child in self._session.tree.children(stack.pop()):
+                if self._holdings.is_sound(child):
+                    found.append(child)
+                if self._stretches.model_of(child) != model:
+                    stack.append(child)
+        return found
 
     def _tell(self) -> None:
         if self._telling is not None:

@@ -20,6 +20,7 @@ from loom.config import Config, PluginConfig
 from loom.core.node import Place
 from loom.core.recipe import Recipe
 from loom.discovery import Found, listed, module_of
+from loom.generation import Generation
 from loom.instruments.api import Context, Reading, Settings
 from loom.instruments.calibration import Calibration
 from loom.instruments.folding import Stretch, fold
@@ -257,27 +258,34 @@ async def test_nodes_are_read_as_they_are_sealed_also_after_the_process_was_kill
 
 
 async def test_what_is_read_before_the_writers_words_were_is_read_again_after(
-    plugins: Path, tmp_path: Path
+    plugins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A text nobody could score yet: its children are read with a gap, and then without."""
+    """A text that no model has read yet: its children are read with a gap, and then without."""
     path = tmp_path / "a.loom"
+    with monkeypatch.context() as engine:
+        engine.setattr(Generation, "read", lambda generation, place: ())
+        async with opened(path) as session:
+            await session.attach("echo")
+            await session.engine_ready()
+            session.write(OPENING)
+            (node,) = await session.generate(count=1, recipe=SHORT)
+            unread = session.write(" And then", session.tree[node].end)
+            (below,) = await session.generate(count=1, recipe=SHORT)
     async with opened(path) as session:
-        await session.attach("echo")
-        await session.engine_ready()
-        session.write(OPENING)
-        session.stop_reading()
-        (node,) = await session.generate(count=1, recipe=SHORT, seed=1)
-    async with opened(path) as session:
+        assert session.tree[1].token_count is None
         await read(session, found_in(plugins))
-        if session.tree[1].token_count is None:
-            assert session.readings(node)["counter"].summary == {"tokens": 9}
-            assert session.readings(node)["counter"].flags[0].reason == "4 tokens by now."
+        assert session.readings(node)["counter"].flags[0].reason == "4 tokens by now."
+        assert session.readings(node)["counter"].flags[0].at == 3
+        monkeypatch.setattr(
+            Generation, "_is_unread", lambda g, n: n == 1 and not g._session.tree[1].token_count
+        )
         await session.attach("echo")
         await session.engine_ready()
-        await session.finished(session.read(session.tree[node].end))
+        await session.finished(session.read(session.tree[below].end))
         await session.instruments_settled()
-        assert session.tree[1].token_count
-        assert same(session.readings(node)["counter"], counted(session, plugins, node))
+        assert session.tree[1].token_count and session.tree[unread].token_count is None
+        for number in (1, node, below):
+            assert same(session.readings(number)["counter"], counted(session, plugins, number))
 
 
 async def test_a_choice_counts_what_stood_there_when_it_was_made(
