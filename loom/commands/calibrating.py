@@ -168,7 +168,7 @@ def _lines(kept: Calibration, file: Path | None) -> Iterator[str]:
     facts = kept.facts
     yield visible(f"{kept.model} ({kept.fingerprint})")
     yield f"{facts['tokens']:,} tokens of {facts['works']} works in {facts['passages']} passages"
-    yield f"{'':<14} {'bits':>7}        {'excess':>7}       {'temperature':>11}        {'ECE':>6}"
+    yield f"{'':<14}{'bits a token':>16}{'excess':>17}{'temperature':>16}{'ECE':>8}"
     yield _row("all", facts)
     for name, row in facts["genres"].items():
         yield _row(name, row)
@@ -179,10 +179,8 @@ def _lines(kept: Calibration, file: Path | None) -> Iterator[str]:
 
 
 def _row(name: str, row: Mapping[str, Any]) -> str:
-    temperature = "–" if row["temperature"] is None else f"{row['temperature']:.3f}"
-    error = row["temperature_error"] or 0.0
-    return visible(
-        f"{name:<14} {row['surprise']:7.3f} ±{row['surprise_error']:5.3f} "
-        f"{row['excess']:+7.3f} ±{row['excess_error']:5.3f} "
-        f"{temperature:>10} ±{error:5.3f} {row['ece']:9.3f}"
-    )
+    bits = f"{row['surprise']:.3f} ± {row['surprise_error']:.3f}"
+    excess = f"{row['excess']:+.3f} ± {row['excess_error']:.3f}"
+    known = row["temperature"] is not None
+    temperature = f"{row['temperature']:.3f} ± {row['temperature_error']:.3f}" if known else "–"
+    return visible(f"{name:<14.14}{bits:>16}{excess:>17}{temperature:>16}{row['ece']:8.3f}")
