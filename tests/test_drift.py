@@ -10,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from loom.cli import main
+from loom.commands import drawing
 from loom.config import Paths
 from loom.session import Session
 
@@ -169,6 +171,19 @@ def test_options_come_from_the_settings_and_a_wrong_one_is_told(run: Run) -> Non
     assert facts["flags"][0]["bits"] == pytest.approx(math.log2(900))
     assert "line 6: plugins.ledger.nonsense is no option" in facts["off"][0]["why"]
     assert not {"surprise", "ledger"} & facts["readings"].keys()
+
+
+def test_of_a_long_text_every_peak_is_drawn_in_few_points() -> None:
+    column = np.zeros(50_000, np.float32)
+    column[[7, 31_234]] = 5, -3
+    column[20_000:21_000] = np.nan
+    line = drawing.line_of("surprise", column)
+    assert len(line.places) <= 2 * drawing.CELLS
+    assert {(7, 5.0), (31_234, -3.0)} <= set(zip(line.places, line.values, strict=True))
+    assert list(line.places) == sorted(line.places)
+    assert any(math.isnan(value) for value in line.values)
+    short = drawing.line_of("surprise", column[:1000])
+    assert (len(short.places), short.values[7]) == (1000, 5.0)
 
 
 def test_people_get_flags_then_a_line_for_each_plugin(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from loom import shelf
 from loom.arrivals import Arrivals
-from loom.chart import Line, Mark, Panel, svg
 from loom.commands import access
+from loom.commands.drawing import picture
 from loom.commands.reading import cut, one_line, text_to_read
 from loom.config import Paths
 from loom.console import CommandError, Console, UsageError
@@ -48,7 +48,8 @@ async def drift(args: Namespace, console: Console) -> None:
     else:
         report = await _of_text(args, console)
     if args.plot is not None:
-        write_atomically(args.plot, _picture(report).encode())
+        title = f"{report.session or 'text'} · {report.model}"
+        write_atomically(args.plot, picture(report.drift, title).encode())
         console.note(f"The picture is {args.plot}.")
     console.answer(lambda: _facts(report), lambda: _lines(report, console))
 
@@ -233,31 +234,3 @@ def _summary(reading: Reading) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
-
-
-# ── as a picture ───────────────────────────────────────────────────────────────────────────
-
-
-def _picture(report: Report) -> str:
-    """A panel for every series; its plugin's flags are marked in it."""
-    drift = report.drift
-    panels = [
-        Panel(_title(drift, name, key), [_line(key, column.tolist())], _marks(drift, name))
-        for name, reading in drift.readings.items()
-        for key, column in reading.values.items()
-    ]
-    return svg(f"{report.session or 'text'} · {report.model}", "tokens", panels)
-
-
-def _title(drift: Drift, plugin: str, series: str) -> str:
-    unit = drift.plugins[plugin].units.get(series, "")
-    return f"{plugin}: {series}" + (f" ({unit})" if unit else "")
-
-
-def _line(name: str, values: list[float]) -> Line:
-    return Line(name, list(range(len(values))), values)
-
-
-def _marks(drift: Drift, plugin: str) -> list[Mark]:
-    mine = [raised for raised in drift.flags if raised.plugin == plugin]
-    return [Mark(raised.flag.at, raised.flag.level) for raised in mine]
