@@ -16,7 +16,9 @@ from loom.ui.flags import Flags, briefly, counted, gravest, mark_of
 from loom.ui.navigation import end_of
 from loom.ui.screens.aiming import Aiming
 from loom.ui.screens.hoisting import Hoisting
+from loom.ui.screens.instruments import Course, Instruments
 from loom.ui.screens.page import Page, TreePane
+from loom.ui.series import Name, series_on
 from loom.ui.widgets.cards import Cards
 from loom.ui.widgets.lens import Lens
 from loom.ui.widgets.lens_flags import FlagPanel
@@ -26,7 +28,7 @@ from loom.ui.widgets.wrapping import clip
 BRIEFLY = 22  # cells of what a card says of a flag
 
 
-class Flagging(Aiming, Hoisting):
+class Flagging(Hoisting, Aiming):
     """Flags are shown, and hide nothing."""
 
     def __init__(self, session: Session, commands: Sequence[Command] = COMMANDS) -> None:
@@ -123,6 +125,25 @@ class Flagging(Aiming, Hoisting):
             await self._go_to(raised[0].place, raised[0].origin)
         else:
             self.notify("No flag is raised here.")
+
+    async def action_instruments(self) -> None:
+        place, at = self.here, self.flags.byte(self.cursor)
+
+        def look(byte: int) -> None:
+            self.set_focus(self.text_pane)
+            self.text_pane.cursor = self.flags.place(byte)
+
+        await self.app.push_screen(Instruments(lambda: self._course_to(place), look, at or 0))
+
+    async def _course_to(self, place: Place) -> Course:
+        session = self.session
+        units = {
+            Name(one.name, value): unit
+            for one in session.instruments()
+            for value, unit in one.about.units.items()
+        }
+        series, flags = await series_on(session, place), self.flags.on_path(place)
+        return Course(session.tree.path_bytes(place), series, flags, units)
 
     @on(FlagPanel.Picked)
     async def show_start(self, event: FlagPanel.Picked) -> None:
