@@ -47,6 +47,17 @@ class Drawn(ScrollView, inherit_bindings=False):
             self._scrolled = sizes
             super()._scroll_update(virtual_size)
 
+    def have_lines(self, count: int) -> None:
+        """Say how many lines there are. The page is laid out anew, as Textual does at each change,
+        only where a scrollbar comes or goes."""
+        size = Size(self.scrollable_content_region.width, count)
+        scrolls = count > self.container_size.height
+        if size == self.virtual_size or scrolls != self.show_vertical_scrollbar:
+            self.virtual_size = size
+            return
+        self.set_reactive(Drawn.virtual_size, size)
+        self._scroll_update(size)
+
     def refresh_changed(self) -> None:
         """To be called when all is in place; instead of `refresh`."""
         first = round(self.scroll_y)

@@ -10,7 +10,6 @@ from typing import ClassVar, Protocol
 
 from rich.style import Style
 from textual import events
-from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -265,7 +264,7 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
         return max(0, (columns - self._page.width) // 2)
 
     def _fit(self) -> None:
-        self.virtual_size = Size(self._columns, self._lines + self._spare)
+        self.have_lines(self._lines + self._spare)
 
     def _sees(self, y: int) -> bool:
         return 0 <= y - round(self.scroll_y) < self._rows

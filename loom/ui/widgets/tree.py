@@ -12,7 +12,6 @@ from typing import ClassVar, NamedTuple, Protocol
 from rich.segment import Segment as Piece
 from rich.style import Style
 from textual import events
-from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
@@ -225,7 +224,7 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         elif self._changed:
             self._renew_rows()
         self._changed.clear()
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows))
+        self.have_lines(len(self._rows))
         self._path.lead(self._place, self.session.tree)
         self._current = self._rows.nearest(self.current) or 0
         if self._is_moved:
@@ -259,7 +258,7 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         self.scroll_to(y=min(target, self.max_scroll_y), animate=False, force=True)
 
     def on_resize(self, event: events.Resize) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows))
+        self.have_lines(len(self._rows))
         self._window = None
         self._reveal()
 
