@@ -268,7 +268,8 @@ class Readings:
         return not hidden
 
     async def _read(self, number: int, *, urgent: bool) -> None:
-        """The node, and on the way to it whatever has to be read before it."""
+        """The node, and on the way to it whatever has to be read before it; what has just come only
+        by those that aren't slow, who have their turn later."""
         model = self._stretches.model_of(number)
         assert self.client is not None and model is not None
         way = self._stretches.way_to(number, model, self._holdings.is_sound)
@@ -276,6 +277,9 @@ class Readings:
             self._agenda.put_aside(number)
             return
         readers = self._readers(model)
+        if urgent:
+            slow = self.client.is_slow
+            readers = {n: reader for n, reader in readers.items() if not slow(n)} or readers
         walk = Walk(self.client, self._stretches, self._holdings, self._roster, readers)
         clock = asyncio.get_running_loop().time
         began = clock()

@@ -38,7 +38,8 @@ class Walk:
         self._roster, self._names, self._readers = roster, roster.names, readers
 
     async def along(self, way: Way) -> AsyncGenerator[tuple[int, bool], None]:
-        """Every node as it becomes sound, and whether it was read anew."""
+        """Every node as it becomes sound, and whether it was read anew. With some of those that
+        run left out of the readers nothing becomes sound: they have yet to read it."""
         base, before = way.base, self._after(way.base)
         lead: list[Link] = []
         for link in way.links:
@@ -50,7 +51,7 @@ class Walk:
             missing = self._missing(link.node, around)
             if missing and not await self._fold(base, lead, before, around, missing):
                 return
-            base, lead, before = link.node, [], self._settle(link.node)
+            base, lead, before = link.node, [], self._settled(link.node)
             yield link.node, bool(missing)
 
     def _around(self, link: Link, before: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -82,10 +83,12 @@ class Walk:
                 self._holdings.note_flagged(node, name, key, seen)
         return missing
 
-    def _settle(self, node: int) -> dict[str, bytes]:
+    def _settled(self, node: int) -> dict[str, bytes]:
+        """What stands for the states after it."""
         seen = {n: self._holdings.glance(node, n, key) for n, (key, _) in self._readers.items()}
         after = {name: one.after if one is not None else BEGINNING for name, one in seen.items()}
-        self._holdings.settle(node, b"".join(after.get(n, BEGINNING) for n in self._names))
+        if set(self._readers) == set(self._roster.running()):
+            self._holdings.settle(node, b"".join(after.get(n, BEGINNING) for n in self._names))
         return after
 
     async def _fold(

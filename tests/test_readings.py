@@ -373,6 +373,39 @@ async def test_a_session_for_reading_only_is_read_and_not_written(
     assert path.read_bytes() == content
 
 
+async def test_nobody_waits_for_a_slow_plugin_but_it_reads_everything_in_the_end(
+    plugins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loom.instruments.client.SLOW", 0.02)
+    slow = CHOOSER.replace("chooser", "slow").replace("return []", "return 0")
+    slow = slow.split("def step")[0] + (
+        "import time\n\ndef step(state, span, context):\n    time.sleep(0.05)\n"
+        '    return state + len(span), Reading(summary={"tokens": state + len(span)})\n'
+    )
+    (plugins / "slow.py").write_text(slow)
+    async with opened(tmp_path / "a.loom") as session:
+        await session.attach("echo")
+        await read(session, found_in(plugins))
+        first: dict[int, set[str]] = {}
+
+        def note(change: Change) -> None:
+            for node in change.nodes if isinstance(change, Read) else ():
+                first.setdefault(node, set(session.readings(node)))
+
+        await session.engine_ready()
+        opening = session.write(OPENING)
+        await session.finished(session.read(session.place))
+        await session.instruments_settled()
+        session.subscribe(note)
+        nodes = await session.generate(count=3, recipe=SHORT)
+        await session.instruments_settled()
+        assert [first[node] for node in nodes] == [{"chooser", "counter"}] * 3
+        for node in (opening, *nodes):
+            tokens = sum(map(len, path_of(session, node)))
+            assert session.readings(node)["slow"].summary == {"tokens": tokens}
+            assert same(session.readings(node)["counter"], counted(session, plugins, node))
+
+
 async def test_hidden_nodes_are_read_when_they_come_back(
     plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
 ) -> None:

@@ -24,6 +24,7 @@ from loom.processes.log import ProcessLog
 from loom.processes.records import Record
 
 STRIKES = 3
+SLOW = 0.1  # seconds for a stretch
 LIVES = 5  # times in a row that the process may end while no plugin is at work
 _GRACE = 1.0  # seconds the process may take to end by itself
 
@@ -89,11 +90,16 @@ class InstrumentClient:
         self._heard: asyncio.Queue[Record] = asyncio.Queue()
         self._turn = asyncio.Lock()
         self._closed = False
+        self._seconds: dict[str, float] = {}  # that a plugin takes for a stretch, lately
         self._ended = 0  # times the process has ended while no plugin was at work
 
     @property
     def pid(self) -> int | None:
         return None if self._child is None else self._child.pid
+
+    def is_slow(self, name: str) -> bool:
+        """Whether others had better not wait for it."""
+        return self._seconds.get(name, 0.0) > SLOW
 
     def listen(self, on_off: Callable[[SwitchedOff], None]) -> None:
         """From now on `on_off` hears."""
@@ -221,7 +227,8 @@ class InstrumentClient:
             running = waiting[0] if waiting else ""
             tokens = len(stretches[len(steps)]) if running and stretches else 0
             match await self._next(self._patience.step + self._patience.token * tokens):
-                case {"say": "read", "state": state, "reading": reading}:
+                case {"say": "read", "state": state, "reading": reading, "seconds": seconds}:
+                    self._seconds[running] = (self._seconds.get(running, seconds) + seconds) / 2
                     steps.append(Step(state, wire.read_reading(reading)))
                     if len(steps) == len(stretches):
                         answers[waiting.pop(0)], steps = steps, []

@@ -124,11 +124,13 @@ class _Host:
             text = state_text(state)
         for whole in stretches:
             stretch = whole.without_choice() if name in self._blind else whole
+            began = time.perf_counter()
             with self._guard.watching(name):
                 state, reading = advance(instrument, text_state(text), stretch)
             text = state_text(state)
+            took = time.perf_counter() - began
             record = wire.reading_record(reading)
-            yield {"say": "read", "name": name, "state": text, "reading": record}
+            yield {"say": "read", "state": text, "reading": record, "seconds": took}
 
 
 def _why(error: BaseException) -> str:
