@@ -89,7 +89,6 @@ class Readings:
     def __init__(self, folder: Path, fingerprint: str, length: int) -> None:
         self.folder, self._length = folder, length
         self._mark = f"{fingerprint} {length} ".encode()
-        self._used: set[Path] = set()
 
     def read(self, cut: Cut) -> Passage | None:
         """What was kept of it, None if nothing was or the file is damaged."""
@@ -110,17 +109,15 @@ class Readings:
         return _passage(cut.work, span, text)
 
     def clear(self) -> None:
-        """Forgets what was read or kept here since."""
-        for file in self._used:
+        """Forgets everything that is kept in the folder."""
+        for file in self.folder.glob("*.npz"):
             file.unlink(missing_ok=True)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
     def _file(self, cut: Cut) -> Path:
         mark = hashlib.blake2b(self._mark + cut.text, digest_size=16).hexdigest()
-        file = self.folder / f"{mark}.npz"
-        self._used.add(file)
-        return file
+        return self.folder / f"{mark}.npz"
 
 
 async def passages(

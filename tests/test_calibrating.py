@@ -41,7 +41,7 @@ def test_what_is_found_is_kept_for_the_model_and_told(
     assert kept is not None
     assert kept.of("traps") == facts["plugins"]["traps"]
     assert Path(facts["file"]).is_relative_to(home)
-    assert not (home / "state" / "calibrating").exists()
+    assert not list((home / "state" / "calibrating").iterdir())
     assert main(["calibrate", "echo"]) == 0
     assert f"{facts['tokens']:,} tokens" in capsys.readouterr().out
 
@@ -83,19 +83,19 @@ def test_a_run_that_was_interrupted_goes_on_where_it_stopped(text: Path, home: P
     command = [sys.executable, "-m", "loom", "calibrate", "echo", str(text), "--tokens", "40000"]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
     kept = home / "state" / "calibrating"
-    while run.poll() is None and len(list(kept.glob("*.npz"))) < 2:
+    while run.poll() is None and len(list(kept.glob("*/*.npz"))) < 2:
         time.sleep(0.01)
     run.send_signal(signal.SIGINT)
     _, said = run.communicate()
-    before = {file.name: file.stat().st_mtime_ns for file in kept.glob("[0-9a-f]*.npz")}
+    before = {file.name: file.stat().st_mtime_ns for file in kept.glob("*/*[0-9a-f].npz")}
     assert run.returncode == 130
     assert "passages are kept; the same command goes on there" in said
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
-    while run.poll() is None and len(list(kept.glob("*.npz"))) < len(before) + 1:
+    while run.poll() is None and len(list(kept.glob("*/*.npz"))) < len(before) + 1:
         time.sleep(0.01)
     run.send_signal(signal.SIGINT)
     run.communicate()
-    after = {file.name: file.stat().st_mtime_ns for file in kept.glob("[0-9a-f]*.npz")}
+    after = {file.name: file.stat().st_mtime_ns for file in kept.glob("*/*[0-9a-f].npz")}
     assert before.items() < after.items()
 
 

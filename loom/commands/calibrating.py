@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +74,8 @@ async def _read(
             raise CommandError(f"There is no {path}.", "Name files or folders of human writing.")
     window, length = window_length(model.context, HORIZON)
     cuts = cuts_of(works_in(texts), tokens, length)
-    folder = Paths.default().state / "calibrating"
+    mark = hashlib.blake2b(model.fingerprint.encode(), digest_size=8).hexdigest()
+    folder = Paths.default().state / "calibrating" / mark
     readings = Readings(folder, model.fingerprint, length)
     done = 0
 
