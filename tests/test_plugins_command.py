@@ -15,7 +15,7 @@ import pytest
 import loom
 from loom import recordings
 from loom.cli import main
-from loom.commands import plugging
+from loom.commands import plugging, trying
 from loom.commands.completing import FILES, candidates
 from loom.config import Paths, load_config
 from loom.console import UsageError
@@ -261,7 +261,7 @@ def test_a_trial_names_the_broken_promise_and_the_place(
 def test_a_trial_that_never_ends_is_ended(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plugging, "TRYING", 1)
+    monkeypatch.setattr(trying, "TRYING", 1)
     put(tmp_path, "mine.py", GOOD + "\nwhile True: pass\n")
     (fault,) = run("plugins", "check", "mine.py", code=1)["faults"]
     assert fault["what"] == "It didn't come to an end within 1 s."

@@ -398,7 +398,7 @@ def _plugins(parser: argparse.ArgumentParser) -> None:
     text = "put them there (default: your own plugins folder, where Loom finds them)"
     parser.add_argument("--in", dest="folder", type=Path, metavar="FOLDER", help=text)
     text = "try whether a plugin keeps the contract, on recorded sessions and made-up texts"
-    parser = _action(actions, "check", "plugging:check", text)
+    parser = _action(actions, "check", "trying:check", text)
     parser.add_argument("file", metavar="FILE|NAME")
 
 

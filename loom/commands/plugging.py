@@ -1,17 +1,13 @@
-"""`plugins`: which instruments there are, switched on and off, begun and put on trial."""
+"""`plugins`: which instruments there are, switched on and off, set and begun."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from loom import recordings
 from loom.commands import access
 from loom.commands.template import files_of
 from loom.config import Config, Paths
@@ -22,11 +18,8 @@ from loom.extensions import plugins as found_plugins
 from loom.facts import Facts
 from loom.instruments.client import InstrumentClient, SwitchedOff
 from loom.instruments.loading import Declared, Option
-from loom.processes.child import environment
 from loom.store.atomic import write_atomically
 from loom.switches import set_option, switch
-
-TRYING = 120  # seconds that a trial may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,63 +202,3 @@ def new(args: Namespace, console: Console) -> None:
             visible(f"Change it, then: loom plugins check {plugin}"),
         ],
     )
-
-
-def check(args: Namespace, console: Console) -> int:
-    """1 where a promise is broken."""
-    file = _file_of(args.file)
-    faults, paths, tokens = _trial(file, console)
-    facts = {
-        "file": str(file),
-        "good": not faults,
-        "faults": faults,
-        "paths": paths,
-        "tokens": tokens,
-    }
-    console.answer(lambda: facts, lambda: _verdict(facts))
-    return 0 if facts["good"] else 1
-
-
-def _file_of(named: str) -> Path:
-    """A file, or that of the plugin which is called so."""
-    file = Path(named).expanduser().absolute()
-    if file.exists():
-        return file
-    found = {one.name: one for one in found_plugins() if one.source != "entry point"}
-    if named not in found:
-        raise CommandError(
-            f"There is no file {file}, nor a plugin of that name.", "`loom plugins` lists them."
-        )
-    return Path(found[named].path)
-
-
-def _trial(file: Path, console: Console) -> tuple[list[Facts], list[str], int]:
-    """What is broken, the paths it was read on, and their tokens."""
-    sessions = [str(shelved.path) for shelved in recordings.recordings()]
-    command = [sys.executable, "-P", "-m", "loom.commands.trial", str(file), *sessions]
-    with console.waiting("trying it"), Paths.default().log_file("plugins").open("ab") as log:
-        try:
-            done = subprocess.run(
-                command, stdout=subprocess.PIPE, stderr=log, timeout=TRYING, env=environment()
-            )
-            output, end = done.stdout, f"It ended the process (exit code {done.returncode})."
-        except subprocess.TimeoutExpired as error:
-            output, end = error.stdout or b"", f"It didn't come to an end within {TRYING} s."
-    records = [json.loads(line) for line in output.splitlines() if line.endswith(b"}")]
-    faults = [_fault(record) for record in records if record["say"] == "fault"]
-    if not any(record["say"] == "done" for record in records):
-        where = [record["path"] for record in records if record["say"] == "reads"]
-        faults.append({"what": end, "where": where[-1] if where else ""})
-    told: dict[str, Any] = next((r for r in records if r["say"] == "paths"), {})
-    return faults, told.get("names", []), told.get("tokens", 0)
-
-
-def _fault(record: Facts) -> Facts:
-    return {"what": record["what"], "where": record["where"]}
-
-
-def _verdict(facts: Facts) -> Iterator[str]:
-    for fault in facts["faults"]:
-        yield visible(f"{fault['what']}" + (f" ({fault['where']})" if fault["where"] else ""))
-    if facts["good"]:
-        yield f"It keeps the contract on {facts['tokens']} tokens of {len(facts['paths'])} paths."
