@@ -181,6 +181,7 @@ def test_an_option_is_set_as_what_it_is(run: Run, folder: Path) -> None:
         (1, ["true"], None),
         (1, [], None),
         (0.5, ["NaN"], None),
+        (0.5, ["Infinity"], None),
         ("a", ["b", "c"], None),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -168,7 +169,7 @@ def _plain(word: str) -> bool | int | float | str:
         value = json.loads(word)
     except ValueError:
         return word
-    return value if isinstance(value, bool | int | float) and value == value else word
+    return value if isinstance(value, bool | int | float) and math.isfinite(value) else word
 
 
 def _unknown(name: str, known: set[str]) -> CommandError:
