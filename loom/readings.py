@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from loom.agenda import Agenda
 from loom.arrivals import Arrivals
-from loom.changes import Change, EngineChanged, Moved, Notice, Read, Scored, Sealed, TreeChanged
+from loom.changes import Change, EngineChanged, Moved, Notice, Scored, Sealed, TreeChanged
 from loom.config import Config
 from loom.discovery import Found, listed
 from loom.holdings import Holdings
 from loom.instruments.api import Flag, Reading
 from loom.instruments.client import InstrumentClient, SwitchedOff
 from loom.instruments.loading import Declared
+from loom.news import News
 from loom.paths import Paths
 from loom.raised import Raised, raised_in
 from loom.roster import Calibrations, Roster, Running
@@ -35,7 +36,6 @@ SLICE = 0.002  # seconds at a time that the event loop is held
 REST = 0.01  # seconds between two slices of old work
 MANY = 256  # nodes that nothing is to be done for, between two looks at what else there is
 SAVED_AT_ONCE = 64  # readings
-TELL_EVERY = 0.1  # seconds between two news of old nodes
 
 
 class Readings:
@@ -53,9 +53,7 @@ class Readings:
         self._stop_listening: Callable[[], None] = lambda: None
         self._task: asyncio.Task[None] | None = None
         self._awake, self._idle = asyncio.Event(), asyncio.Event()
-        self._news: set[int] = set()
-        self._said: set[str] = set()  # also when plugins were attached before
-        self._telling: asyncio.TimerHandle | None = None
+        self._news = News(session.emit, lambda: self._holdings.flagged)
 
     # ── life ───────────────────────────────────────────────────────────────────────────────
 
@@ -84,7 +82,7 @@ class Readings:
         had = frozenset(self._holdings.flagged)
         self.client, self._roster = client, roster
         self._agenda, self._holdings = Agenda(), Holdings(self._session)
-        self._tell_of(had)
+        self._news.read(had, urgent=True)
         self._awake, self._idle = asyncio.Event(), asyncio.Event()
         self._stop_listening = self._session.subscribe(self._hear)
         self._task = asyncio.get_running_loop().create_task(self._work(client), name="readings")
@@ -99,28 +97,18 @@ class Readings:
     def _end(self) -> None:
         self._stop_listening()
         self._stop_listening = lambda: None
-        for waiting in (self._task, self._telling):
-            if waiting is not None:
-                waiting.cancel()
-        self._task = self._telling = None
+        self._news.stop()
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
         with suppress(StoreError):  # what isn't kept is read again
             self._save()
 
     def _switched_off(self, off: SwitchedOff) -> None:
         self._roster.switch_off(off.name, off.why)
-        self._tell_of(self._holdings.forget_instrument(off.name))
+        self._news.read(self._holdings.forget_instrument(off.name), urgent=True)
         hint = f"Everything else goes on. Its log is {Paths.default().logs / 'plugins.log'}."
-        self._say_once(f"The plugin {off.name} is off: {off.why}.", hint)
-
-    def _say_once(self, text: str, hint: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
-            self._session.emit(Notice(text, hint, "warning"))
-
-    def _tell_of(self, nodes: frozenset[int]) -> None:
-        """These have, or had, flags."""
-        if nodes:
-            self._session.emit(Read(nodes, nodes & self._holdings.flagged))
+        self._news.complain(f"The plugin {off.name} is off: {off.why}.", hint)
 
     def listed(self) -> list[Running]:
         """All plugins that were to run, by name."""
@@ -237,7 +225,7 @@ class Readings:
 
     def _enlist(self, plugins: Mapping[str, Declared]) -> None:
         for name, mistake in self._roster.enlist(plugins).items():
-            self._say_once(f"{mistake}.", f"Until that is mended the plugin {name} is off.")
+            self._news.complain(f"{mistake}.", f"Until that is mended the plugin {name} is off.")
 
     def _readers(self, model: str) -> Readers:
         """Who runs, with settings for the tokens of that model."""
@@ -310,11 +298,7 @@ class Readings:
             self._agenda.add(below)
         if self._holdings.unsaved >= SAVED_AT_ONCE:
             self._save()
-        self._news.add(node)
-        if urgent:
-            self._tell()
-        elif self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(TELL_EVERY, self._tell)
+        self._news.read([node], urgent=urgent)
 
     def _sound_below(self, node: int) -> list[int]:
         """Those that go on from the node, also over nodes with other tokens or none."""
@@ -326,12 +310,6 @@ class Readings:
                 if self._stretches.model_of(child) != model:
                     stack.append(child)
         return found
-
-    def _tell(self) -> None:
-        if self._telling is not None:
-            self._telling.cancel()
-        news, self._telling, self._news = frozenset(self._news), None, set()
-        self._session.emit(Read(news, news & self._holdings.flagged))
 
     def _save(self) -> None:
         if self._holdings.unsaved:
