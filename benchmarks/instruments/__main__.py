@@ -31,7 +31,12 @@ APART = Path(__file__).parents[2] / "backends" / "house" / "kept-apart.txt"
 HORIZON = 512
 HELD_OUT, UNSEEN = 400_000, 172_720  # tokens
 TEMPERATURES = (0.7, 1.0, 1.3)
-LOOPS = ("loop", "schema", "repetition")
+WAYS: Mapping[str, Mapping[str, Any]] = {
+    "": {},
+    "α = 0.01": {"alpha": 0.01},
+    "reference fiction": {"genre": "fiction"},
+}
+DRAWN_WAYS = {"without the excess": {"ignore": ["excess_down", "excess_up"]}}
 
 
 class Evaluation:
@@ -134,7 +139,7 @@ class Evaluation:
             kinds.append([await maker.loop(lead, period) for lead in chosen])
         for most in (1, 3):
             kinds.append([await maker.template(x, n, most) for n, x in enumerate(chosen)])
-        for temperature in TEMPERATURES:
+        for temperature in self.args.temperatures:
             drawn: list[Case] = []
             for number, lead in enumerate(chosen[:: self.args.each] or chosen):
                 self._say(f"temperature {temperature:g}: {number}")
@@ -143,21 +148,14 @@ class Evaluation:
         return [row for cases in kinds for row in self._noticed(cases, kept)]
 
     def _noticed(self, cases: list[Case], kept: Mapping[str, Any]) -> list[dict[str, Any]]:
+        ways = {**WAYS} | (DRAWN_WAYS if cases[0].kind.startswith("temperature") else {})
         rows = []
-        without = ["excess_down", "excess_up"] if cases[0].kind.startswith("temp") else []
-        for label, options in (
-            ("", {}),
-            ("α = 0.01", {"alpha": 0.01}),
-            ("reference fiction", {"genre": "fiction"}),
-            ("without the excess", {"ignore": without}),
-        ):
-            if label == "without the excess" and not cases[0].kind.startswith("temperature"):
-                continue
+        for how, options in ways.items():
             found = self.judge.notice(cases, kept, **options)
             rows.append(
                 {
                     "kind": found.kind,
-                    "how": label,
+                    "how": how,
                     "cases": len(found.delays),
                     "early": found.early,
                     "median": found.median(),
@@ -203,6 +201,10 @@ def main() -> int:
     parser.add_argument("--fresh", action="store_true", help="a seed by lot")
     parser.add_argument("--each", type=int, default=2, help="passages of each unseen work")
     parser.add_argument("--branches", type=int, default=6, help="continuations of each")
+    text = "that continuations are drawn at; none: leave them out"
+    parser.add_argument(
+        "--temperatures", type=float, nargs="*", default=TEMPERATURES, metavar="T", help=text
+    )
     parser.add_argument("--scale", type=float, default=1.0, help="of the human text")
     args = parser.parse_args()
     if args.fresh:
