@@ -93,6 +93,8 @@ def of_node(session: Session, node: Node, now: float) -> Iterator[Fact]:
         yield Fact("preset", visible(recipe.preset) or "none")
         if recipe.sampling != session.recipe.sampling:
             yield Fact("sampling", sampling(recipe.sampling))
+        if recipe.begins:
+            yield Fact("repeats", f"{glyphs.token_text(recipe.begins)}, cut anew")
     if node.seed is not None:
         yield Fact("seed", str(node.seed))
     yield from _measures(session, node)
@@ -124,6 +126,8 @@ def in_force(recipe: Recipe, branches: int) -> Iterator[Fact]:
     yield Fact("sampling", sampling(recipe.sampling))
     if recipe.end in ENDS:
         yield Fact("ends at", ENDS[recipe.end])
+    if not recipe.heal:
+        yield Fact("healing", "off")
     if recipe.stop:
         yield Fact("stops at", "  ".join(f"“{_seen(stop)}”" for stop in recipe.stop))
 
