@@ -160,7 +160,8 @@ class LoomApp(Touring):
         """Letters go into the line that has the keyboard, other keys to what they are bound to."""
         if isinstance(self.screen, SystemModalScreen):  # Textual's own, such as the palette
             return False
-        if key.key in ("pageup", "pagedown") and not (self.focused and self.focused.size.height):
+        unseen = self.focused is not None and not self.focused.size.height
+        if unseen and key.key in ("pageup", "pagedown"):
             return True  # Textual's list has no pages before it was laid out, and raises
         if isinstance(self.focused, Input) and key.is_printable:
             await self.focused._on_key(key)

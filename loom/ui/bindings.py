@@ -244,6 +244,10 @@ COMMANDS: tuple[Command, ...] = (
         "The text and the tokens that the model was given before this node.", Group.SEE,
     ),
     Command(
+        "instruments", ("I",), "Readings along the path",
+        "What each plugin reads, token by token, as strips to move along.", Group.SEE,
+    ),
+    Command(
         "beside", ("M",), "Beside another model",
         "What another model makes of this path, beside what is on record.", Group.SEE,
     ),

@@ -88,6 +88,10 @@ class Flags:
         """Of the path that was asked about last; None for a place that isn't on it."""
         return self._course.byte(place)
 
+    def place(self, byte: int) -> Place:
+        """Likewise; at the beginning of a token, in its node."""
+        return self._course.next_place(byte) or self._course.end
+
     def ahead(self, end: Place, cursor: Place, step: int) -> Raised | None:
         """The next one after `cursor` on the path to `end`; `step` -1: before it."""
         raised = self.on_path(end)

@@ -159,8 +159,9 @@ class Plugins(Picker[None]):
     def _option_row(self, line: Line) -> Content:
         listed, name = line.plugin, line.option
         value, default = listed.options[name], listed.said.options.get(name)
+        width = max(NAME, *map(len, listed.options))
         row = Content.assemble(
-            f"      {visible(name):<{NAME}} ", (visible(shown(value)) or "–", self.look("name"))
+            f"      {visible(name):<{width}} ", (visible(shown(value)) or "–", self.look("name"))
         )
         if default is not None and value != default:
             before = f"   ({visible(shown(default)) or '–'} by default)"
