@@ -32,14 +32,14 @@ def test_windows_of_new_works_pass_the_limits_with_a_chance_of_at_most_alpha(
     alpha: float, works: int
 ) -> None:
     rng = np.random.default_rng(6)
-    rates = [alarms(rng, works, alpha) for _ in range(150)]
+    rates = [alarms(rng, works, alpha) for _ in range(80)]
     error = np.std(rates) / len(rates) ** 0.5
     assert np.mean(rates) <= alpha + 3 * error
 
 
 def test_limits_are_not_so_wide_that_they_say_nothing() -> None:
     rng = np.random.default_rng(7)
-    rates = [alarms(rng, 150, 0.05) for _ in range(100)]
+    rates = [alarms(rng, 150, 0.05) for _ in range(50)]
     assert np.mean(rates) >= 0.02
 
 

@@ -28,7 +28,7 @@ from loom.testing import (
 )
 
 TRAPS: Any = load_plugin(Path(__file__).parents[2] / "plugins" / "traps.py")
-WORKS, TOKENS = 100, 512
+WORKS, TOKENS = 100, 320
 LEAD = 200
 
 
@@ -108,7 +108,7 @@ def test_word_salad_is_flagged_as_too_unsure_and_too_surprising() -> None:
 def test_a_flag_says_what_was_tested_with_which_evidence_and_what_would_explain_it() -> None:
     loops = [flag for _, name, flag in flags(looped(12)) if name == "loop"]
     for flag in loops:
-        assert (flag.null, flag.horizon) == ("reference", 512)
+        assert (flag.null, flag.horizon) == ("reference", TOKENS)
         assert flag.alpha == {"info": 0.05, "flag": 0.01}[flag.level]
         assert flag.bits >= -math.log2(flag.alpha) - 1e-9
         assert abs(flag.began - LEAD) <= 3
@@ -185,7 +185,7 @@ def test_an_alpha_that_the_calibration_does_not_reach_flags_nothing() -> None:
 
 
 def test_unseen_text_of_the_same_kind_raises_few_alarms() -> None:
-    paths = [human_path(TOKENS, seed=5000 + number) for number in range(120)]
+    paths = [human_path(TOKENS, seed=5000 + number) for number in range(80)]
     alarmed = [bool(flags(path)) for path in paths]
     error = (0.05 * 0.95 / len(alarmed)) ** 0.5
     assert np.mean(alarmed) <= 0.05 + 3 * error
