@@ -38,9 +38,12 @@ _MONEY = rf"[$£€]?{_NUMBER}"
 _SIGNS = r"\s*[+×*÷·]\s*|\s+[-−–x/]\s+|[x/](?=\d)"
 _WORDS = r"\s+(?:plus|minus|times|multiplied by|divided by)\s+"
 _IS = r"\s+(?:is|are|equals|makes?|gives)\s+"
+_ALONE = (  # not inside an expression: what begins there was tried from its start
+    r"(?<![\d.,$£€])(?<![-+×*÷·/=−–])(?<![-+×*÷·/=−–] )(?<![-+×*÷·/=−–]  )(?<!\dx)(?<!\d x )"
+)
 _SUM = re.compile(
-    rf"(?P<sum>{_MONEY}(?:(?:{_SIGNS}){_MONEY})+)\s*=\s*(?P<result>{_MONEY})(?!\w)"
-    rf"|(?P<said>{_MONEY}(?:(?:{_WORDS}|\s*[+×*]\s*){_MONEY})+){_IS}(?P<total>{_MONEY})(?!\w)"
+    rf"{_ALONE}(?:(?P<sum>{_MONEY}(?:(?:{_SIGNS}){_MONEY})++)\s*=\s*(?P<result>{_MONEY})(?!\w)"
+    rf"|(?P<said>{_MONEY}(?:(?:{_WORDS}|\s*[+×*]\s*){_MONEY})++){_IS}(?P<total>{_MONEY})(?!\w))"
 )
 _SHARE = re.compile(
     rf"(?P<share>{_NUMBER})\s*(?:%|percent|per cent) of (?P<whole>{_MONEY})"

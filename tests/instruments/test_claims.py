@@ -33,6 +33,8 @@ def judged(check: object, text: str) -> list[bool]:
         ("15 percent of 200 is 35 ", [False]),
         ("1/2 = 0.5 ", [True]),
         ("0.1 + 0.2 = 0.3 ", [True]),
+        ("In box 12 + 30 = 43 lie", [False]),
+        ("1 +  2 + 3 = 7 ", [False]),
         # what is no claim, or none that can be judged
         ("x + 2 + 3 = 6 ", []),
         ("2 + 2 = 4 + 1 ", []),
@@ -54,6 +56,13 @@ def test_any_sum_is_judged_by_its_result(one: int, other: int, off: int) -> None
     result = one + other + off
     if result >= 0:
         assert judged(sums, f"so {one} + {other} = {result}; and") == [off == 0]
+
+
+def test_long_expressions_are_read_once() -> None:
+    """From each of their numbers they would take a thousand times as long."""
+    ones = " + ".join(["1"] * 20_000)
+    assert judged(sums, f"{ones} = 20000 ") == [True]
+    assert judged(sums, f"= {ones}") == []
 
 
 @pytest.mark.parametrize(
