@@ -1,7 +1,7 @@
 """`make evaluate CORPUS=…`: false alarms on unseen human text, delays until changes are noticed.
 
-Writes docs/instruments.md and .json (`--out`). What was read is kept in `--cache`; `--seed` draws
-other passages, folds, fills and tokens, `--fresh` any.
+Writes docs/instruments.md and .json (`--out`). What was read is kept in `--cache`; a seed draws
+passages, folds, fills and tokens. `--fresh` takes one by lot and adds what comes out to the page.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, default=cache, help=f"(default: {cache})")
     parser.add_argument("--talk", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=6)
-    parser.add_argument("--fresh", action="store_true", help="a seed by lot")
+    parser.add_argument("--fresh", action="store_true", help="a seed by lot, to be shown beside")
     parser.add_argument("--each", type=int, default=2, help="passages of each unseen work")
     parser.add_argument("--branches", type=int, default=6, help="continuations of each")
     text = "that continuations are drawn at; none: leave them out"
@@ -207,13 +207,16 @@ def main() -> int:
     )
     parser.add_argument("--scale", type=float, default=1.0, help="of the human text")
     args = parser.parse_args()
+    file = args.out / "instruments.json"
     if args.fresh:
         args.seed = secrets.randbelow(10**6)
     facts = asyncio.run(Evaluation(args).run())
+    if args.fresh and file.is_file():
+        facts = {**json.loads(file.read_bytes()), "fresh": facts}
     page = markdown(facts)
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "instruments.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
-    (args.out / "instruments.md").write_text(page, "utf-8")
+    file.write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+    file.with_suffix(".md").write_text(page, "utf-8")
     print(page)
     return 0
 

@@ -25,6 +25,7 @@ def _lines(facts: Facts) -> Iterator[str]:
     yield from _false_alarms(facts["false_alarms"])
     yield from _papers(facts["papers"])
     yield from _changes(facts["changes"])
+    yield from _fresh(facts.get("fresh"))
     yield from _cost(facts["cost"])
     yield from _calibration(facts["calibration"])
 
@@ -39,6 +40,15 @@ def _head(facts: Facts) -> Iterator[str]:
     )
 
 
+def _fresh(facts: Facts | None) -> Iterator[str]:
+    if facts is None:
+        return
+    yield from ("", "## The same with a seed drawn by lot", "")
+    yield f"Seed {facts['seed']}: other folds, other passages, other phrases and fills."
+    yield from _alarm_table(facts["false_alarms"])
+    yield from _change_table([row for row in facts["changes"] if not row["how"]])
+
+
 def _false_alarms(rows: Sequence[Facts]) -> Iterator[str]:
     yield from ("", "## False alarms on human text, per window of 512 tokens", "")
     yield (
@@ -48,6 +58,10 @@ def _false_alarms(rows: Sequence[Facts]) -> Iterator[str]:
         "never seen were kept apart whole; limits were fitted on the held-out cuts of all others. "
         "✓: at most α + 3 s.e., the goal."
     )
+    yield from _alarm_table(rows)
+
+
+def _alarm_table(rows: Sequence[Facts]) -> Iterator[str]:
     yield ""
     yield "| text | reference | works | windows | α = 0.05 | α = 0.01 | what alarmed at 0.05 |"
     yield "|---|---|---|---|---|---|---|"
@@ -93,6 +107,10 @@ def _changes(rows: Sequence[Facts]) -> Iterator[str]:
         "see: 160 tokens of loops, 240 of templates, 200 of the rest. `temperature 1` is the "
         "model's own text as it is, which no test of reference text has to notice."
     )
+    yield from _change_table(rows)
+
+
+def _change_table(rows: Sequence[Facts]) -> Iterator[str]:
     yield ""
     yield "| change | how | cases | early | median delay | noticed within 200 | by | goal |"
     yield "|---|---|---|---|---|---|---|---|"

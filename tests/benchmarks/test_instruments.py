@@ -141,5 +141,5 @@ def test_the_page_says_which_goals_are_missed() -> None:
     row = {"share": 0.2, "error": 0.01, "works": 9, "windows": 90}
     held = {"share": 0.01, "error": 0.005, "works": 9, "windows": 90}
     rates = {"0.05": row, "0.01": held}
-    lines = report._false_alarms([{"text": "t", "reference": "all", "rates": rates, "by": {}}])
+    lines = report._alarm_table([{"text": "t", "reference": "all", "rates": rates, "by": {}}])
     assert "0.200 ± 0.010 ✗ | 0.010 ± 0.005 ✓" in "\n".join(lines)
