@@ -36,6 +36,7 @@ SLICE = 0.002  # seconds at a time that the event loop is held
 REST = 0.01  # seconds between two slices of old work
 MANY = 256  # nodes that nothing is to be done for, between two looks at what else there is
 SAVED_AT_ONCE = 64  # readings
+SEEN = 32  # continuations that are read before all that is out of sight
 
 
 class Readings:
@@ -167,12 +168,19 @@ class Readings:
                     self._arrivals.moved(self._place, place)
                 self._place = place
                 self._agenda.recall()
+                self._agenda.add(self._in_sight())
             case EngineChanged():
                 self._agenda.recall()
             case _:
                 return
         self._idle.clear()
         self._awake.set()
+
+    def _in_sight(self) -> list[int]:
+        """Where the writer is and what goes on there, as far as it isn't read."""
+        node = self._place.node
+        near = [node, *self._session.tree.children(node)[-SEEN:]]
+        return [number for number in near if not self._holdings.is_sound(number)]
 
     def _arrived(self, nodes: Iterable[int]) -> None:
         """These, and those beside them, which are chosen among more or fewer now."""
@@ -190,6 +198,7 @@ class Readings:
             await client.start()
             self._enlist(client.plugins)
             self._agenda.add_backlog(self._session.tree)
+            self._agenda.add(self._in_sight())
             while self._roster.names:
                 urgent = self._agenda.urgent
                 node = self._agenda.next(idle=not self._session.growing())

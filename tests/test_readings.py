@@ -361,6 +361,19 @@ async def test_flags_are_there_without_plugins_too(
         assert session.flags(place) == raised
 
 
+async def test_what_is_in_sight_is_read_before_what_is_newer(
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
+) -> None:
+    async with opened(tmp_path / "a.loom") as session:
+        session.go(session.tree[nodes[0]].end)
+        order: list[int] = []
+        session.subscribe(
+            lambda change: order.extend(change.nodes if isinstance(change, Read) else ())
+        )
+        await read(session, found_in(plugins, "counter"))
+        assert sorted(order[:5]) == sorted(nodes[:5])
+
+
 async def test_a_session_for_reading_only_is_read_and_not_written(
     plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
 ) -> None:
