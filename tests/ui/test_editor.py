@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 from textual import events
+from textual.document._wrapped_document import WrappedDocument
 from textual.pilot import Pilot
 
 from loom.core.node import ROOT, Author, Place
 from loom.session import Session
 from loom.ui import outside
 from loom.ui.app import LoomApp
+from loom.ui.revision import Task
+from loom.ui.screens.writing import LARGE
 
 OPENING = "The sea was calm. The boat was not."
 
@@ -308,3 +311,47 @@ async def test_what_comes_back_from_outside_is_a_branch(
         await pilot.pause()
         assert app.session.path_text() == "The sea was calm. The boat was lost."
         assert app.session.tree[2].text == b"lost."
+
+
+async def test_of_a_long_text_it_is_said_that_the_editor_opens(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app("A word. " * (LARGE // 8 + 10))
+    seen: list[str] = []
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        opened = app.main.open_editor
+
+        def look(task: Task, title: str) -> None:
+            seen.append(app.screen._compositor.render_strips()[0].text)
+            opened(task, title)
+
+        monkeypatch.setattr(app.main, "open_editor", look)
+        await pilot.press("e", "x", "escape")
+        await pilot.pause()
+        assert "opening the editor" in seen[0]
+        assert app.main.status.awaited == ""
+        assert app.session.path_text().endswith("A word. x"), "what was typed ahead is in it"
+
+
+async def test_a_text_is_wrapped_once_for_a_width(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app("The keeper had not spoken. " * 200)
+    widths: list[int] = []
+    wrap = WrappedDocument.wrap
+
+    def counted(document: WrappedDocument, width: int, tab_width: int = 4) -> None:
+        if width:  # 0 is not wrapped at all
+            widths.append(width)
+        wrap(document, width, tab_width)
+
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        monkeypatch.setattr(WrappedDocument, "wrap", counted)
+        await pilot.press("e")
+        await pilot.pause(0.2)
+        assert len(widths) <= 2 and len(set(widths)) == len(widths)
+        await pilot.resize_terminal(70, 30)
+        await pilot.pause(0.2)
+        assert widths[-1] == app.main.editor.wrap_width < 70

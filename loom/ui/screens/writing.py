@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from textual import events, on
@@ -36,12 +37,24 @@ class Writing(Growing):
     def action_write(self) -> None:
         self.open_editor(Task(self.cursor), "Write")
 
-    def action_edit(self) -> None:
+    async def action_edit(self) -> None:
         task = self._revision()
         if task is None:
             self.notify("There is nothing here to edit yet.")
             return
+        if len(task.text) <= LARGE:
+            self.open_editor(task, "A new branch")
+            return
+        await self._announce("opening the editor …")
         self.open_editor(task, "A new branch")
+        self.status.awaited = ""
+
+    async def _announce(self, what: str) -> None:
+        """Have it on the screen before something begins during which nothing can be drawn."""
+        drawn = asyncio.get_running_loop().create_future()
+        self.status.awaited = what
+        self.call_after_refresh(drawn.set_result, None)
+        await drawn
 
     def _revision(self) -> Task | None:
         """The writer's node, or what of it comes after the cursor."""

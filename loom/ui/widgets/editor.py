@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import events
@@ -17,6 +17,9 @@ from loom.core.text import visible
 from loom.ui.bindings import Where, bindings
 from loom.ui.revision import Task
 
+if TYPE_CHECKING:
+    from textual.document._wrapped_document import WrappedDocument
+
 DRAFT_EVERY = 0.5  # seconds
 WIDEST = 84  # columns
 
@@ -25,6 +28,7 @@ class Editor(TextArea):
     """Open while it has a task. Keys that aren't for writing are in the table of keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Where.EDITOR)]
+    _wrapped: tuple[WrappedDocument, int, int] | None = None  # text, width, indentation
 
     @dataclass
     class DraftChanged(Message):
@@ -51,16 +55,28 @@ class Editor(TextArea):
         self.job, self._kept = task, task.text
         self.border_title, self.border_subtitle = title, help
         self.placeholder = placeholder
+        self._centre()
         self.load_text(task.text)
         self.move_cursor(self.document.end)
         self.display = True
         self.screen.set_focus(self)
 
     def on_resize(self) -> None:
+        self._centre()
+
+    def _centre(self) -> None:
         """In the middle of the page, and no wider than a line of prose."""
         room = self.parent.size.width if isinstance(self.parent, Widget) else 0
         above = 1 if self.has_class("-alone") else 0
         self.styles.margin = (above, max(1, (room - WIDEST) // 2))
+
+    def _rewrap_and_refresh_virtual_size(self) -> None:
+        """A megabyte takes a second to wrap, and Textual asks for it at every layout."""
+        wanted = self.wrapped_document, self.wrap_width, self.indent_width
+        known = self._wrapped
+        if known is None or known[0] is not wanted[0] or known[1:] != wanted[1:]:
+            self._wrapped = wanted
+            super()._rewrap_and_refresh_virtual_size()
 
     def close(self) -> None:
         self.job = None
