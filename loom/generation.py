@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from loom.changes import EngineChanged, Grew, Notice, Scored, Sealed
@@ -24,18 +24,15 @@ from loom.engine.api import (
     Event,
     Failed,
     Following,
-    Generate,
     Grown,
     JobFailed,
     Progress,
     Score,
 )
 from loom.engine.client import Died, EngineClient, LoadFailed, Loading, Ready, Signal
-from loom.engine.seam import Beginnings
 from loom.extensions import portable_name, spoken_name
 from loom.growth import Buffer, Growth
-from loom.history import TAKE
-from loom.seams import Cut, Repeats, Tail
+from loom.orders import Order, Orders
 from loom.store.batch import ModelRow
 
 if TYPE_CHECKING:
@@ -47,16 +44,6 @@ SAVE_EVERY = 0.25  # seconds between two writings of a growing node; longer for 
 SAVED_AT_ONCE = 512  # these, as each time the whole node is written
 A_TURN = 8  # growing nodes: one more of them is written in an update, so that none takes long
 SAVES = 16  # writings a second of all growing nodes together, from so many nodes on
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """`nodes` are to grow at `place`, each from its seed."""
-
-    nodes: tuple[int, ...]
-    place: Place
-    recipe: Recipe
-    seeds: tuple[int, ...]
 
 
 class Generation:
@@ -73,8 +60,7 @@ class Generation:
         self._unreadable: set[int] = set()
         self._put_off: set[int] = set()  # nodes whose reading the writer has stopped
         self._read_through: set[int] = set()  # nodes with nothing unread on the way to their ends
-        self._waiting: list[Order] = []
-        self._beginnings: tuple[Sequence[bytes], Beginnings] | None = None
+        self._orders = Orders(session, self._growth)
         self._asked: dict[str, asyncio.Future[Following | None]] = {}
         self._failures: dict[int, EngineError] = {}
         self._waiters: list[tuple[set[int], asyncio.Future[None]]] = []
@@ -84,7 +70,6 @@ class Generation:
         self._frame: asyncio.TimerHandle | None = None
         self._restarted = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._beginning: set[asyncio.Task[None]] = set()  # jobs on their way to the engine
 
     # ── the engine's life ──────────────────────────────────────────────────────────────────
 
@@ -135,7 +120,8 @@ class Generation:
         self.cancel(self.nodes())
         if self._frame is not None:
             self._frame.cancel()
-        for task in self._tasks | self._beginning:
+        self._orders.close()
+        for task in self._tasks:
             task.cancel()
         if self.client is not None:
             await self.client.close()
@@ -175,70 +161,16 @@ class Generation:
         job = self._name("grow")
         for branch, node in enumerate(nodes):
             self._growth.start(node, job, branch, self._session.now)
-        self._waiting.append(Order(nodes, place, recipe, seeds))
+        self._orders.add(Order(nodes, place, recipe, seeds))
         self._revive()
         self._submit_waiting()
 
     def _submit_waiting(self) -> None:
-        if self._row is None or self.client is None or self.client.state != "ready":
+        client = self.client
+        if self._row is None or client is None or client.state != "ready":
             return
-        waiting, self._waiting = self._waiting, []
-        for order in waiting:
-            tail = self._tail(order)
-            if tail is None:
-                self._submit(order, None)
-            elif tail.unread == len(tail.text):
-                self._submit(order, tail.cut(self._tokens()))
-            else:
-                self._begin(self._cut_and_submit(order, tail, self.client))
-
-    def _tail(self, order: Order) -> Tail | None:
-        """The writer's text whose end may be cut anew."""
-        assert self.client is not None and self._row is not None
-        session, able = self._session, self.client.capabilities
-        node, at = session.tree[order.place.node], order.place.at
-        if able is None or not (able.heals and order.recipe.heal and at):
-            return None
-        if node.author is Author.MODEL or session.history.adder_of(node.id) == TAKE:
-            return None
-        opens = not any(stretch.at for stretch in session.tree.stretches(node.hangs_at))
-        span = session.span(node.id)
-        row = session.model_of(node.id)
-        known = row is not None and row.fingerprint == self._row.fingerprint
-        return Tail.of(node, at, span if known else None, opens=opens)
-
-    async def _cut_and_submit(self, order: Order, tail: Tail, client: EngineClient) -> None:
-        start, cut = tail.unread, None
-        try:
-            ids, ends = await client.encode(tail.text[start:], tail.opens and not start)
-            cut = tail.read(ids, ends).cut(self._tokens())
-        except EngineError:
-            pass  # the job will say the same
-        if client is self.client and client.state == "ready":
-            self._submit(order, cut)
-
-    def _tokens(self) -> Beginnings:
-        known, vocabulary = self._beginnings, self.vocabulary
-        if known is None or known[0] is not vocabulary:
-            self._beginnings = known = (vocabulary, Beginnings(vocabulary))
-        return known[1]
-
-    def _submit(self, order: Order, cut: Cut | None) -> None:
-        """What of it is still wanted; with `cut` the end of the text is drawn again."""
-        buffers = [self._growth.of(node) for node in order.nodes]
-        alive = [buffer for buffer in buffers if buffer is not None]
-        if not alive or self.client is None or self._row is None:
-            return
-        job, place, recipe = alive[0].job, order.place, order.recipe
-        if cut is not None:
-            place, recipe = cut.place, replace(recipe, begins=cut.begins)
-            for buffer in alive:
-                buffer.repeats = Repeats(cut)
-        prefix = self._session.prefix(place, self._row.fingerprint)
-        self.client.submit(Generate(job, prefix, recipe, order.seeds))
-        for branch, node in enumerate(order.nodes):
-            if node not in self._growth:
-                self.client.cancel(job, branch)
+        if client.capabilities is not None:
+            self._orders.submit(client, client.capabilities)
 
     def _revive(self) -> None:
         if self.client is not None and self.client.state == "dead" and not self._tasks:
@@ -248,11 +180,6 @@ class Generation:
         task = asyncio.get_running_loop().create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._beginning.add(task)
-        task.add_done_callback(self._beginning.discard)
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -549,7 +476,7 @@ class Generation:
         for future in self._asked.values():
             if not future.done():
                 future.set_exception(error)
-        self._waiting.clear()
+        self._orders.clear()
         self._session.emit(EngineChanged("dead", str(error), lines=tuple(lines)))
         self._session.emit(Notice(str(error), error.hint, "error"))
 
