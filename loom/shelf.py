@@ -5,6 +5,7 @@ Looks at files from outside; what happens inside a session is the Session's.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import time
@@ -190,6 +191,15 @@ def copied(path: Path, target: Path) -> None:
         store.copy_to(target)
     finally:
         store.close()
+
+
+def text_of(path: Path) -> bytes:
+    """The text up to where the writer is in a session. Raises StoreError."""
+    session = Session.open(path, read_only=True)
+    try:
+        return session.tree.path_bytes(session.place)
+    finally:
+        asyncio.run(session.close())
 
 
 def save_text(text: bytes, title: str, path: Path) -> None:

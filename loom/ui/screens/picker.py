@@ -16,6 +16,7 @@ from textual.content import Content
 from textual.style import Style
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
+from textual.worker import Worker
 
 from loom.config import ConfigError
 from loom.core.text import visible
@@ -53,6 +54,7 @@ class Picker(Dialog[T | None], Generic[T]):
     def __init__(self) -> None:
         super().__init__()
         self._answer: Callable[[str], Awaitable[None] | None] | None = None
+        self._working: Worker[None] | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(id="picker") as box:
@@ -125,6 +127,11 @@ class Picker(Dialog[T | None], Generic[T]):
         if self._answer is not None:
             answer = self._answer
             await self.attempt(lambda: answer(event.value))
+
+    def work_on(self, effect: Callable[[], Awaitable[None] | None]) -> None:
+        """`attempt` it while the screen goes on being drawn; one at a time."""
+        if self._working is None or self._working.is_finished:
+            self._working = self.run_worker(self.attempt(effect), exit_on_error=False)
 
     async def attempt(self, effect: Callable[[], Awaitable[None] | None]) -> None:
         """Do it; why it can't be done is said under the list."""

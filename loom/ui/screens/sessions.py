@@ -130,22 +130,27 @@ class Sessions(ShelvedPicker[Opening]):
     def action_rename(self) -> None:
         if (shelved := self._mine()) is not None:
             title = self._session.title if self._is_open(shelved) else shelved.title
-            self.ask("The new title", title, lambda answer: self._rename(shelved, answer))
+            self.ask("The new title", title, lambda answer: self._renamed(shelved, answer))
+
+    def _renamed(self, shelved: Shelved, title: str) -> None:
+        self.work_on(lambda: self._rename(shelved, title))
 
     async def _rename(self, shelved: Shelved, title: str) -> None:
         if self._is_open(shelved):
             self._session.set_title(shelf.checked_title(title))
         else:
-            shelf.renamed(shelved.path, title)
+            self.say("Renaming it …")
+            await asyncio.to_thread(shelf.renamed, shelved.path, title)
         self.stop_asking()
         await self.list_again(shelved.path)
         self.say(f"Renamed; its file is still {shelved.path.name}.")
 
-    async def action_duplicate(self) -> None:
+    def action_duplicate(self) -> None:
         if (shelved := self._mine()) is not None:
-            await self.attempt(lambda: self._duplicate(shelved))
+            self.work_on(lambda: self._duplicate(shelved))
 
     async def _duplicate(self, shelved: Shelved) -> None:
+        self.say("Copying it …")
         source = shelved.path
         copy = await asyncio.to_thread(shelf.duplicated, source, self._copier(shelved))
         await self.list_again(copy)
@@ -177,7 +182,10 @@ class Sessions(ShelvedPicker[Opening]):
     def action_save(self) -> None:
         if (shelved := self._mine()) is not None and not shelved.problem:
             path = suggested(shelved.path)
-            self.ask(LABEL, path, lambda answer: self._save(shelved, answer))
+            self.ask(LABEL, path, lambda answer: self._saved(shelved, answer))
+
+    def _saved(self, shelved: Shelved, answer: str) -> None:
+        self.work_on(lambda: self._save(shelved, answer))
 
     async def _save(self, shelved: Shelved, answer: str) -> None:
         path = self._target.at(answer)
@@ -189,5 +197,5 @@ class Sessions(ShelvedPicker[Opening]):
         """The path on which the writer is in it."""
         if self._is_open(shelved):
             return self._session.tree.path_bytes(self._here)
-        async with Session.open(shelved.path, read_only=True) as session:
-            return session.tree.path_bytes(session.place)
+        self.say("Reading it …")
+        return await asyncio.to_thread(shelf.text_of, shelved.path)
