@@ -195,8 +195,9 @@ def test_people_get_flags_then_a_line_for_each_plugin(
     out = capsys.readouterr().out
     lines = out.splitlines()
     assert lines[0].startswith("info  verify  tokens ")
-    assert "12 + 30 is 42, not 43." in lines[1]
-    assert [line.split()[0] for line in lines[4:8]] == ["ledger", "surprise", "traps", "verify"]
+    assert lines[0].endswith("  6.5 bits  12 + 30 is 42, not 43.")
+    assert "against: this looks like reference text · perhaps: a slip" in lines[1]
+    assert [line.split()[0] for line in lines[2:6]] == ["ledger", "surprise", "traps", "verify"]
     assert lines[-1].endswith("uncalibrated")
     assert "\x1b" not in out
 

@@ -193,26 +193,24 @@ def _lines(report: Report, console: Console) -> Iterator[str]:
 
 
 def _flag_lines(raised: Raised, text: str, console: Console) -> Iterator[str]:
+    """Where and why; then the words, what was tested, and what would explain it."""
     flag = raised.flag
-    where = f"tokens {raised.start}–{raised.stop}"
-    yield console.style(
-        visible(f"{flag.level:<4}  {raised.plugin}  {where}  {_evidence(flag)}".rstrip()), "bold"
-    )
-    yield visible(f"      {flag.reason}")
+    tested = "" if flag.null == "none" else f"  {flag.bits:.1f} bits"
+    where = f"{flag.level:<4}  {raised.plugin}  tokens {raised.start}–{raised.stop}{tested}"
+    yield console.style(visible(f"{where}  {flag.reason}"), "bold")
+    said = [f"“{cut(one_line(text[raised.first : raised.last]), EXCERPT)}”"]
+    if flag.null != "none":
+        said.append(f"against: {NULLS[flag.null]}{_by_chance(flag)}")
     if flag.perhaps:
-        yield visible(f"      Perhaps: {flag.perhaps}")
-    excerpt = one_line(text[raised.first : raised.last])
-    yield f"      “{cut(excerpt, EXCERPT)}”"
+        said.append(f"perhaps: {flag.perhaps}")
+    yield visible("      " + " · ".join(said))
 
 
-def _evidence(flag: Flag) -> str:
-    if flag.null == "none":
+def _by_chance(flag: Flag) -> str:
+    if flag.alpha is None:
         return ""
-    said = f"{flag.bits:.1f} bits against “{NULLS[flag.null]}”"
-    if flag.alpha is not None:
-        within = f" in {flag.horizon} tokens" if flag.horizon else ""
-        said += f" (by chance {flag.alpha:.0%}{within})"
-    return said
+    within = f" in {flag.horizon} tokens" if flag.horizon else ""
+    return f" (by chance {flag.alpha:.0%}{within})"
 
 
 NULLS = {
