@@ -96,7 +96,7 @@ class LlamaNetwork:
         positions = within + _each(counts, [part.start for part in parts])
         owners = _each(counts, [part.sequence for part in parts])
         wanted = within >= _each(counts, [len(part.tokens) - part.keep for part in parts])
-        logits = np.empty((int(np.count_nonzero(wanted)), self.language.size), np.float32)
+        logs = np.empty((int(np.count_nonzero(wanted)), self.language.size), np.float32)
         done = 0
         with self.memory.lock:
             for piece in self._pieces(wanted):
@@ -105,13 +105,14 @@ class LlamaNetwork:
                 )
                 self._decode(filled)
                 kept = int(np.count_nonzero(wanted[piece]))
-                self._copy_logits(logits[done : done + kept])
+                self._take_logprobs(logs[done : done + kept])
                 done += kept
-        return _log_softmax(logits)
+        return logs
 
     def close(self) -> None:
         if self.context is None:
             return
+        self.brake.pull()
         self._thread.shutdown()
         self.memory.close()
         self.model.bindings.llama_free(self.context)
@@ -147,12 +148,17 @@ class LlamaNetwork:
                 "Try again.",
             )
 
-    def _copy_logits(self, target: NDArray[np.float32]) -> None:
+    def _take_logprobs(self, target: NDArray[np.float32]) -> None:
+        """What the pass has left, normalised; row by row, which then stays in the cache."""
         if not len(target):
             return
         address = self.model.bindings.llama_get_logits(self.context)
         source = ctypes.cast(address, ctypes.POINTER(ctypes.c_float))
-        target[:] = np.ctypeslib.as_array(source, target.shape)
+        logits = np.ctypeslib.as_array(source, target.shape)
+        weights = np.empty(target.shape[1], np.float32)
+        for given, logs in zip(logits, target, strict=True):
+            np.subtract(given, given.max(), out=logs)
+            logs -= np.log(np.exp(logs, out=weights).sum())
 
     def _test_memory(self) -> None:
         """Tries what is to be relied on: going on from a fork, and from part of what was read."""
@@ -258,14 +264,6 @@ def _waited(
 def _each(counts: NDArray[np.int32], values: Sequence[int]) -> NDArray[np.int32]:
     """A value for each part as one for each of its tokens."""
     return np.array(values, np.int32).repeat(counts)
-
-
-def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """In place, over the last axis."""
-    if logits.size:
-        logits -= logits.max(axis=-1, keepdims=True)
-        logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-    return logits
 
 
 def _apart(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:

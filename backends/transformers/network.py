@@ -199,6 +199,7 @@ class TorchNetwork:
         return ROOM if self.device.type == "cpu" else ROOM_ON_DEVICE
 
     def close(self) -> None:
+        self.brake.pull()
         self._thread.shutdown()
         self.prefixes.clear()
         self.wholes.clear()

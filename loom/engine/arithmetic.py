@@ -79,7 +79,10 @@ class HostArithmetic:
         return _checked(logprobs)
 
     def read(self, logprobs: NDArray[np.float32], chosen: Sequence[int], top: int) -> Columns:
-        return read_columns(_checked(logprobs), chosen, top)
+        columns = read_columns(logprobs, chosen, top)
+        if np.isnan(columns["entropy"]).any():  # a sum over all of the row
+            raise overflow()
+        return columns
 
     def even(self, size: int) -> NDArray[np.float32]:
         return np.full((1, size), -np.log(size), np.float32)

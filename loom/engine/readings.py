@@ -31,7 +31,7 @@ class Readings:
         self._scorings: dict[str, Scoring] = {}
         self._pass: _Pass | None = None
         self._turn = False
-        self._alone = 0  # passes to come that are of one text only
+        self._singly = 0  # passes to come that are of one text only
 
     @property
     def over(self) -> bool:
@@ -62,7 +62,7 @@ class Readings:
         except FAULTS as error:
             return events + self._apart(under_way, error)
         told = self._told(under_way, found)
-        if alone and not self._alone:
+        if alone and not self._singly:
             self._pass = self._begun(events)
         for job, tell, logprobs in told:
             try:
@@ -84,7 +84,7 @@ class Readings:
                 continue
             if scoring.over:
                 del self._scorings[job]
-            if full or (wanted.readings and (self._alone or not self._network.room)):
+            if full or (wanted.readings and (self._singly or not self._network.room)):
                 break
         if not wanted.readings:
             return None
@@ -107,9 +107,9 @@ class Readings:
             told.append((job, scoring.read(reading), logprobs))
             if scoring.over:
                 del self._scorings[job]
-            elif self._alone:
+            elif self._singly:
                 scoring.pause()
-        self._alone = max(0, self._alone - 1)
+        self._singly = max(0, self._singly - 1)
         return told
 
     def _apart(self, under_way: _Pass, error: Exception) -> list[Event]:
@@ -117,7 +117,7 @@ class Readings:
         jobs = [job for job, _ in under_way.jobs if job in self._scorings]
         if len(under_way.jobs) == 1:
             return [self._failed(job, error) for job in jobs]
-        self._alone = len(jobs)
+        self._singly = len(jobs)
         for scoring in self._scorings.values():
             scoring.pause()
         return self.step(alone=False)

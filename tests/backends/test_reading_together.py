@@ -146,7 +146,8 @@ def test_reading_and_growing_leave_each_other_alone(load: Loads, kind: str) -> N
 
 @pytest.mark.parametrize("kind", ["byte_level", *MODELS[-2:-1]])
 def test_passes_that_are_broken_off_change_nothing(load: Loads, kind: str) -> None:
-    jobs = [*scores(), Generate("g", (TEXT,), Recipe(tokens=30), (1, 2))]
+    jobs: list[Score | Generate] = [*scores()]
+    jobs.append(Generate("g", (TEXT,), Recipe(tokens=30), (1, 2)))
     calm = drive(load(kind), *jobs)
     engine = load(kind)
     for job in jobs:
