@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from argparse import Namespace
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,8 @@ from loom.config import Config, Paths
 from loom.console import CommandError, Console
 from loom.session import SESSION_SUFFIX, Session
 from loom.ui.glimpse import Glimpse
+
+TURN = 0.001  # seconds after which the thread that reads keys gets its turn
 
 
 def open_screen(args: Namespace, console: Console, first: Glimpse) -> int:
@@ -42,6 +45,7 @@ def _shown(session: Session, args: Namespace, console: Console, first: Glimpse) 
     from loom.ui.app import LoomApp
     from loom.ui.driver import taking_over
 
+    sys.setswitchinterval(TURN)
     trouble = _remembered(session)
     pasting.install()
     app = LoomApp(session, access.config_of(args), args.model)
