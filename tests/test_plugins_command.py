@@ -259,6 +259,19 @@ def test_a_trial_names_the_broken_promise_and_the_place(
     assert any(what in f["what"] and f["where"].startswith(where) for f in facts["faults"]), facts
 
 
+def test_a_trial_has_the_options_of_the_settings(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "recordings", list)
+    put(tmp_path, "own.py", "def chance(text):\n    raise KeyError('none')\n")
+    run("plugins", "set", "verify", "verifiers", str(tmp_path / "own.py:chance"))
+    (fault,) = run("plugins", "check", "verify", code=1)["faults"]
+    assert fault["what"] == "step raised KeyError: 'none'."
+    put(Paths.default().config.parent, "loom.toml", "[plugins.verify]\nnonsense = 1\n")
+    (fault,) = run("plugins", "check", "verify", code=1)["faults"]
+    assert fault["what"].startswith("The option nonsense is no option of this plugin")
+
+
 def test_a_trial_that_never_ends_is_ended(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,15 +1,17 @@
-"""`python -m loom.commands.trial FILE SESSION…`: a plugin on trial, in a process it may end.
+"""`python -m loom.commands.trial FILE OPTIONS SESSION…`: a plugin on trial, in a process of its own.
 
 One JSON line each for a path that is going to be read, for a broken promise and for the end.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from loom.arrivals import Arrivals
 from loom.core.node import ROOT
@@ -27,7 +29,7 @@ LEAVES = 3  # of a session: the ends of its longest paths
 
 
 def main(arguments: Sequence[str]) -> int:
-    file, *sessions = arguments
+    file, options, *sessions = arguments
     _, events_out = private_pipes()
     guard, send = Guard(), sender(events_out)
     guard.install()
@@ -41,18 +43,25 @@ def main(arguments: Sequence[str]) -> int:
         paths = dict(sample_paths())
         for session in sessions:
             paths |= recorded_paths(Path(session))
-        _try(plugin, paths, guard, send)
+        _try(plugin, paths, json.loads(options), guard, send)
     send({"say": "done"})
     return 0
 
 
-def _try(plugin: ModuleType, paths: Mapping[str, list[Stretch]], guard: Guard, send: Send) -> None:
+def _try(
+    plugin: ModuleType,
+    paths: Mapping[str, list[Stretch]],
+    options: Mapping[str, Any],
+    guard: Guard,
+    send: Send,
+) -> None:
+    def before(name: str) -> None:
+        send({"say": "reads", "path": name})
+
     send({"say": "paths", "names": list(paths), "tokens": _tokens(paths)})
     try:
         with guard.watching(getattr(plugin, "NAME", "")):
-            for fault in faults_of(
-                plugin, paths, before=lambda name: send({"say": "reads", "path": name})
-            ):
+            for fault in faults_of(plugin, paths, options, before=before):
                 _tell(send, fault)
     except Misdeed as error:
         _tell(send, Fault(f"Besides its work, {error}."))

@@ -6,14 +6,16 @@ import json
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from loom import recordings
+from loom.commands import access
 from loom.config import Paths
 from loom.console import CommandError, Console
 from loom.core.text import visible
+from loom.discovery import read
 from loom.extensions import plugins as found_plugins
 from loom.facts import Facts
 from loom.processes.child import environment
@@ -22,9 +24,10 @@ TRYING = 120  # seconds that a trial may take
 
 
 def check(args: Namespace, console: Console) -> int:
-    """1 where a promise is broken."""
-    file = _file_of(args.file)
-    faults, paths, tokens = _trial(file, console)
+    """With the user's options for it; 1 where a promise is broken."""
+    file, config = _file_of(args.file), access.config_of(args)
+    options = config.plugin(read(file, "plugin", "command line").name).options
+    faults, paths, tokens = _trial(file, options, console)
     facts = {
         "file": str(file),
         "good": not faults,
@@ -49,10 +52,13 @@ def _file_of(named: str) -> Path:
     return Path(found[named].path)
 
 
-def _trial(file: Path, console: Console) -> tuple[list[Facts], list[str], int]:
+def _trial(
+    file: Path, options: Mapping[str, Any], console: Console
+) -> tuple[list[Facts], list[str], int]:
     """What is broken, the paths it was read on, and their tokens."""
     sessions = [str(shelved.path) for shelved in recordings.recordings()]
-    command = [sys.executable, "-P", "-m", "loom.commands.trial", str(file), *sessions]
+    trial = [sys.executable, "-P", "-m", "loom.commands.trial"]
+    command = [*trial, str(file), json.dumps(dict(options)), *sessions]
     with console.waiting("trying it"), Paths.default().log_file("plugins").open("ab") as log:
         try:
             done = subprocess.run(

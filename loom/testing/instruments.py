@@ -80,7 +80,11 @@ def faults_of(
     except NotAPlugin as error:
         yield Fault(f"It is no plugin: {error}.")
         return
-    given = fitted(about.options, options or {})
+    try:
+        given = fitted(about.options, options or {})
+    except ValueError as error:
+        yield Fault(f"The option {error}.")
+        return
     seen = set()
     on = sample_paths() if paths is None else paths
     for fault in _trials(instrument, on, given, clock, before):
