@@ -63,7 +63,9 @@ class Flagging(Hoisting, Aiming):
             self.cards.grew(touched)
         if touched or told.tells(Read, Scored):
             self._show_flags()
+        if touched or told.tells(Scored):
             self.text_pane.refresh_changed()
+            self.lens.look_again()
 
     async def show_place(self, *, keep_row: bool = False) -> None:
         self._show_flags()

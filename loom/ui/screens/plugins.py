@@ -27,6 +27,7 @@ from loom.ui.screens.options import read, shown
 from loom.ui.screens.picker import Picker
 
 GLANCE = 0.25  # seconds between two looks at what has become of them
+STATE = 11  # cells
 NAME = 10  # cells of a plugin's name or an option's, at least
 WARNING = "Plugins are code and run with your rights; your own go into"
 
@@ -145,7 +146,7 @@ class Plugins(Picker[None]):
     def _plugin_row(self, listed: Listed) -> Content:
         name = f"{listed.sign} {visible(listed.found.name):<{NAME}} "
         version = visible(listed.said.version)
-        facts = Content.styled(f"{version}  {listed.state}  ", self.look("facts"))
+        facts = Content.styled(f"{version}  {listed.state:<{STATE}} ", self.look("facts"))
         about = f"{visible(listed.said.about)}  "
         style = self.look("here" if listed.sign == "●" else "name")
         left = Content.assemble((name, style), (about, self.look("words")))

@@ -113,6 +113,11 @@ class Lens(VerticalScroll, can_focus=False):
             self._show_subject(sight)
             self._show_node(sight.node)
 
+    def look_again(self) -> None:
+        """There may be other flags."""
+        if self.sight is not None:
+            self.look(self.sight)
+
     @property
     def waits(self) -> bool:
         """Whether a distribution isn't known that may come with what grows."""
