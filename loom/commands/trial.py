@@ -1,4 +1,4 @@
-"""`python -m loom.commands.trial FILE OPTIONS SESSION…`: a plugin on trial, in a process of its own.
+"""A plugin on trial in its own process: `python -m loom.commands.trial FILE OPTIONS SESSION…`.
 
 One JSON line each for a path that is going to be read, for a broken promise and for the end.
 """
