@@ -113,6 +113,14 @@ def test_wrapping_can_go_on_from_any_line(text: str, width: int, data: st.DataOb
     assert starts[:index] + wrap(text, width, starts[index]) == starts
 
 
+@given(TEXTS, st.integers(2, 12), st.integers(1, 40))
+def test_a_long_line_is_wrapped_piece_by_piece_as_in_one(text: str, width: int, size: int) -> None:
+    whole = wrap(text, width)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wrapping, "PIECE", size)
+        assert wrap(text, width) == whole
+
+
 @given(TEXTS, st.integers(1, 20))
 def test_clipped_text_fits_and_says_how_wide_it_is(text: str, width: int) -> None:
     shown, used = clip(text, width)

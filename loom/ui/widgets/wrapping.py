@@ -12,6 +12,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 TAB = 4  # columns between tab stops
+PIECE = 4096  # characters wrapped at a time: most of a long line is plain where part of it isn't
 
 _JOINER, _VARIATION = "\u200d", "\ufe0f"
 _SIMPLE = re.compile("[\x20-\x7e\xa0-\xac\xae-\u02ff\u2013\u2014\u2018-\u201e\u2026]*")
@@ -96,9 +97,19 @@ def wrap(text: str, width: int, start: int = 0) -> list[int]:
     Lines break after spaces, hyphens and between wide characters; words longer than a line are cut.
     A line takes `width` columns and, past the edge, one space.
     """
-    rest = text[start:] if start else text
-    starts = _wrap_simple(rest, width) if is_simple(rest) else _wrap_glyphs(rest, width)
-    return [start + s for s in starts] if start else starts
+    starts, size = [start], PIECE
+    while starts[-1] + size < len(text):
+        at = starts[-1]
+        # How the last line of a piece begins may hang on what comes after it.
+        found = _wrap_piece(text[at : at + size], width)[1:-1]
+        starts += [at + line for line in found]
+        size = PIECE if found else 2 * size
+    at = starts[-1]
+    return starts + [at + line for line in _wrap_piece(text[at:], width)[1:]]
+
+
+def _wrap_piece(text: str, width: int) -> list[int]:
+    return _wrap_simple(text, width) if is_simple(text) else _wrap_glyphs(text, width)
 
 
 def _wrap_simple(text: str, width: int) -> list[int]:
