@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from loom.ui.app import LoomApp
 from loom.ui.widgets.card import Card, one_line
+from loom.ui.widgets.pace import Pace
 from loom.ui.widgets.status import Speed, Status
 
 MakeApp = Callable[..., LoomApp]
@@ -94,3 +95,37 @@ async def test_the_status_line_tells_the_token_under_the_cursor_where_no_lens_do
         await pilot.press("tab")
         await pilot.pause()
         assert app.main.status.token == ""
+
+
+async def test_what_grows_waits_for_a_key_but_not_for_one_after_the_other(
+    make_app: MakeApp, wait_for: Callable[..., Awaitable[None]]
+) -> None:
+    app, runs = make_app("Once."), list[set[int]]()
+    async with app.run_test() as pilot:
+        pace = Pace(app.main, 0.01, lambda nodes: runs.append(set(nodes)))
+        pace.hold(0.1)
+        pace.ask({1})
+        assert runs == []
+        pace.hold(3600)
+        pace.ask({2})
+        await wait_for(pilot, lambda: runs)
+        assert runs == [{1, 2}]
+
+
+async def test_a_card_out_of_view_is_drawn_when_it_is_scrolled_to(make_app: MakeApp) -> None:
+    app = make_app("Once upon a time.")
+    session = app.session
+    place = session.place
+    for number in range(12):
+        session.write(f" Number {number}.", place)
+    session.go(place)
+    async with app.run_test(size=(90, 30)) as pilot:
+        await pilot.pause()
+        cards = app.main.cards
+        first, last = (list(cards.query(Card))[index] for index in (0, -1))
+        last.show(first.segment, last=False, place=place, seen=False)
+        cards.scroll_end(animate=False)
+        await pilot.pause(0.1)
+        seen = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        assert "Number 10." in seen
+        assert "Number 0." in seen and "Number 11." not in seen
