@@ -67,18 +67,10 @@ MISDEEDS = {
     "is killed": ("os.kill(os.getpid(), 9)", "it ended the process (SIGKILL)"),
     "closes the pipes": ("os.closerange(0, 64)", "it ended the process"),
     "returns nonsense": ("return 7", "step returned an int and not a state and a Reading"),
-    "returns too few values": (
-        "return state, Reading({'a': span.logprob[1:]})",
-        "the values of 'a' have the shape",
-    ),
     "returns NaN as its state": ("return float('nan'), Reading()", "its state can't be kept"),
     "returns NaN as evidence": (
         "return state, Reading(flags=(Flag('flag', 'none', 0, 0, float('nan'), 'so'),))",
         "bits of a flag is nan",
-    ),
-    "gives no reason": (
-        "return state, Reading(flags=(Flag('flag', 'none', 0, 0, 9.0, ''),))",
-        "a flag gives no reason",
     ),
 }
 
