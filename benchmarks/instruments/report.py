@@ -155,9 +155,7 @@ def _calibration(facts: Facts) -> Iterator[str]:
 
 def _weak_spots() -> Iterator[str]:
     yield from ("", "## Weak spots", "")
-    yield (
-        "- Seventeen unseen works say little about α = 0.01: one work with two odd windows moves it."
-    )
+    yield ("- Seventeen unseen works say little about α = 0.01: one odd work moves it.")
     yield (
         "- Transcripts, tables and reference works repeat themselves more than some loops do, and "
         "the limits for all text have to let them: templates whose slots differ in length are "
