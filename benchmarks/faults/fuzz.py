@@ -54,8 +54,12 @@ COMMANDS = (
     "show", "tree", "tree --all", "doctor", "history", "show --node 3", "replay --headless",
     "checkpoint now", "undo", "write --text x", "compact",
 )  # fmt: skip
-NEVER = {"open", "demo", "generate", "next", "take", "score", "models", "replay"}
-"""Commands that open the screen or start an engine: a second each, so they are left out here."""
+NEVER = {
+    *("open", "demo", "generate", "next", "take", "score", "replay"),
+    *("models", "plugins", "drift", "calibrate", "experiment"),
+}
+"""Commands that open the screen or start an engine or plugins: seconds each, so they are left out.
+So is `doctor` without a session."""
 
 NODES = 8
 Case = Callable[[random.Random], tuple[str, float]]
@@ -159,7 +163,7 @@ class Fuzz:
         known = [word for action in commands[command]._actions for word in action.option_strings]
         few = source.randrange(4)
         words = [source.choice((word_of(source), source.choice(known))) for _ in range(few)]
-        if source.random() < 0.7:
+        if command == "doctor" or source.random() < 0.7:
             words.insert(0, "story.loom")
         return said([command, *words])
 

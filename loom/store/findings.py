@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 KEPT_DAMAGED = "damaged, kept"
+LEAP = 100_000  # numbers missing in a row that were never given
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +59,14 @@ def shortened(ids: Sequence[int], most: int = 20) -> str:
     shown = [f"{a}" if a == b else f"{a}–{b}" for a, b in runs[:most]]
     left = sum(b - a + 1 for a, b in runs[most:])
     return ", ".join(shown) + (f" … ({left:,} more)" if left else "")
+
+
+def gaps(numbers: Iterable[int]) -> tuple[int, ...]:
+    """What is missing of numbers given from 1 on; nothing of a leap that only damage makes."""
+    missing: list[int] = []
+    last = 0
+    for number in sorted(numbers):
+        if number - last <= LEAP:
+            missing += range(last + 1, number)
+        last = number
+    return tuple(missing)

@@ -23,7 +23,7 @@ from loom.store import schema
 from loom.store.batch import REPAIRED
 from loom.store.errors import SessionDamaged, StoreError
 from loom.store.file import connect, place_new, readable
-from loom.store.findings import KEPT_DAMAGED, Findings, Tally, sentences
+from loom.store.findings import KEPT_DAMAGED, Findings, Tally, gaps, sentences
 from loom.store.hashes import Hashes
 from loom.store.loading import Row, events_of, mark_of, model_of, nodes_of, recipe_of
 from loom.store.log import read_log
@@ -33,6 +33,8 @@ from loom.store.schema import migrate
 from loom.store.sums import COLUMNS, KEYS, insertion, sum_of
 
 Key = tuple[Any, ...]
+
+GREATEST = 2**53  # no session has counted so far
 
 
 def salvage(path: Path, target: Path, now: Callable[[], float] = time.time) -> Findings:
@@ -141,7 +143,7 @@ class _Salvage:
 
     def _put(self, found: Found) -> None:
         row, key = found.row[:-1], _key(found)
-        if key not in self._current.get(found.table, {key}):
+        if key not in self._current.get(found.table, {key}) or _is_beyond(key):
             return
         if found.table == "node" and key in self._keys["node"] and self._is_older(row):
             return
@@ -277,10 +279,9 @@ class _Salvage:
         (count,) = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()
         lost = self._bad[table] - self._keys[table]
         if table in ("event", "recipe", "model"):  # numbered from 1 without gaps
-            (last,) = self._connection.execute(f"SELECT max(id) FROM {table}").fetchone()
-            known = {number for (number,) in self._connection.execute(f"SELECT id FROM {table}")}
-            gone = set(range(1, (last or 0) + 1)) - known
-            return Tally(what, count, len(gone), tuple(sorted(gone)))
+            rows = self._connection.execute(f"SELECT id FROM {table}")
+            gone = gaps(number for (number,) in rows)
+            return Tally(what, count, len(gone), gone)
         return Tally(what, count, len(lost))
 
     def _remove(self, table: str, column: str, keys: Iterable[int]) -> None:
@@ -299,6 +300,11 @@ class _Salvage:
 def _key(found: Found) -> Key:
     columns = COLUMNS[found.table]
     return tuple(found.row[columns.index(name)] for name in KEYS[found.table])
+
+
+def _is_beyond(key: Key) -> bool:
+    """Whether a number in it was never given, and there may be none after it."""
+    return any(isinstance(value, int) and abs(value) > GREATEST for value in key)
 
 
 def _is_place(text: str, nodes: dict[int, Node]) -> bool:

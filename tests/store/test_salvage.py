@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.faults.old import as_first_version
 from benchmarks.faults.story import write_story
 from benchmarks.faults.witness import Witness, opened_or_saved
 from loom.core.node import Ending
@@ -116,6 +117,20 @@ def test_an_edited_node_is_known_by_its_hash(whole: Path, tmp_path: Path) -> Non
     found = examine(path)
     assert f"node {leaf.id} is not what its hash says." in found.damage
     assert found.of("nodes").ids == (leaf.id,)
+
+
+@pytest.mark.parametrize("number", [2**40, 2**63 - 1])
+def test_a_number_out_of_all_reason_takes_no_memory(
+    whole: Path, tmp_path: Path, number: int
+) -> None:
+    """As it may be in a file of the first version, which had no checksums."""
+    path = tmp_path / "first.loom"
+    as_first_version(whole, path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE event SET id = ? WHERE id = 7", (number,))
+    findings = salvage(path, tmp_path / "saved.loom")
+    assert findings.of("events").ids == (7,)
+    assert len(Witness.of(tmp_path / "saved.loom").loaded.nodes) == 60
 
 
 def test_nothing_to_save_is_said(tmp_path: Path) -> None:
