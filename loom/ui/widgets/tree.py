@@ -320,7 +320,8 @@ class TreeView(Drawn, can_focus=True, inherit_bindings=False):
         super().measure()
         most = max(2, (self.room - WORDS) // 2)
         depth = self._rows[self._current].depth if len(self._rows) else 0
-        shift = max(0, depth + 2 - most)
+        least = max(0, depth + 2 - most)
+        shift = max(least, min(self._measures.shift, depth - 2))  # it stays while it can
         self._measures = Measures(self.width, self.room, shift, most)
 
     def _drawn_row(self, index: int, base: tuple[str, ...]) -> Strip:
