@@ -7,7 +7,7 @@ nothing itself: what was read goes into the file through the Session it serves.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
@@ -62,11 +62,20 @@ class Readings:
         self, config: Config, found: Sequence[Found] | None, calibrations: Calibrations
     ) -> None:
         await self.close()
-        every = listed("plugin") if found is None else found
+        every = await asyncio.to_thread(listed, "plugin") if found is None else found
+        self._name_strangers(config, {one.name for one in every})
         wanted = [one for one in every if not one.shadowed_by and config.plugin(one.name).enabled]
         log = Paths.default().log_file("plugins")
         client = InstrumentClient(wanted, self._switched_off, log)
         self._begin(client, Roster(config, calibrations))
+
+    def _name_strangers(self, config: Config, known: Container[str]) -> None:
+        for name, plugin in config.plugins.items():
+            if plugin.options and name not in known:
+                where = config.where("plugins", name)
+                self._news.complain(
+                    f"{where}: there is no plugin {name}.", "`loom plugins` lists those there are."
+                )
 
     def hand_over(self, other: Readings) -> bool:
         """Let `other` go on with the plugins; False where there are none."""

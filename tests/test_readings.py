@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 
 from loom.changes import Change, Notice, Read
-from loom.config import Config, PluginConfig
+from loom.config import Config, PluginConfig, parse_config
 from loom.core.node import Place
 from loom.core.recipe import Recipe
 from loom.discovery import Found, listed, module_of
@@ -460,6 +460,18 @@ async def test_a_mistaken_option_is_said_with_its_place_and_the_others_read_on(
     (notice,) = notices
     assert isinstance(notice, Notice)
     assert notice.text.startswith("plugins.counter.evry is no option of this plugin")
+
+
+async def test_options_for_a_plugin_that_there_is_none_of_are_said(
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
+) -> None:
+    text = "[plugins]\ndisabled = ['gone']\n\n[plugins.conuter]\nevery = 3\n"
+    async with opened(tmp_path / "a.loom") as session:
+        notices = heard(session, Notice)
+        await read(session, found_in(plugins), parse_config(text.encode(), Path("loom.toml")))
+    (notice,) = notices
+    assert isinstance(notice, Notice)
+    assert notice.text.startswith("loom.toml, line 4: plugins.conuter: there is no plugin conuter")
 
 
 async def test_a_plugin_that_fails_is_off_with_one_notice_and_the_others_read_on(
