@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from loom.ui.app import LoomApp
 from loom.ui.flags import briefly, reading_key
 from loom.ui.widgets import lens_flags
 from loom.ui.widgets.lens_lines import Line
+
+SNAPSHOT = Path(__file__).parent / "snapshots" / "middle-flags.txt"
 
 WaitFor = Callable[[Pilot[None], Callable[[], Any]], Awaitable[None]]
 
@@ -110,6 +113,23 @@ async def test_flags_are_marked_in_tree_text_status_line_and_lens(
         await pilot.pause()
         assert "⚑ 1 " in lines(app)[0]
         assert "Flags here" not in "\n".join(lines(app))
+
+
+async def test_the_screen_with_flags_looks_as_it_did(
+    make: Callable[[], LoomApp], wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without colours: everything is told by characters and how they stand out."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = make()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await read(app, pilot, wait_for)
+        await pilot.press("F", "L")
+        await wait_for(pilot, lambda: app.main.lens.flag_panel.lines)
+        await pilot.pause(0.3)
+        now = "\n".join(lines(app)) + "\n"
+        if os.environ.get("LOOM_SNAPSHOTS") == "write":
+            SNAPSHOT.write_text(now, encoding="utf-8")
+        assert now == SNAPSHOT.read_text(encoding="utf-8")
 
 
 async def test_cards_say_what_a_flag_may_be(make: Callable[[], LoomApp], wait_for: WaitFor) -> None:

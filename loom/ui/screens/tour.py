@@ -17,8 +17,10 @@ from loom.ui.tour import LAST, STEPS, Step
 from loom.ui.widgets.card import Card
 from loom.ui.widgets.guide import Guide
 from loom.ui.widgets.lens import Lens
+from loom.ui.widgets.lens_flags import FlagPanel
 
 ALLOWED = ("quit", "copy_text", "skip", "leave")
+ENTER = "flag_start"  # whose key is the tour's own
 
 
 class TourScreen(MainScreen):
@@ -31,7 +33,7 @@ class TourScreen(MainScreen):
     def __init__(
         self, session: Session, commands: Sequence[Command], leave: Callable[[], None]
     ) -> None:
-        super().__init__(session, commands)
+        super().__init__(session, [c for c in commands if c.action != ENTER])
         self._leave = leave
         self._number = 0
         self._pressed = False
@@ -119,7 +121,10 @@ class TourScreen(MainScreen):
     @on(TreePane.Chosen)
     @on(TextPane.Clicked)
     @on(Lens.Picked)
-    def only_keys(self, event: TreePane.Chosen | TextPane.Clicked | Lens.Picked) -> None:
+    @on(FlagPanel.Picked)
+    def only_keys(
+        self, event: TreePane.Chosen | TextPane.Clicked | Lens.Picked | FlagPanel.Picked
+    ) -> None:
         event.prevent_default()
 
     @on(Card.Taken)
