@@ -25,6 +25,7 @@ class Moment:
     siblings: int = 1  # the writer's node counts
     root: bool = False
     found: bool = False  # the cursor is on a match of a search
+    flagged: bool = False  # … or where a flag was raised, or in what one is about
     hoisted: bool = False
     hid: bool = False  # the last thing done was to hide something
     undone: bool = False  # … to undo something
@@ -68,6 +69,9 @@ def _afterwards(moment: Moment) -> Iterator[tuple[str, ...]]:
 
 def _in_text(moment: Moment) -> Iterator[tuple[str, ...]]:
     yield from _afterwards(moment)
+    if moment.flagged:
+        yield "where it began", "flag_start"
+        yield "next, previous flag", "next_flag", "previous_flag"
     if moment.model or not moment.at_end:
         yield "the next token" if moment.at_end else "other tokens", "alternatives"
     yield from _changing(moment)

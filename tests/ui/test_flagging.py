@@ -181,7 +181,10 @@ async def test_enter_leads_to_where_a_flag_began(
     app = make()
     async with app.run_test(size=(120, 30)) as pilot:
         await read(app, pilot, wait_for)
-        await pilot.press("F", "enter")
+        await pilot.press("F")
+        await pilot.pause()
+        assert "Enter where it began" in lines(app)[-1]
+        await pilot.press("enter")
         await pilot.pause()
         assert app.main.cursor == Place(3, len(" four? five!") - 6)
         await pilot.press("home", "enter")

@@ -102,6 +102,13 @@ class Flagging(Hoisting, Aiming):
         node, index = found
         return self.session.display.segment_of(Place(node, self.session.edges(node)[index]))
 
+    @property
+    def at_flag(self) -> bool:
+        """Whether the token under the cursor has raised one, or is in what one is about."""
+        raised = self.flags.on_path(self.here)
+        at = self.flags.byte(self.cursor) if raised else None
+        return at is not None and any(one.first <= at < one.last for one in raised)
+
     def _is_by(self, raised: Raised, at: int) -> bool:
         """Whether the token at a byte of the path has raised it."""
         return self.flags.byte(self.flags.spot(raised)) == at

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 
 from loom.ui.bindings import COMMANDS, Group, Where, bindings
+from loom.ui.moments import Moment
 from loom.ui.screens.beginning import Beginning
 from loom.ui.screens.choosing import Choosing
 from loom.ui.screens.dividing import Dividing
@@ -40,6 +42,10 @@ class MainScreen(Dividing, Guiding, Flagging, Searching, Remembering, Beginning,
         if active is None or not active.enabled:
             return False
         return await self.app.run_action(active.binding.action, active.node)
+
+    @property
+    def moment(self) -> Moment:
+        return replace(super().moment, flagged=self.in_text and self.at_flag)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While one writes, only what belongs to writing."""
