@@ -135,11 +135,16 @@ def main() -> int:
         for verdict in table(args.names, args.on or MODELS, args.samples):
             verdicts.append(verdict)
             print(line(verdict), flush=True)
-    if args.json is not None:
-        machine = {"machine": platform.machine(), "cores": os.cpu_count()}
-        facts = {**machine, "ratios": [verdict.facts() for verdict in verdicts]}
-        args.json.write_text(json.dumps(facts, indent=1) + "\n")
+            if args.json is not None:
+                _write(args.json, verdicts)
     return 0
+
+
+def _write(file: Path, verdicts: Sequence[Verdict]) -> None:
+    """What there is so far: the table takes many minutes."""
+    machine = {"machine": platform.machine(), "cores": os.cpu_count()}
+    facts = {**machine, "ratios": [verdict.facts() for verdict in verdicts]}
+    file.write_text(json.dumps(facts, indent=1) + "\n")
 
 
 if __name__ == "__main__":

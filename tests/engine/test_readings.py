@@ -163,7 +163,7 @@ def alike(one: Span, other: Span) -> bool:
 PIECES = st.lists(st.integers(2, 9), max_size=30).map(tuple)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(PIECES, PIECES, st.booleans()), min_size=1, max_size=12),
     st.sampled_from([0, 8, 40, ROOM]),
