@@ -50,7 +50,13 @@ class Agenda:
     def put_aside(self, node: int) -> None:
         self._aside.add(node)
 
-    def recall(self) -> None:
-        """What was put aside may be possible now."""
-        aside, self._aside = self._aside, set()
-        self.add(aside)
+    @property
+    def waits(self) -> bool:
+        """Whether anything was put aside."""
+        return bool(self._aside)
+
+    def recall(self, nodes: Iterable[int] | None = None) -> None:
+        """What was put aside, of these nodes or at all, may be possible now."""
+        recalled = set(self._aside) if nodes is None else self._aside.intersection(nodes)
+        self._aside -= recalled
+        self.add(recalled)

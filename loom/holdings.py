@@ -111,6 +111,11 @@ class Holdings:
     def settle(self, node: int, after: bytes) -> None:
         self._sound[node] = after
 
+    def discard(self, node: int) -> None:
+        """What is there of it can't be used: it is to be read anew."""
+        self._rows[node] = {}
+        self.doubt([node])
+
     def doubt(self, nodes: Iterable[int]) -> None:
         for node in nodes:
             self._sound.pop(node, None)

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 
 from loom.agenda import Agenda
 from loom.arrivals import Arrivals
-from loom.changes import Change, EngineChanged, Moved, Notice, Scored, Sealed, TreeChanged
+from loom.changes import (
+    Change,
+    EngineChanged,
+    EngineState,
+    Moved,
+    Notice,
+    Scored,
+    Sealed,
+    TreeChanged,
+)
 from loom.config import Config
 from loom.discovery import Found, listed
 from loom.holdings import Holdings
@@ -34,7 +43,6 @@ if TYPE_CHECKING:
 
 SLICE = 0.002  # seconds at a time that the event loop is held
 REST = 0.01  # seconds between two slices of old work
-MANY = 256  # nodes that nothing is to be done for, between two looks at what else there is
 SAVED_AT_ONCE = 64  # readings
 SEEN = 32  # continuations that are read before all that is out of sight
 
@@ -51,6 +59,7 @@ class Readings:
         self._arrivals = Arrivals(session.tree)
         self._stretches = Stretches(session, lambda node: self._arrivals.choice_of(node))
         self._place = session.place
+        self._engine: EngineState = "none"
         self._stop_listening: Callable[[], None] = lambda: None
         self._task: asyncio.Task[None] | None = None
         self._awake, self._idle = asyncio.Event(), asyncio.Event()
@@ -168,17 +177,19 @@ class Readings:
             case TreeChanged(nodes):
                 self._arrivals.added(nodes)
                 self._arrived(nodes)
+                self._recall_below(nodes)
             case Scored(node):
                 self._stretches.forget()
                 self._holdings.doubt([node])
                 self._agenda.add([node])
+                self._recall_below([node])
             case Moved(place):
                 if not self._session.read_only:
                     self._arrivals.moved(self._place, place)
                 self._place = place
-                self._agenda.recall()
                 self._agenda.add(self._in_sight())
-            case EngineChanged():
+            case EngineChanged(state) if state != self._engine:
+                self._engine = state
                 self._agenda.recall()
             case _:
                 return
@@ -196,7 +207,12 @@ class Readings:
         beside = self._arrivals.beside(nodes)
         self._holdings.doubt(beside)
         self._agenda.add(beside)
-        self._agenda.recall()
+
+    def _recall_below(self, nodes: Iterable[int]) -> None:
+        """What was hidden, or waited for one of these, may be read now."""
+        for node in nodes:
+            if self._agenda.waits and node in self._session.tree:
+                self._agenda.recall(self._session.tree.preorder(node))
 
     # ── the work ───────────────────────────────────────────────────────────────────────────
 
@@ -208,6 +224,8 @@ class Readings:
             self._enlist(client.plugins)
             self._agenda.add_backlog(self._session.tree)
             self._agenda.add(self._in_sight())
+            clock = asyncio.get_running_loop().time
+            began = clock()
             while self._roster.names:
                 urgent = self._agenda.urgent
                 node = self._agenda.next(idle=not self._session.growing())
@@ -215,8 +233,9 @@ class Readings:
                     await self._rest()
                 elif self._is_wanted(node):
                     await self._read(node, urgent=urgent)
-                elif node % MANY == 0:
-                    await asyncio.sleep(0)
+                if clock() - began > SLICE:
+                    await asyncio.sleep(0 if urgent else REST)
+                    began = clock()
         except StoreError:
             return  # the session is closed; what is missing is read the next time
         except Exception as error:

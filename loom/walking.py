@@ -146,7 +146,7 @@ class Walk:
         kept = {n: self._holdings.kept(base, n, self._readers[n][0]) for n in names}
         states = {name: one.state for name, one in kept.items() if one is not None}
         if len(states) < len(names):
-            self._holdings.doubt([base])
+            self._holdings.discard(base)
             return None
         return dict(states)
 

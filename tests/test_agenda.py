@@ -39,9 +39,12 @@ def test_a_node_is_queued_once_and_again_when_it_was_taken() -> None:
 
 def test_what_was_put_aside_comes_back_when_it_is_recalled() -> None:
     agenda = Agenda()
-    agenda.put_aside(4)
-    assert agenda.next(idle=True) is None
+    for node in (4, 5, 6):
+        agenda.put_aside(node)
+    assert agenda.waits and agenda.next(idle=True) is None
+    agenda.recall([5, 9])
+    assert drained(agenda) == [5]
     agenda.recall()
-    assert drained(agenda) == [4]
+    assert drained(agenda) == [6, 4]
     agenda.recall()
-    assert drained(agenda) == []
+    assert not agenda.waits and drained(agenda) == []
