@@ -566,6 +566,15 @@ def test_model_text_never_steers_the_terminal(
     assert not set(out) & {"\x1b", "\x07", "\x9b", "\x7f", "\u202e", "\x00"}
 
 
+def test_no_name_of_a_file_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "\x1b[2Ja\u202eb\x07.loom"
+    for words in (["new", name, "--text", "One."], ["checkpoint", name, "now"], ["tree", name]):
+        assert main(words) == 0
+    assert main(["config", "--config", "\x1b[2J.toml"]) == 1
+    said = "".join(capsys.readouterr())
+    assert not set(said) & {"\x1b", "\u202e", "\x07"}
+
+
 def test_json_keeps_control_characters_exactly() -> None:
     text = "\x7f\x1b\u202e\ud7ff"
     assert json.loads(to_json({"text": text})) == {"text": text}

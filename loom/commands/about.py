@@ -89,7 +89,7 @@ def _written(path: Path) -> set[str]:
 
 def _setting_lines(path: Path, settings: list[Facts]) -> Iterator[str]:
     state = "" if path.is_file() else " (not there: everything is as it comes)"
-    yield f"{path}{state}"
+    yield visible(f"{path}{state}")
     width = max(len(setting["name"]) for setting in settings)
     for setting in settings:
         value = _short(setting["name"], setting["value"])

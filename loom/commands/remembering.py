@@ -72,4 +72,4 @@ async def checkpoint(args: Namespace, console: Console) -> None:
         name = args.name.strip()
     facts = {"session": str(session.path), "number": number, "name": name}
     back = f"`loom history {session.path} --back-to {number}` goes back there."
-    console.answer(lambda: facts, lambda: [f"Checkpoint {number}, {visible(name)}; {back}"])
+    console.answer(lambda: facts, lambda: [visible(f"Checkpoint {number}, {name}; {back}")])

@@ -13,6 +13,7 @@ from loom.console import CommandError, Console, UsageError
 from loom.core.display import Segment
 from loom.core.marks import Kind, Mark
 from loom.core.node import ROOT, Place
+from loom.core.text import visible
 from loom.facts import Facts, place_facts
 from loom.session import Session
 
@@ -57,7 +58,7 @@ def written(path: Path, node: int) -> Facts:
 
 
 def _said(path: Path, node: int) -> str:
-    return f"{path}: node {node}" if node else f"{path}: empty"
+    return visible(f"{path}: node {node}" if node else f"{path}: empty")
 
 
 async def hide(args: Namespace, console: Console) -> None:
