@@ -23,6 +23,7 @@ NAME = "screen"
 STARTS = 3
 ROUNDS = 5
 BETWEEN = 0.1  # seconds between one key's frame and the next key
+STARTED = 3.0  # seconds after which all that a start leads to is over
 IDLE = 5.0  # seconds for which nothing is done
 STREAMING = 2.0  # seconds that branches stream before a key is pressed
 STATION = 20  # nodes
@@ -220,6 +221,7 @@ def _measured(
     try:
         terminal.page(marker(station.siblings[0]))
         terminal.settle(1.0)
+        terminal.watch(STARTED)
         idle = _share(terminal)
         before = terminal.computed()
         keys = _walk(terminal, station)
