@@ -40,7 +40,8 @@ _LAGS = np.arange(1, LONGEST_PERIOD + 1)
 class Repeats:
     """A row a token. `loop`: tokens that went on as `period` tokens before, where that is at least
     one whole period, else 0. `schema`: of the last 96 words, how many equal the word about `words`
-    before (one more or less is near enough; numbers, which a template counts on, equal nothing). `grams`: of the 253 4-grams in the last 256 tokens, how many are copies."""
+    before (one more or less is near enough; numbers, which a template counts on, equal nothing).
+    `grams`: of the 253 4-grams in the last 256 tokens, how many are copies."""
 
     loop: Ints
     period: Ints
