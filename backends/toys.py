@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loom.engine.api import About, Capabilities, Engine, EngineError, Event, Job, options_of
-from loom.engine.network import Language, Network, Rows
+from loom.engine.network import Language, Network, Reading, Rows
 from loom.extensions import load_backend, resolve_model
 
 NAME = "toys"
@@ -126,8 +126,15 @@ class Toy:
         self._engine.close()
 
 
+def _one_by_one(readings: Sequence[Reading]) -> Callable[[], list[Logs]]:
+    waits = [reading.rows.begin([reading.tokens], reading.keep) for reading in readings]
+    return lambda: [wait()[0] for wait in waits]
+
+
 class Absorbing:
     """A network with one token more, the last, that ends all surprise."""
+
+    room = 0
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -136,6 +143,9 @@ class Absorbing:
         spelling.table = (*inner.spelling.table, SIGN)
         self.token = inner.size
         self.language = replace(inner, spelling=spelling, banned=np.append(inner.banned, False))
+
+    def together(self, readings: Sequence[Reading]) -> Callable[[], list[Logs]]:
+        return _one_by_one(readings)
 
     def rows(self, ids: Sequence[int]) -> Rows:
         inner = self._network.rows(self.known(ids))
@@ -157,10 +167,16 @@ class AbsorbingRows:
         return self._rows.length
 
     def read(self, tokens: Sequence[Sequence[int]], keep: int) -> Logs:
-        token = self._network.token
+        return self.begin(tokens, keep)()
+
+    def begin(self, tokens: Sequence[Sequence[int]], keep: int) -> Callable[[], Logs]:
         if not self.length:  # what was read of them may have been given up
             self._absorbed = [False] * len(tokens)
-        logs = self._rows.read([self._network.known(row) for row in tokens], keep)
+        logs = self._rows.begin([self._network.known(row) for row in tokens], keep)
+        return lambda: self._made(logs(), tokens, keep)
+
+    def _made(self, logs: Logs, tokens: Sequence[Sequence[int]], keep: int) -> Logs:
+        token = self._network.token
         made = np.empty((len(tokens), keep, token + 1), np.float32)
         for row, ids in enumerate(tokens):
             states = np.array([self._absorbed[row], *(i == token for i in ids)])
@@ -189,6 +205,8 @@ class AbsorbingRows:
 class Hash:
     """A network that knows of every other HALF tokens only that they are among VOCABULARY."""
 
+    room = 0
+
     def __init__(self, network: Network) -> None:
         self._network, self.language = network, network.language
         usable = np.flatnonzero(~self.language.banned)
@@ -196,6 +214,9 @@ class Hash:
         self.among = tuple(plain[-VOCABULARY:])
         self.unknown = np.full(self.language.size, np.log(DOUBT / self.language.size), np.float32)
         self.unknown[list(self.among)] = np.log1p(-DOUBT) - np.log(len(self.among))
+
+    def together(self, readings: Sequence[Reading]) -> Callable[[], list[Logs]]:
+        return _one_by_one(readings)
 
     def rows(self, ids: Sequence[int]) -> Rows:
         return HashRows(self, self._network.rows(ids))
@@ -218,9 +239,15 @@ class HashRows:
         return self._rows.length
 
     def read(self, tokens: Sequence[Sequence[int]], keep: int) -> Logs:
-        logs = self._rows.read(tokens, keep)
+        return self.begin(tokens, keep)()
+
+    def begin(self, tokens: Sequence[Sequence[int]], keep: int) -> Callable[[], Logs]:
+        logs = self._rows.begin(tokens, keep)
+        return lambda: self._made(logs(), len(tokens), keep)
+
+    def _made(self, logs: Logs, count: int, keep: int) -> Logs:
         if not keep:
-            return np.empty((len(tokens), 0, self._network.language.size), np.float32)
+            return np.empty((count, 0, self._network.language.size), np.float32)
         made = np.array(logs, np.float32)
         for place in range(keep):
             if self._network.decided(self.length - keep + place + 1):
