@@ -33,6 +33,7 @@ class Sight:
         self._session = session
         self._model = ""
         self._known: dict[Place, Reach] = {}
+        self._gaps: dict[Place, Place] = {}  # of places behind a gap, where that is
 
     def begins(self, place: Place) -> int:
         """The first byte on the path to `place` that the model sees of it; 0 where that is all of
@@ -42,7 +43,7 @@ class Sight:
         if able is None or able.runtime.get("sight") not in (STEPWISE, SLIDING):
             return 0
         if able.fingerprint != self._model or len(self._known) > PLACES_KEPT:
-            self._model, self._known = able.fingerprint, {}
+            self._model, self._known, self._gaps = able.fingerprint, {}, {}
         return self._begins(place, able)
 
     def _begins(self, place: Place, able: Capabilities) -> int:
@@ -59,6 +60,10 @@ class Sight:
         climbed = [place]
         while climbed[-1] not in self._known:
             node = self._session.tree[climbed[-1].node]
+            gap = self._gaps.get(climbed[-1])
+            if gap is not None and self._count(gap) is None:
+                climbed = [gap]
+                continue
             if node.parent is None:
                 break
             climbed.append(node.hangs_at)
@@ -66,6 +71,7 @@ class Sight:
         for there in reversed(climbed):
             count = self._count(there) if there.at and there not in self._known else 0
             if count is None:
+                self._gaps.update(dict.fromkeys(climbed[: climbed.index(there)], there))
                 break
             if count:
                 reach = Reach(reach.tokens + count, reach.bytes + there.at)

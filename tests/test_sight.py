@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -125,3 +125,18 @@ def test_a_step_further_costs_a_step() -> None:
     desk.looks = 0
     sight.begins(desk.add([b"a"], place))
     assert desk.looks <= 2 * WINDOW
+
+
+def test_a_gap_is_climbed_to_once_and_forgotten_when_it_is_read() -> None:
+    desk = Desk()
+    place = gap = desk.add([b"a"] * 4, Place(ROOT, 0), None)
+    for _ in range(30):
+        place = desk.add([b"a"] * 2, place)
+    sight = Sight(cast(Session, desk))
+    assert sight.begins(place) == 0
+    onward = desk.add([b"a"] * 2, place)
+    assert sight.begins(onward) == 0
+    assert set(sight._gaps.values()) == {gap}
+    desk.tree.replace(replace(desk.tree[gap.node], token_count=4, model=1))
+    desk.spans[gap.node], desk.models[gap.node] = span_of([b"a"] * 4), "mine"
+    assert sight.begins(onward) == Sight(cast(Session, desk)).begins(onward) > 0
