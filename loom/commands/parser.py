@@ -1,13 +1,21 @@
-"""The grammar of the command line: every command, its options, its help. Imports nothing heavy."""
+"""Every command of the command line, its options, its help. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, NoReturn
 
 from loom import __version__
-from loom.core.text import visible
+from loom.commands.grammar import (
+    Commands,
+    Parser,
+    action,
+    count,
+    global_options,
+    place_options,
+    recipe_options,
+    text_option,
+)
 
 SUMMARY = "Write with a local language model: grow continuations, read them, walk into one, branch."
 EPILOG = """\
@@ -19,14 +27,6 @@ loom COMMAND --help      the options of a command"""
 
 GLOBAL_WITH_VALUE = ("--model", "--config", "--engine")
 DEMO = "first-story"
-PRESETS_HINT = "balanced, wild, careful, greedy, raw, or one of loom.toml"
-
-
-class Parser(argparse.ArgumentParser):
-    """Quotes what was typed only as it can be shown: an argument may hold a terminal's commands."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(visible(message))
 
 
 def build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
@@ -39,8 +39,8 @@ def build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"loom {__version__}")
-    _global_options(parser, default=None, engine="engine_before")
-    commands = _Commands(parser)
+    global_options(parser, default=None, engine="engine_before")
+    commands = Commands(parser)
     _opening(commands)
     _shelving(commands)
     _writing(commands)
@@ -54,68 +54,7 @@ def build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
     return parser, commands.by_name
 
 
-class _Commands:
-    """Adds commands that all take --model and --config, and --json where they print facts."""
-
-    def __init__(self, parser: argparse.ArgumentParser) -> None:
-        self._add = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-        self.by_name: dict[str, argparse.ArgumentParser] = {}
-
-    def add(self, name: str, run: str, text: str, *, json: bool = True) -> argparse.ArgumentParser:
-        """`run` is module:function under loom.commands, imported when the command is used."""
-        parser = self._add.add_parser(name, help=text, description=text, allow_abbrev=False)
-        parser.set_defaults(run=run, json=False)
-        _global_options(parser, default=argparse.SUPPRESS)
-        if json:
-            parser.add_argument("--json", action="store_true", help="print the facts as JSON")
-        self.by_name[name] = parser
-        return parser
-
-    def add_for_session(self, name: str, run: str, text: str) -> argparse.ArgumentParser:
-        parser = self.add(name, run, text)
-        parser.add_argument("session", type=Path, metavar="SESSION", help="a .loom file")
-        return parser
-
-
-def _global_options(parser: argparse.ArgumentParser, default: Any, engine: str = "engine") -> None:
-    """`engine` names the list of engine options: those before the command and those after it."""
-    group = parser.add_argument_group("everywhere")
-    group.add_argument("--model", default=default, help="a name of `loom models`, or a folder")
-    group.add_argument(
-        "--config", type=Path, default=default, metavar="FILE", help="use this instead of loom.toml"
-    )
-    group.add_argument(
-        "--engine",
-        dest=engine,
-        default=default,
-        action="append",
-        type=_engine_option,
-        metavar="NAME=VALUE",
-        help="an engine option, such as threads=4 or context=4096; may be given again",
-    )
-
-
-def _place_options(parser: argparse.ArgumentParser, node: str) -> None:
-    parser.add_argument("--node", type=int, help=node)
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--at",
-        type=int,
-        metavar="TOKEN",
-        help="after so many tokens of the node (default: its end)",
-    )
-    where.add_argument(
-        "--at-byte", type=int, metavar="BYTE", help="after so many bytes of the node"
-    )
-
-
-def _text_option(parser: argparse.ArgumentParser) -> None:
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--text", help="the text; `-` or nothing: standard input")
-    source.add_argument("--file", type=Path, metavar="FILE", help="the text is in this file")
-
-
-def _opening(commands: _Commands) -> None:
+def _opening(commands: Commands) -> None:
     parser = commands.add(
         "open", "screen:open_screen", "open a session on the screen (the default)", json=False
     )
@@ -128,7 +67,7 @@ def _opening(commands: _Commands) -> None:
     )
 
 
-def _shelving(commands: _Commands) -> None:
+def _shelving(commands: Commands) -> None:
     parser = commands.add("sessions", "shelving:sessions", "list the sessions, or arrange one")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--rename", nargs=2, metavar=("SESSION", "TITLE"), help="give it a title")
@@ -139,17 +78,17 @@ def _shelving(commands: _Commands) -> None:
     what.add_argument("--empty-trash", action="store_true", help="delete for good what is there")
 
 
-def _writing(commands: _Commands) -> None:
+def _writing(commands: Commands) -> None:
     parser = commands.add_for_session("new", "writing:new", "begin a session")
     parser.add_argument("--byline", metavar="NAME", help="begin under this name, then the text")
-    _text_option(parser)
+    text_option(parser)
     parser = commands.add_for_session("write", "writing:write", "write text as a new node")
-    _place_options(parser, "write after this node (default: where the session is)")
-    _text_option(parser)
+    place_options(parser, "write after this node (default: where the session is)")
+    text_option(parser)
     parser = commands.add_for_session("hide", "writing:hide", "hide a node and all below it")
-    _place_options(parser, "the node (default: the part in which the session is)")
+    place_options(parser, "the node (default: the part in which the session is)")
     parser = commands.add_for_session("bookmark", "writing:bookmark", "set or remove a bookmark")
-    _place_options(parser, "the node (default: the part in which the session is)")
+    place_options(parser, "the node (default: the part in which the session is)")
     parser.add_argument("--off", action="store_true", help="remove it")
     commands.add_for_session("undo", "writing:undo", "take the last change back")
     commands.add_for_session("redo", "writing:redo", "do again what was taken back")
@@ -163,9 +102,9 @@ def _writing(commands: _Commands) -> None:
     parser.add_argument("name", metavar="NAME")
 
 
-def _moving(commands: _Commands) -> None:
+def _moving(commands: Commands) -> None:
     parser = commands.add_for_session("go", "moving:go", "move to a node")
-    _place_options(parser, "the node (default: where the session is)")
+    place_options(parser, "the node (default: where the session is)")
     parser = commands.add_for_session(
         "take", "moving:take", "branch with another token that the model considered"
     )
@@ -182,77 +121,23 @@ def _moving(commands: _Commands) -> None:
     parser = commands.add_for_session(
         "next", "moving:following", "what may come next, by the model"
     )
-    _place_options(parser, "after this node (default: where the session is)")
-    parser.add_argument("--top", type=_count, default=20, help="how many tokens (default: 20)")
+    place_options(parser, "after this node (default: where the session is)")
+    parser.add_argument("--top", type=count, default=20, help="how many tokens (default: 20)")
 
 
-def _growing(commands: _Commands) -> None:
+def _growing(commands: Commands) -> None:
     parser = commands.add_for_session("generate", "growing:generate", "grow continuations")
-    _place_options(parser, "after this node (default: where the session is)")
+    place_options(parser, "after this node (default: where the session is)")
     parser.add_argument("--siblings", action="store_true", help="beside the node, not after it")
     parser.add_argument("-n", type=int, dest="count", metavar="N", help="how many")
     parser.add_argument("--seed", type=int, help="the same seed and place give the same tokens")
     parser.add_argument(
         "--no-read", action="store_true", help="don't wait until the model has read the parent"
     )
-    _recipe_options(parser)
+    recipe_options(parser)
 
 
-def _recipe_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how they are drawn (default: as the session has it)")
-    group.add_argument("--tokens", type=int, help="how many tokens at most")
-    group.add_argument("--end", choices=("tokens", "sentence", "paragraph"), help="stop there")
-    group.add_argument("--stop", action="append", metavar="TEXT", help="stop after this text")
-    group.add_argument("--top", type=int, help="how many alternatives to record")
-    group.add_argument(
-        "--heal",
-        action=argparse.BooleanOptionalAction,
-        help="cut the end of a written text into tokens anew where it may stop inside one",
-    )
-    group.add_argument("--preset", metavar="NAME", help=PRESETS_HINT)
-    group.add_argument("--temperature", type=float, metavar="T", help="0 is greedy")
-    group.add_argument("--top-k", type=int, metavar="K")
-    group.add_argument("--top-p", type=float, metavar="P")
-    group.add_argument("--min-p", type=float, metavar="P")
-    group.add_argument("--typical-p", type=float, metavar="P")
-    group.add_argument("--repetition-penalty", type=float, metavar="X")
-    group.add_argument("--repetition-window", type=int, metavar="TOKENS")
-    group.add_argument(
-        "--logit-bias", action="append", type=_bias, metavar="ID:BIAS", help="added to one token"
-    )
-
-
-def _engine_option(text: str) -> tuple[str, str | int | float | bool]:
-    name, sign, value = text.partition("=")
-    if not name or not sign or not value:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an option, = and a value: threads=4")
-    if value in ("true", "false"):
-        return name, value == "true"
-    for kind in (int, float):
-        try:
-            return name, kind(value)
-        except ValueError:
-            continue
-    return name, value
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
-
-
-def _bias(text: str) -> tuple[int, float]:
-    number, _, bias = text.partition(":")
-    try:
-        return int(number), float(bias)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a token id, a colon and a number"
-        ) from None
-
-
-def _reading(commands: _Commands) -> None:
+def _reading(commands: Commands) -> None:
     parser = commands.add_for_session("show", "reading:show", "print a node and the text up to it")
     parser.add_argument("--node", type=int, help="the node (default: where the session is)")
     parser.add_argument("--tokens", action="store_true", help="with what the model believed")
@@ -302,38 +187,38 @@ def _reading(commands: _Commands) -> None:
     parser.add_argument("--node", type=int, help="check only this node")
 
 
-def _calibrating(commands: _Commands) -> None:
+def _calibrating(commands: Commands) -> None:
     text = "have a model read human text, so that detectors know what is usual"
     parser = commands.add("calibrate", "calibrating:calibrate", text)
     text = "the model, if not the usual one, then files or folders of human text"
     parser.add_argument("words", nargs="*", metavar="MODEL|TEXT", help=text)
     text = "how many to read, as evenly from all files as they allow (default: 250000)"
-    parser.add_argument("--tokens", type=_count, default=250_000, metavar="N", help=text)
+    parser.add_argument("--tokens", type=count, default=250_000, metavar="N", help=text)
     text = "keep what was found there (default: where Loom looks for it)"
     parser.add_argument("--out", type=Path, metavar="FILE", help=text)
 
 
-def _experimenting(commands: _Commands) -> None:
+def _experimenting(commands: Commands) -> None:
     parent = commands.add("experiment", "", "how models go wrong: grown, counted and drawn")
     kinds = parent.add_subparsers(dest="experiment", metavar="EXPERIMENT", required=True)
     text = "a token of 1 % that, once out, is always predicted"
-    parser = _action(kinds, "absorbing", "experimenting:absorb", text)
-    parser.add_argument("--runs", type=_count, default=128, help="texts grown (default: 128)")
+    parser = action(kinds, "absorbing", "experimenting:absorb", text)
+    parser.add_argument("--runs", type=count, default=128, help="texts grown (default: 128)")
     parser.add_argument("--opening", default="", metavar="TEXT", help="what they begin with")
     parser.add_argument("--text", type=Path, metavar="FILE", help="on which the loss is measured")
     parser.add_argument(
-        "--watch", type=_count, default=24, help="runs in which the flag is waited for"
+        "--watch", type=count, default=24, help="runs in which the flag is waited for"
     )
     _experiment_options(parser, length=900)
     text = "loops and entropy against length and temperature"
-    parser = _action(kinds, "traps", "experimenting:trap", text)
-    parser.add_argument("--each", type=_count, default=4, help="runs an opening (default: 4)")
+    parser = action(kinds, "traps", "experimenting:trap", text)
+    parser.add_argument("--each", type=count, default=4, help="runs an opening (default: 4)")
     _experiment_options(parser, length=512)
 
 
 def _experiment_options(parser: argparse.ArgumentParser, length: int) -> None:
     parser.add_argument(
-        "--length", type=_count, default=length, help=f"tokens of a run (default: {length})"
+        "--length", type=count, default=length, help=f"tokens of a run (default: {length})"
     )
     parser.add_argument("--seed", type=int, default=1, help="of the first run (default: 1)")
     parser.add_argument(
@@ -341,7 +226,7 @@ def _experiment_options(parser: argparse.ArgumentParser, length: int) -> None:
     )
 
 
-def _about(commands: _Commands) -> None:
+def _about(commands: Commands) -> None:
     _models(commands.add("models", "models:models", "the models that are here, or convert one"))
     text = "what reads along with a text, switched on and off, begun or tried"
     _plugins(commands.add("plugins", "plugging:plugins", text))
@@ -363,49 +248,36 @@ def _about(commands: _Commands) -> None:
     commands.add_for_session("compact", "keeping:compact", text)
 
 
-def _completing(commands: _Commands) -> None:
+def _completing(commands: Commands) -> None:
     text = "a script that completes commands, options, bylines and presets"
     parser = commands.add("completion", "completing:completion", text, json=False)
     parser.add_argument("shell", choices=("bash", "zsh", "fish"))
     parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
 
-def _action(actions: Any, name: str, run: str, text: str) -> argparse.ArgumentParser:
-    """Something that a command does besides listing."""
-    parser: argparse.ArgumentParser = actions.add_parser(
-        name, help=text, description=text, allow_abbrev=False
-    )
-    parser.set_defaults(run=run)
-    _global_options(parser, default=argparse.SUPPRESS)
-    parser.add_argument(
-        "--json", action="store_true", default=argparse.SUPPRESS, help="print the facts as JSON"
-    )
-    return parser
-
-
 def _plugins(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    parser = _action(actions, "enable", "plugging:enable", "switch a plugin on, in loom.toml")
+    parser = action(actions, "enable", "plugging:enable", "switch a plugin on, in loom.toml")
     parser.add_argument("plugin", metavar="NAME")
-    parser = _action(actions, "disable", "plugging:disable", "switch a plugin off, in loom.toml")
+    parser = action(actions, "disable", "plugging:disable", "switch a plugin off, in loom.toml")
     parser.add_argument("plugin", metavar="NAME")
-    parser = _action(actions, "set", "plugging:set_to", "set an option of a plugin, in loom.toml")
+    parser = action(actions, "set", "plugging:set_to", "set an option of a plugin, in loom.toml")
     parser.add_argument("plugin", metavar="NAME")
     parser.add_argument("option", metavar="OPTION")
     parser.add_argument("values", nargs="*", metavar="VALUE", help="several, or none, for a list")
-    parser = _action(actions, "new", "plugging:new", "write a plugin that works, and its test")
+    parser = action(actions, "new", "plugging:new", "write a plugin that works, and its test")
     parser.add_argument("name", metavar="NAME")
     text = "put them there (default: your own plugins folder, where Loom finds them)"
     parser.add_argument("--in", dest="folder", type=Path, metavar="FOLDER", help=text)
     text = "try whether a plugin keeps the contract, on recorded sessions and made-up texts"
-    parser = _action(actions, "check", "trying:check", text)
+    parser = action(actions, "check", "trying:check", text)
     parser.add_argument("file", metavar="FILE|NAME")
 
 
 def _models(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     text = "write a model as a GGUF file, for the llama.cpp engine"
-    parser = _action(actions, "convert", "converting:convert", text)
+    parser = action(actions, "convert", "converting:convert", text)
     parser.add_argument("name", metavar="MODEL", help="house, or a folder with a Llama model")
     parser.add_argument("--to", required=True, metavar="FILE", help="the new file, NAME.gguf")
     parser.add_argument(
