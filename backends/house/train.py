@@ -30,13 +30,13 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 HERE = Path(__file__).parent
 VOCABULARY = 8192
-SHAPE = {  # 8.5 M parameters, 2.1 M of them embeddings
+SHAPE: dict[str, Any] = {  # 8.5 M parameters, 2.1 M of them embeddings
     "hidden_size": 256,
     "intermediate_size": 704,
     "num_hidden_layers": 8,
     "num_attention_heads": 4,
 }
-LARGE = {  # 25.6 M
+LARGE: dict[str, Any] = {  # 25.6 M
     "hidden_size": 448,
     "intermediate_size": 1216,
     "num_hidden_layers": 9,
@@ -67,7 +67,7 @@ def train_tokenizer(data: Path, out: Path) -> None:
     ).save_pretrained(out)
 
 
-def make_model(window: int, shape: dict[str, int]) -> LlamaForCausalLM:
+def make_model(window: int, shape: dict[str, Any]) -> LlamaForCausalLM:
     """A Llama with tied embeddings."""
     config = LlamaConfig(
         vocab_size=VOCABULARY,
@@ -126,11 +126,12 @@ class Run:
     """A model, its optimisers and what they have seen; saved and loaded as one file."""
 
     def __init__(
-        self, window: int, seed: int, shape: dict[str, int] | None = None, device: str = "cpu"
+        self, window: int, seed: int, shape: dict[str, Any] | None = None, device: str = "cpu"
     ):
         torch.manual_seed(seed)
         self.shape, self.device = shape or SHAPE, torch.device(device)
-        self.model = make_model(window, self.shape).to(self.device)
+        self.model = make_model(window, self.shape)
+        self.model.to(device)  # type: ignore[arg-type]
         self.on_card = self.device.type == "cuda"
         self.forward = torch.compile(self._forward) if self.on_card else self._forward
         inner = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
