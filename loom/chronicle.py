@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from loom.core.marks import Kind, Mark
 from loom.core.node import Place
@@ -27,9 +28,12 @@ from loom.history import (
 )
 from loom.session import Session
 from loom.store.batch import EventRow
+from loom.store.errors import damaged
 
 SILENT = {"go", SEAL, DROP}
 WORDS = 40  # characters of a text that are told
+
+_NONSENSE = (LookupError, ValueError, TypeError, AttributeError)
 
 NAMES = {
     "grow": "growing",
@@ -56,10 +60,25 @@ class Moment:
     nodes: tuple[int, ...] = ()
     reachable: bool = True
 
+    @property
+    def when(self) -> datetime:
+        """Here, by the clock on the wall; the first of all times for one that no clock shows."""
+        try:
+            return datetime.fromtimestamp(self.time)
+        except (ValueError, OverflowError, OSError):
+            return datetime.min
+
 
 def moments(session: Session) -> list[Moment]:
     """All of them, the oldest first; moving about is none, nor is a setting that was changed again
     at once. Raises StoreError."""
+    try:
+        return _moments(session)
+    except _NONSENSE as error:  # of a file whose version had no checksums
+        raise damaged(session.path, f"its history makes no sense ({error!r})") from error
+
+
+def _moments(session: Session) -> list[Moment]:
     found: list[Moment] = []
     history, names = History(), dict[int, str]()
     for event in session.events():

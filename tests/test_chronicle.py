@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from loom.chronicle import checkpoint_named, moments
 from loom.core.marks import Kind, Mark
 from loom.core.node import Place
 from loom.session import Session
-from loom.store.batch import COMPACTED, Batch
+from loom.store.batch import COMPACTED, Batch, EventRow
+from loom.store.errors import SessionDamaged
 
 
 @pytest_asyncio.fixture
@@ -23,6 +27,24 @@ async def session(tmp_path: Path) -> AsyncIterator[Session]:
 
 def told(session: Session) -> list[str]:
     return [moment.text for moment in moments(session)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [("write", {"added": []}), ("checkpoint", {}), ("grow", {"added": 3}), ("mark", {})],
+)
+async def test_events_that_make_no_sense_are_damage(
+    session: Session, kind: str, data: dict[str, Any]
+) -> None:
+    session._store.post(Batch(event=EventRow(1, 1.7e9, kind, data)))
+    with pytest.raises(SessionDamaged, match="history makes no sense"):
+        moments(session)
+
+
+async def test_a_time_that_no_clock_shows_is_some_time(session: Session) -> None:
+    session._store.post(Batch(event=EventRow(1, 1e12, "checkpoint", {"name": "then"})))
+    (moment,) = moments(session)
+    assert moment.when < datetime(1900, 1, 1)
 
 
 async def test_every_change_has_its_words(session: Session) -> None:

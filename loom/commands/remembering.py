@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator
-from datetime import datetime
 
 from loom.chronicle import Moment, checkpoint_named, moments
 from loom.commands import access
@@ -55,7 +54,7 @@ def _facts(moment: Moment) -> Facts:
 
 def _lines(found: list[Moment], console: Console) -> Iterator[str]:
     for moment in found:
-        time = datetime.fromtimestamp(moment.time).isoformat(" ", "minutes")
+        time = moment.when.isoformat(" ", "minutes")
         text = f"◆ {visible(moment.text)}" if moment.name else f"  {visible(moment.text)}"
         line = f"{moment.number:>6}  {console.style(time, 'dim')}  {text}"
         yield line if moment.reachable else f"{line}  (can't be gone back to)"

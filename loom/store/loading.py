@@ -161,7 +161,9 @@ def _check_tree(nodes: Iterable[Node]) -> None:
     for node in nodes:
         if not isinstance(node.text, bytes):
             raise ValueError(f"node {node.id} has no text")
-        if node.id != ROOT and not 0 <= node.at <= lengths.get(node.parent, -1):
+        if node.id == ROOT and node.parent is None:
+            continue
+        if node.id == ROOT or not 0 <= node.at <= lengths.get(node.parent, -1):
             raise ValueError(f"node {node.id} hangs on byte {node.at} of {node.parent}")
         lengths[node.id] = len(node.text)
 

@@ -133,6 +133,17 @@ def test_a_number_out_of_all_reason_takes_no_memory(
     assert len(Witness.of(tmp_path / "saved.loom").loaded.nodes) == 60
 
 
+def test_lost_columns_are_said_whatever_hangs_on_their_node(whole: Path, tmp_path: Path) -> None:
+    path = copied(whole, tmp_path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        sql = "SELECT node FROM tokens WHERE node IN (SELECT parent FROM node) ORDER BY node"
+        (number,) = connection.execute(sql).fetchone()
+        connection.execute("DELETE FROM tokens WHERE node = ?", (number,))
+    findings = examine(path)
+    assert findings.of("token columns").ids == (number,)
+    assert any(f"token columns of node {number} " in sentence for sentence in findings.damage)
+
+
 def test_nothing_to_save_is_said(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("no session at all\n" * 1000)

@@ -64,7 +64,7 @@ class History(Picker[int]):
     def _row(self, moment: Moment) -> Content:
         words = f"◆ {moment.text}" if moment.name else f"  {moment.text}"
         look = self.look("here" if moment.name else "name")
-        time = f"  {self._told(datetime.fromtimestamp(moment.time))}  "
+        time = f"  {self._told(moment.when)}  "
         left = Content.styled(visible(words), look)
         left = left.truncate(max(8, self.room - len(time) - 2), ellipsis=True)
         gap = " " * max(1, self.room - left.cell_length - len(time) - 1)
