@@ -175,6 +175,20 @@ async def test_f_goes_to_the_next_flag_on_the_path_and_then_in_the_tree(
         assert seen == [(first, 3), last, (first, 4), (mark, 3), (question, 3)]
 
 
+async def test_f_stays_in_what_is_hoisted(make: Callable[[], LoomApp], wait_for: WaitFor) -> None:
+    app = make()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await read(app, pilot, wait_for)
+        await pilot.press("z", "f", "f", "f")
+        await pilot.pause()
+        assert app.main.scope is not None
+        assert app.main.cursor.node == 3
+        await pilot.press("tab", "Z", "up", "z", "f")
+        await pilot.pause()
+        told = [notice.message for notice in app._notifications]
+        assert told == ["No flags here."]
+
+
 async def test_enter_leads_to_where_a_flag_began(
     make: Callable[[], LoomApp], wait_for: WaitFor
 ) -> None:
