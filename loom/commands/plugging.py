@@ -14,11 +14,11 @@ from loom.commands.template import files_of
 from loom.config import Config, Paths
 from loom.console import CommandError, Console, UsageError
 from loom.core.text import visible
-from loom.discovery import Found, said_in
+from loom.discovery import Found
 from loom.extensions import plugins as found_plugins
 from loom.facts import Facts
 from loom.instruments.client import InstrumentClient, SwitchedOff
-from loom.instruments.loading import Declared, Option
+from loom.instruments.loading import Declared, Option, unasked
 from loom.store.atomic import write_atomically
 from loom.switches import set_option, switch
 
@@ -44,7 +44,7 @@ async def plugins(args: Namespace, console: Console) -> None:
 
 async def _listed(config: Config, console: Console) -> list[Listed]:
     every = [
-        Listed(one, config.plugin(one.name).enabled, _unasked(one), one.error)
+        Listed(one, config.plugin(one.name).enabled, unasked(one), one.error)
         for one in found_plugins()
     ]
     wrong: dict[str, str] = {}
@@ -70,12 +70,6 @@ async def _listed(config: Config, console: Console) -> list[Listed]:
         else one
         for one in every
     ]
-
-
-def _unasked(found: Found) -> Declared:
-    """What its file says without being run."""
-    said = {} if found.source == "entry point" else said_in(Path(found.path))
-    return Declared(found.name, said.get("VERSION", ""), about=said.get("ABOUT", ""))
 
 
 def _facts(listed: Listed, config: Config) -> Facts:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, cast, get_args
 
+from loom.discovery import Found, said_in
 from loom.instruments.api import Instrument, Scope
 
 Option = bool | int | float | str | list[Any]
@@ -58,6 +59,13 @@ def declared(module: object) -> tuple[Instrument, Declared]:
         _truth(module, "CHOICE", True),
     )
     return cast(Instrument, module), found
+
+
+def unasked(found: Found) -> Declared:
+    """What a plugin's file says of it without being run."""
+    said = {} if found.source == "entry point" else said_in(Path(found.path))
+    about = " ".join(said.get("ABOUT", "").split())
+    return Declared(found.name, said.get("VERSION", ""), about=about)
 
 
 def _source_digest(file: str | None) -> str:

@@ -17,9 +17,9 @@ from textual.widgets.option_list import Option as Row
 
 from loom.config import Config, PluginConfig
 from loom.core.text import visible
-from loom.discovery import Found, said_in
+from loom.discovery import Found
 from loom.extensions import plugins as found_plugins
-from loom.instruments.loading import Declared, Option
+from loom.instruments.loading import Declared, Option, unasked
 from loom.roster import Running
 from loom.session import Session
 from loom.switches import set_option, switch
@@ -109,7 +109,7 @@ class Plugins(Picker[None]):
 
     @work(exit_on_error=False)
     async def _look_for_them(self) -> None:
-        self._found = await asyncio.to_thread(lambda: [(one, _unasked(one)) for one in _all()])
+        self._found = await asyncio.to_thread(lambda: [(one, unasked(one)) for one in _all()])
         self.options.loading = False
         self.set_focus(self.options)
         self.refill()
@@ -221,10 +221,3 @@ class Plugins(Picker[None]):
 
 def _all() -> list[Found]:
     return list(found_plugins())
-
-
-def _unasked(found: Found) -> Declared:
-    """What its file says without being run."""
-    said = {} if found.source == "entry point" else said_in(Path(found.path))
-    about = " ".join(said.get("ABOUT", "").split())
-    return Declared(found.name, said.get("VERSION", ""), about=about)
