@@ -89,14 +89,14 @@ class LoomApp(Touring):
         self.notify(sentence.strip(), severity="warning", timeout=PROBLEM, markup=False)
 
     def _after_first_frame(self) -> None:
-        self.set_timer(SETTLED, self._collect_garbage)
+        self.set_timer(SETTLED, self._after_all_is_there)
         self.run_worker(self.start_engine(), name="engine", exit_on_error=False)
         self._leave_imprint()
 
-    def _collect_garbage(self) -> None:
-        """What was loaded and listed stays: it is not to be searched again and again."""
-        gc.freeze()
+    def _after_all_is_there(self) -> None:
+        gc.freeze()  # it stays: it is not to be searched for garbage again and again
         gc.enable()
+        self._leave_imprint()
 
     def _leave_imprint(self) -> None:
         """For the first look at the next start."""

@@ -46,9 +46,12 @@ async def test_the_text_stands_where_the_page_has_it(
 ) -> None:
     app = make_app(text)
     async with app.run_test(size=(COLUMNS, LINES)) as pilot:
-        await pilot.pause(0.2)
-        strips = app.screen._compositor.render_strips()
-        page = "\r\n".join(strip.text for strip in strips)
+        await app.main.engine_settled.wait()
+        await app.session.engine_ready()
+        page, before = seen(app), ""
+        while page != before:
+            await pilot.pause(0.3)
+            page, before = seen(app), page
         layout = imprint.imprint(app.main)
     layout.save(tmp_path)
     kept, end = Layout.load(tmp_path), end_of_text(app.session.path)
@@ -60,6 +63,11 @@ async def test_the_text_stands_where_the_page_has_it(
         [there.buffer[y][x].data for x in cells] for y in lines
     ]
     assert shown.display[0].startswith(" story")
+
+
+def seen(app: LoomApp) -> str:
+    strips = app.screen._compositor.render_strips()
+    return "\r\n".join(strip.text for strip in strips)
 
 
 def on_screen(output: str) -> pyte.Screen:
@@ -180,7 +188,8 @@ def test_what_can_t_be_opened_is_said_on_the_screen_before(tmp_path: Path) -> No
 
 def test_ctrl_c_ends_it_before_the_page_is_there(tmp_path: Path) -> None:
     path = prepared(tmp_path)
-    process = started(tmp_path, path.name)
+    os.mkfifo(tmp_path / "never.toml")  # reading it waits for ever
+    process = started(tmp_path, "--config", "never.toml", path.name)
     process.expect_exact("The keeper had not spoken.")
     process.send("\x03")
     process.expect_exact(LEFT)
