@@ -19,7 +19,8 @@ from loom.core.text import visible
 from loom.core.tree import Tree
 from loom.ui.widgets import tree
 from loom.ui.widgets.rows import Rows
-from loom.ui.widgets.tree import SPINNER, TreeView
+from loom.ui.widgets.tree import TreeView
+from loom.ui.widgets.tree_ink import SPINNER
 
 
 @dataclass
