@@ -39,13 +39,14 @@ def offers(paths: Paths, environment: Mapping[str, str]) -> list[Offer]:
     """Each model once, under the first name it is found by."""
     found = [Offer(name, "bundled", str(path)) for name, path in extensions.models().items()]
     found.append(Offer(extensions.ECHO, "built in"))
-    found += [Offer(name, "toy") for name in extensions.TOYS]
     found += in_folder(model_folder(paths))
     found += in_hub_cache(hub_cache(environment))
-    known = {path for offer in found for path in (offer.name, offer.path)}
+    toys = [Offer(name, "toy") for name in extensions.TOYS]
+    known = {path for offer in [*found, *toys] for path in (offer.name, offer.path)}
     used = [*recent(paths), *(name for path in _newest(paths) for name in _used_in(path))]
     names = dict.fromkeys(name for name in used if name not in known)
-    return found + [Offer(n, "recent", n if Path(n).exists() else None) for n in names]
+    found += [Offer(n, "recent", n if Path(n).exists() else None) for n in names]
+    return found + toys
 
 
 def model_folder(paths: Paths) -> Path:

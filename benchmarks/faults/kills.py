@@ -17,13 +17,14 @@ from benchmarks.faults.outcome import Outcome
 from benchmarks.faults.story import Story, write_story
 from benchmarks.faults.witness import Lie, Witness
 from loom.core.node import Ending, Place
-from loom.core.recipe import Recipe
+from loom.core.recipe import Recipe, Sampling
 from loom.engine.api import EngineError
 from loom.session import Session
 from loom.store.examine import examine
 from loom.store.store import Store
 
 PATIENCE = 120.0  # seconds
+END = 0  # the token that ends a document, of echo and of house
 MOST = 250  # nodes that a writer writes before it waits to be killed
 
 GROW = """
@@ -171,7 +172,8 @@ async def engines(folder: Path, source: random.Random, count: int, model: str) -
 
 
 async def _killed_engine(session: Session, place: Place, after: float) -> float:
-    nodes = session.grow(place, count=3, recipe=Recipe(tokens=5000))
+    endless = Recipe(tokens=5000, sampling=Sampling(logit_bias=((END, -100.0),)))
+    nodes = session.grow(place, count=3, recipe=endless)
     await _until(lambda: session.tree[nodes[0]].length > 0)
     await asyncio.sleep(after)
     texts = {node: session.tree[node].text for node in nodes}

@@ -33,6 +33,7 @@ from loom.ui.switching import closed
 from loom.ui.touring import Touring
 
 PROBLEM = 12.0  # seconds that a mistake in the settings can be read
+AT_LATEST = 0.5  # seconds after which the first frame is no longer waited for
 SETTLED = 2.0  # seconds after the first frame, all that was there from the beginning is there
 
 
@@ -46,7 +47,7 @@ class LoomApp(Touring):
 
     def __init__(self, session: Session, config: Config, model: str | None = None) -> None:
         super().__init__(session, config, model)
-        self._closed = False
+        self._closed = self._begun = False
         self._theme_trouble = self._use_theme(config.theme)
 
     def on_mount(self) -> None:
@@ -56,6 +57,7 @@ class LoomApp(Touring):
         for problem in self._keys_in_force[1]:
             self._warn(f"{self.config.where('keys', problem.name)}: {problem.text} {problem.hint}")
         self.main.call_after_refresh(self._after_first_frame)
+        self.set_timer(AT_LATEST, self._after_first_frame)  # it never comes under a dialog
 
     def screen_for(self, session: Session) -> MainScreen:
         return MainScreen(session, self._keys_in_force[0])
@@ -89,6 +91,9 @@ class LoomApp(Touring):
         self.notify(sentence.strip(), severity="warning", timeout=PROBLEM, markup=False)
 
     def _after_first_frame(self) -> None:
+        if self._begun:
+            return
+        self._begun = True
         self.set_timer(SETTLED, self._after_all_is_there)
         self.run_worker(self.start_engine(), name="engine", exit_on_error=False)
         self._leave_imprint()

@@ -61,12 +61,12 @@ async def test_every_model_is_listed_with_what_it_lacks(
         rows = [str(o.prompt) for o in screen.options.options]
         assert rows[0].startswith("● echo ")
         assert [row.split()[0] for row in rows[1:]] == [
-            "tiny.gguf", "owner/name", "house", "half", "Another:",
+            "tiny.gguf", "owner/name", "absorbing", "hash", "house", "half", "Another:",
         ]  # fmt: skip
         assert "pip install 'cyborg-loom[llama]'" in rows[1]
-        assert "not in this copy" in rows[3]
-        assert "download the weights" in rows[4]
-        for step, words in ((1, "needs llama.cpp"), (2, "house is not in this copy")):
+        assert "not in this copy" in rows[5]
+        assert "download the weights" in rows[6]
+        for step, words in ((1, "needs llama.cpp"), (4, "house is not in this copy")):
             await pilot.press(*["down"] * step, "enter")
             assert words in said(app)
             assert app.screen is screen
