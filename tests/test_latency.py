@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import pexpect
@@ -19,6 +21,7 @@ PATIENCE = 60.0
 LATENCY = 0.3  # seconds, each way
 GAP = 0.03  # seconds between the pieces of a torn escape sequence; below Textual's ESCDELAY
 OPENING = "The lighthouse keeper had not spoken"
+FINISHED = re.compile(r"tok(?:ens)? · (?:full|the end)")  # on a card
 LEFT, RIGHT, UP, DOWN = "\x1b[D", "\x1b[C", "\x1b[A", "\x1b[B"
 ESC, CTRL_G = "\x1b", "\x07"
 
@@ -62,11 +65,18 @@ class SlowLine:
             self.send(key)
             self._free += GAP
 
-    def wait_for(self, text: str, times: int = 1) -> None:
+    def wait_for(self, text: str) -> None:
+        self._wait(repr(text), lambda: text in self.text)
+
+    def wait_for_cards(self, count: int) -> None:
+        """So many that grow no more."""
+        self._wait(f"{count} finished cards", lambda: len(FINISHED.findall(self.text)) >= count)
+
+    def _wait(self, what: str, seen: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
-        while self.text.count(text) < times:
+        while not seen():
             if time.monotonic() > deadline:
-                pytest.fail(f"never saw {text!r}:\n{self.text}")
+                pytest.fail(f"never saw {what}:\n{self.text}")
             self._carry()
 
     def pause(self, seconds: float) -> None:
@@ -95,16 +105,16 @@ def test_nothing_typed_over_a_slow_line_is_lost_or_misread(tmp_path: Path) -> No
         line.tear(OPENING)
         line.tear(LEFT + LEFT + RIGHT + RIGHT)  # in the editor; no Esc among them commits it
         line.send(" to anyone" + CTRL_G)  # typed ahead of all that is seen
-        line.wait_for("48 tok", 4)
+        line.wait_for_cards(4)
         assert OPENING + " to anyone" in line.text
         line.send("2")
         line.wait_for("Nothing has grown here yet")
         line.tear(LEFT)
-        line.wait_for("48 tok", 4)
+        line.wait_for_cards(4)
         line.send("i" + " ever" + ESC)  # opened, written in and left before it is seen
         line.wait_for("6 nodes")
         line.send("u")
-        line.wait_for("48 tok", 4)
+        line.wait_for_cards(4)
         line.send("q")
         deadline = time.monotonic() + PATIENCE
         while line.process.isalive() and time.monotonic() < deadline:
