@@ -160,9 +160,7 @@ def _passage(work: Work, span: Span, text: bytes) -> Passage:
 
 def context_of(span: Span, text: bytes) -> Context:
     """Of a span that opens a document."""
-    edges = [0, *span.ends.tolist()]
-    pieces = tuple(text[a:b] for a, b in zip(edges, edges[1:], strict=False))
-    return Context(0, 0, Author.IMPORT, pieces)
+    return Context(0, 0, Author.IMPORT, span.pieces(text))
 
 
 def _text_files(place: Path) -> Iterator[Path]:

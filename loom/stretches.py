@@ -107,8 +107,7 @@ class Stretches:
         if span is None:
             self._lost.add(link.node)
             return None
-        text, ends = self._record.tree[link.node].text, span.ends.tolist()
-        pieces = tuple(text[a:b] for a, b in zip([0, *ends], ends, strict=False))
+        pieces = span.pieces(self._record.tree[link.node].text)
         whole = Stretch(span, self.context_of(link.node, pieces))
         return whole if link.tokens is None else whole.cut(0, link.tokens)
 

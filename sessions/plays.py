@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from loom.bylines import heading
 from loom.core.node import ROOT, Place
+from loom.experiments.absorbing import SIGN
 from loom.extensions import HOUSE
 from sessions.hand import Hand
 
 BYLINES = ("Jane Austen", "Herman Melville", "Edgar Allan Poe", "CIA World Factbook")
 LOOP = 6  # tokens that come again at once: caught
-SIGN = " ■"  # the absorbing token
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ import numpy as np
 from loom.asking import Answer, Asking
 from loom.core.recipe import Recipe, Sampling
 from loom.core.span import Span, joined
+from loom.experiments.absorbing import ENTRY, SIGN
 from loom.instruments.api import Passage
 from loom.passages import Cut, Readings, Work, context_of
 
@@ -26,7 +27,7 @@ LEAD = 200  # human tokens before the change
 AFTER = 200  # tokens of what is to be noticed, at least where it is not a loop
 LOOPED, TEMPLATED = 160, 240
 ABSORBED = 30
-ENTRY, DOUBT, SIGN = 0.01, 1e-5, " ■".encode()  # of the absorbing toy; the doubt in nats
+DOUBT = 1e-5  # nats, of the absorbing toy
 
 TEMPLATES = (
     "On day {n}, the {w} of the {w} went down to the {w} and said nothing.\n",
@@ -96,7 +97,7 @@ def absorbed(lead: Lead) -> Case:
     sign = np.full(ABSORBED, int(human.ids.max()) + 1, np.int32)
     tail = Span(
         ids=sign,
-        ends=np.arange(1, ABSORBED + 1, dtype=np.int32) * len(SIGN),
+        ends=np.arange(1, ABSORBED + 1, dtype=np.int32) * len(SIGN.encode()),
         logprob=-surprise,
         entropy=entropy,
         varentropy=doubt,
@@ -105,7 +106,7 @@ def absorbed(lead: Lead) -> Case:
         top_logprobs=np.repeat(-surprise[:, None], human.top_ids.shape[1], axis=1),
     )
     span = joined([human.cut(0, LEAD), tail])
-    text = b"".join(lead.passage.context.pieces[:LEAD]) + SIGN * ABSORBED
+    text = b"".join(lead.passage.context.pieces[:LEAD]) + SIGN.encode() * ABSORBED
     work = lead.passage.work
     return Case("absorbing", Passage(span, context_of(span, text), work, lead.passage.genre))
 

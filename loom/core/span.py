@@ -102,6 +102,11 @@ class Span:
         columns["ends"] = (ends - base).astype(np.int32)
         return Span(**columns)  # type: ignore[arg-type]
 
+    def pieces(self, text: bytes) -> tuple[bytes, ...]:
+        """The bytes of each token, of the text that the span is about."""
+        ends = self.ends.tolist()
+        return tuple(text[a:b] for a, b in zip([0, *ends], ends, strict=False))
+
     def singles(self) -> list[Span]:
         """Each token as a span of its own."""
         columns = dict(self.columns())

@@ -49,8 +49,7 @@ class Grown:
     @property
     def pieces(self) -> tuple[bytes, ...]:
         """The bytes of each token."""
-        ends = [] if self.span is None else self.span.ends.tolist()
-        return tuple(self.text[a:b] for a, b in zip([0, *ends], ends, strict=False))
+        return () if self.span is None else self.span.pieces(self.text)
 
     @property
     def ids(self) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from loom.core.node import Ending
 from loom.core.recipe import Recipe, Sampling
 from loom.core.span import Span
 from loom.engine.api import Ended, EngineError, Generate, Score
+from loom.experiments import absorbing as experiment
 from loom.testing import check_engine, drive, span_in, text_of
 from tests.backends import tiny_models
 
@@ -82,8 +83,13 @@ def test_once_out_it_is_always_predicted_on_a_branch_and_on_what_is_read(absorbi
         np.testing.assert_allclose(again.logprob, span.logprob, atol=2e-4)
 
 
+def test_the_experiment_is_about_the_token_of_the_toy() -> None:
+    module: Any = sys.modules["loom_backend_toys"]
+    assert (experiment.SIGN.encode(), experiment.ENTRY) == (module.SIGN, module.ENTRY)
+
+
 def test_a_stop_string_ends_a_branch_at_the_entry(absorbing: Any) -> None:
-    recipe = Recipe(tokens=90, sampling=RAW, stop=(" ■",))
+    recipe = Recipe(tokens=90, sampling=RAW, stop=(experiment.SIGN,))
     events = drive(absorbing, Generate("g", (TEXT,), recipe, tuple(range(24))))
     ended = {e.branch: e.reason for e in events if isinstance(e, Ended)}
     stopped = [branch for branch, reason in ended.items() if reason is Ending.STOP]

@@ -49,6 +49,8 @@ def assert_equal(one: Span, other: Span) -> None:
 def test_tokens_lie_end_to_end_and_carry_their_row(span: Span) -> None:
     tokens = [span[i] for i in range(len(span))]
     assert [token.end for token in tokens] == span.ends.tolist()
+    text = bytes(i % 251 for i in range(int(span.ends.max(initial=0))))
+    assert span.pieces(text) == tuple(text[token.start : token.end] for token in tokens)
     assert [token.start for token in tokens] == [0, *span.ends.tolist()][: len(span)]
     for i, token in enumerate(tokens):
         assert (token.id, token.rank) == (span.ids[i], span.rank[i])
