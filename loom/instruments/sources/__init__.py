@@ -1,0 +1,1 @@
+"""Who could be writing this: a posterior over latent sources, from scores under frames."""
