@@ -169,7 +169,7 @@ def test_an_alternative_is_taken_inside_a_continuation_and_undone(
     screen.press("1")
     screen.wait_for("Nothing has grown here yet")
     screen.press(TAB, LEFT, LEFT, LEFT, "a")
-    screen.wait_for("Instead of this token")
+    screen.wait("the rank of its own token", lambda: _chosen_rank(screen.text))
     screen.press(*(HOME, DOWN) if _chosen_rank(screen.text) == 1 else (HOME,), ENTER)
     screen.wait("the dialog gone", lambda: "Instead of this token" not in screen.text)
     screen.wait_for("Nothing has grown here yet")

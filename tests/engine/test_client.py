@@ -277,9 +277,10 @@ async def test_who_waits_for_a_dying_engine_is_told(start: Start) -> None:
     heard = await start(hang_after=1)
     heard.client.submit(generate(tokens=100))
     await heard.heard(Grown)
+    assert heard.client.pid is not None
+    os.kill(heard.client.pid, signal.SIGSTOP)  # it can't answer any more
     asking = asyncio.create_task(heard.client.encode(b"text", True))
     await asyncio.sleep(0)
-    assert heard.client.pid is not None
     os.kill(heard.client.pid, signal.SIGKILL)
     with pytest.raises(EngineError, match="SIGKILL"):
         await asking
