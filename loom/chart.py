@@ -1,6 +1,7 @@
-"""Lines over a common axis as an SVG picture: panels one below the other, with marks.
+"""Lines and stacks over a common axis as an SVG picture: panels one below the other, with marks.
 
-Knows numbers and names only. A line is told from the others by its dashes too, not by hue alone.
+Knows numbers and names only. A line is told from the others by its dashes too, a layer of a stack
+by its name beside it, neither by hue alone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from xml.sax.saxutils import escape
 WIDTH, HEIGHT = 760, 150  # of the picture and of one panel, in points
 LEFT, RIGHT, TOP, BETWEEN = 64, 130, 40, 34
 INKS = (("#1f5fa8", ""), ("#b3471d", "6 3"), ("#3b7a3b", "2 3"), ("#7a3b7a", "8 3 2 3"))
+FILLS = ("#9cb8d9", "#e0a98c", "#a9cba4", "#c9a7cb", "#e3d08f", "#8fc7c9", "#d99cae", "#b5b0e0")
+REST = "#e6e6e6"  # the fill of a layer that is what is left over
+LABEL = 13  # points from one name to the next below it, at least
+ROWS, LETTER = 4, 6  # of the names of marks; points that a letter of them takes
 TICKS = 4
 
 
@@ -35,9 +40,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
+    """Lines; `stacked`, they are layers one on the other, shares of 1, the first at the bottom.
+    Without a `scale` no numbers stand beside them."""
+
     title: str
     lines: Sequence[Line]
     marks: Sequence[Mark] = ()
+    stacked: bool = False
+    scale: bool = True
 
 
 def svg(title: str, axis: str, panels: Sequence[Panel]) -> str:
@@ -91,25 +101,67 @@ class _Scale:
 
 def _panel(panel: Panel, across: _Scale, top: float) -> Iterator[str]:
     bottom = top + HEIGHT
-    up = _Scale.over([y for line in panel.lines for y in line.values], bottom, top + 16)
+    values = [0.0, 1.0] if panel.stacked else [y for line in panel.lines for y in line.values]
+    up = _Scale.over(values, bottom, top + 16)
     yield f'<text x="{LEFT}" y="{top + 10}" font-weight="bold">{escape(panel.title)}</text>'
-    for tick in up.ticks():
+    for tick in up.ticks() if panel.scale else ():
         y = up(tick)
         yield f'<path d="M{LEFT} {y}H{WIDTH - RIGHT}" stroke="#ddd"/>'
         yield f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{tick:g}</text>'
     for tick in across.ticks():
         yield f'<text x="{across(tick)}" y="{bottom + 14}" text-anchor="middle">{tick:g}</text>'
-    for index, line in enumerate(panel.lines):
+    yield from (_layers if panel.stacked else _curves)(panel.lines, across, up, top)
+    yield from _marks(panel.marks, across, top, bottom)
+
+
+def _marks(marks: Sequence[Mark], across: _Scale, top: float, bottom: float) -> Iterator[str]:
+    """A name that would run into one before it stands a row lower, as long as there are rows."""
+    free = [-math.inf] * ROWS
+    for mark in sorted(marks, key=lambda mark: mark.place):
+        x = across(mark.place)
+        row = next((row for row in range(ROWS) if free[row] <= x), free.index(min(free)))
+        free[row] = x + 6 + LETTER * len(mark.name)
+        y = top + 24 + LABEL * row
+        yield f'<path d="M{x} {top + 16}V{bottom}" stroke="#a00" stroke-dasharray="1 2"/>'
+        yield f'<text x="{x + 3}" y="{y}" fill="#a00">{escape(mark.name)}</text>'
+
+
+def _curves(lines: Sequence[Line], across: _Scale, up: _Scale, top: float) -> Iterator[str]:
+    for index, line in enumerate(lines):
         ink, dashes = INKS[index % len(INKS)]
         stroke = f'stroke="{ink}" stroke-width="1.4" stroke-dasharray="{dashes}"'
         yield f'<path d="{_path(line, across, up)}" fill="none" {stroke}/>'
         y = top + 26 + 16 * index
         yield f'<path d="M{WIDTH - RIGHT + 8} {y - 4}h22" fill="none" {stroke}/>'
         yield f'<text x="{WIDTH - RIGHT + 34}" y="{y}">{escape(line.name)}</text>'
-    for mark in panel.marks:
-        x = across(mark.place)
-        yield f'<path d="M{x} {top + 16}V{bottom}" stroke="#a00" stroke-dasharray="1 2"/>'
-        yield f'<text x="{x + 3}" y="{top + 24}" fill="#a00">{escape(mark.name)}</text>'
+
+
+def _layers(lines: Sequence[Line], across: _Scale, up: _Scale, top: float) -> Iterator[str]:
+    """Each from the top of the one before it; its name stands where it is in the end."""
+    below = [0.0] * (len(lines[0].places) if lines else 0)
+    ends: list[float] = []
+    for index, line in enumerate(lines):
+        above = [low + value for low, value in zip(below, line.values, strict=True)]
+        edge = _path(Line("", line.places, above), across, up)
+        back = _path(Line("", line.places[::-1], below[::-1]), across, up).replace("M", "L", 1)
+        fill = FILLS[index % len(FILLS)] if line.name else REST
+        yield f'<path d="{edge}{back}Z" fill="{fill}" stroke="#fff" stroke-width="0.6"/>'
+        ends.append(up((below[-1] + above[-1]) / 2) if above else up(0))
+        below = above
+    named = [(end, line.name) for end, line in zip(ends, lines, strict=True) if line.name]
+    x = WIDTH - RIGHT
+    for (end, name), y in zip(named, _apart([end for end, _ in named], top + 20), strict=True):
+        yield f'<path d="M{x} {end}L{x + 10} {y}h4" fill="none" stroke="#888"/>'
+        yield f'<text x="{x + 17}" y="{round(y + 4, 1)}">{escape(name)}</text>'
+
+
+def _apart(ends: Sequence[float], top: float) -> list[float]:
+    """Heights falling towards the top, at least LABEL from one another and below `top`."""
+    lowest = [top + LABEL * (len(ends) - 1 - index) for index in range(len(ends))]
+    places: list[float] = []
+    for end, least in zip(ends, lowest, strict=True):
+        places.append(max(min(end, places[-1] - LABEL) if places else end, least))
+    return [round(place, 1) for place in places]
 
 
 def _path(line: Line, across: _Scale, up: _Scale) -> str:
