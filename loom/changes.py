@@ -50,6 +50,14 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """What is believed of the source of these nodes is known, is better known, or (none: the set of
+    sources has changed) is not known any more."""
+
+    nodes: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     place: Place
 
@@ -80,5 +88,14 @@ class Notice:
 
 
 Change = (
-    TreeChanged | Grew | Sealed | Scored | Read | Moved | SamplingChanged | EngineChanged | Notice
+    TreeChanged
+    | Grew
+    | Sealed
+    | Scored
+    | Read
+    | Weighed
+    | Moved
+    | SamplingChanged
+    | EngineChanged
+    | Notice
 )

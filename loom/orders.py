@@ -76,7 +76,8 @@ class Orders:
             return None
         if session.history.adder_of(node.id) == TAKE:
             return None
-        opens = not any(stretch.at for stretch in session.tree.stretches(node.hangs_at))
+        above = session.tree.stretches(node.hangs_at)
+        opens = not order.recipe.frame and not any(stretch.at for stretch in above)
         row, span = session.model_of(node.id), session.span(node.id)
         known = row is not None and row.fingerprint == able.fingerprint
         return Tail.of(node, at, span if known else None, opens=opens)
@@ -111,15 +112,21 @@ class Orders:
         if not alive or self._client is None:
             return
         job, place, recipe = alive[0].job, order.place, order.recipe
-        if cut is not None:
+        if cut is not None and not self._is_replaced(cut.place, recipe):
             place, recipe = cut.place, replace(recipe, begins=cut.begins)
             for buffer in alive:
                 buffer.repeats = Repeats(cut)
-        prefix = self._session.prefix(place, able.fingerprint)
+        prefix = self._session.prefix(place, able.fingerprint, recipe)
         self._client.submit(Generate(job, prefix, recipe, order.seeds))
         for branch, node in enumerate(order.nodes):
             if node not in self._growth:
                 self._client.cancel(job, branch)
+
+    def _is_replaced(self, place: Place, recipe: Recipe) -> bool:
+        """Whether a frame stands in for the text there."""
+        if not recipe.instead:
+            return False
+        return sum(at for _, at in self._session.tree.stretches(place)) < recipe.instead
 
 
 def _possible(cut: Cut | None, tail: Tail, able: Capabilities) -> Cut | None:

@@ -295,21 +295,32 @@ class Record:
         node = self.tree[place.node]
         return bool(node.hash) and place.at == node.length
 
-    def prefix(self, place: Place, fingerprint: str) -> tuple[Piece, ...]:
-        """The path for the engine with `fingerprint`: its own ids, and bytes for the rest."""
-        pieces: list[Piece] = []
+    def prefix(
+        self, place: Place, fingerprint: str, recipe: Recipe | None = None
+    ) -> tuple[Piece, ...]:
+        """The path for the engine with `fingerprint`: its own ids, and bytes for the rest. With a
+        recipe as it is given to grow by it: after its frame."""
+        frame, skipped = (recipe.frame, recipe.instead) if recipe is not None else ("", 0)
+        pieces: list[Piece] = [frame.encode("utf-8", "surrogateescape")]
         for node, stop in self.tree.stretches(place):
-            if not stop:
-                continue
-            row, span = self.model_of(node), self.span(node)
-            known = 0
-            if span is not None and row is not None and row.fingerprint == fingerprint:
-                count = span.count_until(stop)
-                pieces.append(tuple(span.ids[:count].tolist()))
-                known = int(span.ends[count - 1]) if count else 0
-            if known < stop:
-                pieces.append(self.tree[node].text[known:stop])
+            start, skipped = min(skipped, stop), max(0, skipped - stop)
+            pieces += self._pieces_of(node, start, stop, fingerprint) if start < stop else ()
         return tuple(piece for piece in pieces if piece)
+
+    def _pieces_of(self, node: int, start: int, stop: int, fingerprint: str) -> Iterable[Piece]:
+        """Bytes `start` to `stop` of a node; a token that one of them lies in is given as text."""
+        text, row, span = self.tree[node].text, self.model_of(node), self.span(node)
+        if span is None or row is None or row.fingerprint != fingerprint:
+            return (text[start:stop],)
+        first, last = span.count_until(start) if start else 0, span.count_until(stop)
+        edge = int(span.ends[first - 1]) if first else 0
+        if edge < start:
+            first, edge = first + 1, int(span.ends[first]) if first < len(span) else stop
+        if first > last:
+            return (text[start:stop],)
+        known = int(span.ends[last - 1]) if last else 0
+        ids = tuple(span.ids[first:last].tolist())
+        return text[start:edge], ids, text[max(known, edge) : stop]
 
     def last_child(self, place: Place | None = None) -> Segment | None:
         """The continuation last visited here, else the first; None at a leaf."""

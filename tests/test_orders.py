@@ -39,7 +39,7 @@ class Desk:
     def model_of(self, node: int) -> None:
         return None
 
-    def prefix(self, place: Place, fingerprint: str) -> tuple[bytes, ...]:
+    def prefix(self, place: Place, fingerprint: str, recipe: Recipe) -> tuple[bytes, ...]:
         return (self.tree.path_bytes(place),)
 
     async def encode(self, text: bytes, start: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -65,6 +65,8 @@ class Recipe:
     `tokens` is the most that are drawn; `stop` strings end it and are kept in the text; `top` is
     how many alternatives are recorded. With `heal` the end of a writer's text may be cut into
     tokens anew; a continuation that did so repeats those bytes first: they are its `begins`.
+    `frame` is text that the model is given before the path, such as a byline, in place of the
+    first `instead` bytes of the path (which are a byline, too).
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -75,16 +77,22 @@ class Recipe:
     preset: str = ""
     heal: bool = True
     begins: bytes = b""
+    frame: str = ""
+    instead: int = 0
 
     def __post_init__(self) -> None:
         if self.tokens < 1:
             raise ValueError(f"tokens must be 1 or more, not {self.tokens}")
         if not 1 <= self.top <= 100:
             raise ValueError(f"top must be between 1 and 100, not {self.top}")
+        if self.instead < 0 or (self.instead and not self.frame):
+            raise ValueError(f"instead must be 0 without a frame, not {self.instead}")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, bytes in hexadecimal; `Recipe.from_json` reads them back."""
-        return asdict(self) | {"begins": self.begins.hex()}
+        """Plain values, bytes in hexadecimal; `Recipe.from_json` reads them back. What is said of
+        a frame is left out where there is none, so that a Loom that knows none can read it."""
+        data = asdict(self) | {"begins": self.begins.hex()}
+        return {name: value for name, value in data.items() if value or name not in _OF_FRAMES}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Recipe:
@@ -107,6 +115,8 @@ class Recipe:
             **rest,
         )
 
+
+_OF_FRAMES = ("frame", "instead")
 
 PRESETS: dict[str, Sampling] = {
     "balanced": Sampling(temperature=0.9, min_p=0.02),

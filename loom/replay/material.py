@@ -44,7 +44,8 @@ def drawn(record: Record, nodes: Iterable[int]) -> list[int]:
 
 def prefix_of(record: Record, number: int, row: ModelRow) -> tuple[Piece, ...]:
     """What the model had before the node."""
-    return record.prefix(record.tree[number].hangs_at, row.fingerprint)
+    recipe = record.recipe_of(number)
+    return record.prefix(record.tree[number].hangs_at, row.fingerprint, recipe)
 
 
 def stamp(record: Record, number: int) -> bytes:

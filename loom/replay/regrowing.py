@@ -48,7 +48,8 @@ async def _draw_again(
     if all(record.tree[number].ended in UNFINISHED for number in members):
         recipe = replace(recipe, tokens=max(1, longest))  # no need to draw what was never drawn
     try:
-        answers = await bench.asking.generate(record.prefix(place, row.fingerprint), recipe, seeds)
+        prefix = record.prefix(place, row.fingerprint, recipe)
+        answers = await bench.asking.generate(prefix, recipe, seeds)
     except JobFailed as error:
         return [Check(n, 0, Verdict.DIVERGES, str(error)) for n in members]
     return [
