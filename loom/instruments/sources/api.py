@@ -48,8 +48,8 @@ class Pair:
 @dataclass(frozen=True, slots=True)
 class SourceSet:
     """`null_prior` is the null's share, ≥ NULL_PRIOR. `probes` are texts put after a passage that
-    ask for an attribution, `probe_ends` what closes the answer. `models` are fingerprints for which
-    the set is offered by default (none: for all)."""
+    ask for an attribution, `probe_ends` what closes the answer. `models`, by fingerprint or, those
+    that come with the program, by name, have the set by default."""
 
     name: str
     about: str
@@ -58,6 +58,7 @@ class SourceSet:
     pairs: tuple[Pair, ...] = ()
     probes: tuple[str, ...] = ()
     probe_ends: str = "\n"
+    models: tuple[str, ...] = ()
 
     @property
     def frames(self) -> tuple[str, ...]:
@@ -127,7 +128,8 @@ class Posterior:
     """What is believed at one place: `standings` from the likeliest on, without the null.
 
     `entropy` in bits over sources and null; `worlds` is 2^entropy (SCIENCE A6). `following` is the
-    expected information of the next token about the source, in bits, None where not known.
+    expected information of the next token about the source, in bits, None where not known. `pairs`
+    are the log-odds of each pair's first against its second, in bits, tempered.
     """
 
     standings: tuple[Standing, ...]
@@ -186,10 +188,10 @@ class Attribution:
     by_probe: tuple[tuple[str, int], ...] = field(default=())
 
 
-def window_start(token: int) -> int:
+def window_start(token: int, block: int = BLOCK) -> int:
     """From which token of the passage on token number `token` is scored: a branch and the whole
-    path agree, and what follows a frame stays the same for 128 tokens."""
-    return BLOCK * max(0, token // BLOCK - 1)
+    path agree, and what follows a frame stays the same for a block."""
+    return block * max(0, token // block - 1)
 
 
 def frame_columns(wanted: SourceSet, frames: Sequence[str]) -> NDArray[np.bool_]:
