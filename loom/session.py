@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from loom.beliefs import SETTING, Beliefs, spelled
 from loom.changes import Moved, TreeChanged
 from loom.config import Config
 from loom.core.display import Segment
@@ -33,6 +34,7 @@ from loom.generation import Generation
 from loom.history import DROP, SEAL, TAKE, Operation
 from loom.instruments import calibration
 from loom.instruments.api import Flag, Reading
+from loom.instruments.sources.api import Course, Posterior, Scores, SourceSet
 from loom.journal import Journal
 from loom.past import EMPTY
 from loom.paths import Paths
@@ -54,6 +56,7 @@ class Session(Journal):
         super().__init__(store, now)
         self._generation = Generation(self)
         self._readings = Readings(self)
+        self._beliefs = Beliefs(self)
         self._keeper: Keeper | None = None
 
     # ── opening and closing ────────────────────────────────────────────────────────────────
@@ -93,6 +96,7 @@ class Session(Journal):
 
     async def close(self) -> None:
         """Seal what grows, end the engine, leave a single file."""
+        await self._beliefs.close()
         await self._generation.close()
         await self._readings.close()
         if self._keeper is not None:
@@ -303,6 +307,55 @@ class Session(Journal):
         """Put what was read into the file; it is no event."""
         self._meta |= settings
         self._post(Batch(readings=rows, meta=settings))
+
+    # ── sources ────────────────────────────────────────────────────────────────────────────
+
+    async def attach_sources(self, config: Config) -> None:
+        """Weigh what is in sight in idle time, if `config` doesn't say otherwise: the node where
+        the writer is under every frame, what goes on there and beside it under the likeliest."""
+        await self._beliefs.attach(config)
+
+    @property
+    def sources(self) -> SourceSet | None:
+        """The set in force: the one chosen here, else the one offered for the model attached."""
+        return self._beliefs.sources
+
+    def set_sources(self, wanted: SourceSet | None) -> None:
+        """Weigh these from now on; None: weigh none, whatever is offered. Undoable."""
+        self._set({SETTING: spelled(wanted)})
+
+    def posterior(self, node: int) -> Posterior | None:
+        """What is believed at a node's end; None while that isn't known."""
+        return self.posterior_at(self.tree[node].end)
+
+    def posterior_at(self, place: Place) -> Posterior | None:
+        """The same inside a node; asking for a place is to have it known before long."""
+        return self._beliefs.posterior_at(place)
+
+    def course(self, node: int) -> Course | None:
+        """How the belief went along a node's tokens; asking is to have it known before long."""
+        return self._beliefs.course(node)
+
+    def scores(self, node: int) -> Scores | None:
+        """What each frame gave the node's tokens, as far as it was weighed; likewise."""
+        return self._beliefs.scores(node)
+
+    def weigh(self, place: Place | None = None) -> None:
+        """Weigh the path to a place under every frame, also where idle time isn't used."""
+        self._beliefs.weigh(place or self.place)
+
+    def stop_weighing(self) -> bool:
+        """Weigh no more until the writer moves or asks for it; whether anything was under way."""
+        return self._beliefs.stop()
+
+    @property
+    def weighing(self) -> tuple[int, int] | None:
+        """(done, total) in tokens times frames of what is being weighed; None while nothing is."""
+        return self._beliefs.progress
+
+    async def weighed(self) -> None:
+        """Wait until all that is in sight, or was asked for, has been weighed."""
+        await self._beliefs.settled()
 
     # ── the engine ─────────────────────────────────────────────────────────────────────────
 
