@@ -21,6 +21,7 @@ from loom.engine.api import (
     EngineError,
     Event,
     Failed,
+    Following,
     Generate,
     Grown,
     Job,
@@ -34,11 +35,13 @@ from loom.paths import Paths
 
 @dataclass(slots=True)
 class Answer:
-    """One branch as it came: its bytes, its columns, and why it ended (None: not yet)."""
+    """One branch as it came: its bytes, its columns, and why it ended (None: not yet). `following`
+    is the distribution of the next token, of a Score that asked for it."""
 
     text: bytearray = field(default_factory=bytearray)
     parts: list[Span] = field(default_factory=list)
     ended: Ending | None = None
+    following: Following | None = None
 
     @property
     def span(self) -> Span | None:
@@ -81,9 +84,12 @@ class Asking:
         """(ids, ends) of `text`; `start` when it opens a document. Raises EngineError."""
         return await self._client.encode(text, start)
 
-    async def score(self, prefix: tuple[Piece, ...], text: Piece, top: int = TOP) -> Answer:
+    async def score(
+        self, prefix: tuple[Piece, ...], text: Piece, top: int = TOP, *, following: bool = False
+    ) -> Answer:
         """What the model makes of `text` after `prefix`. Raises EngineError."""
-        (answer,) = await self._ask(Score(f"ask-{next(self._names)}", prefix, text, top), 1)
+        job = Score(f"ask-{next(self._names)}", prefix, text, top, following)
+        (answer,) = await self._ask(job, 1)
         return answer
 
     async def generate(
@@ -112,6 +118,8 @@ class Asking:
                 answer = self._answers[event.job][1][event.branch]
                 answer.text += event.text
                 answer.parts.append(event.span)
+            case Following() if event.job in self._answers:
+                self._answers[event.job][1][0].following = event
             case Ended() if event.job in self._answers:
                 self._end(event)
             case Failed() if event.job in self._answers:
