@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from loom.asked import Asked
+from loom.asking import Answer
 from loom.changes import EngineChanged, Grew, Notice, Scored, Sealed
 from loom.config import Paths
 from loom.core.node import Author, Ending, Node, Place
@@ -26,6 +28,7 @@ from loom.engine.api import (
     Following,
     Grown,
     JobFailed,
+    Piece,
     Progress,
     Score,
 )
@@ -61,7 +64,7 @@ class Generation:
         self._put_off: set[int] = set()  # nodes whose reading the writer has stopped
         self._read_through: set[int] = set()  # nodes with nothing unread on the way to their ends
         self._orders = Orders(session, self._growth)
-        self._asked: dict[str, asyncio.Future[Following | None]] = {}
+        self._asked = Asked()
         self._failures: dict[int, EngineError] = {}
         self._waiters: list[tuple[set[int], asyncio.Future[None]]] = []
         self._spec = ""
@@ -102,9 +105,7 @@ class Generation:
     def _abandon(self, why: str) -> None:
         """Seal what grows, tell who waits, and let the next model try what this one couldn't."""
         self.cancel(self._growth.nodes())
-        for future in self._asked.values():
-            if not future.done():
-                future.set_exception(EngineError(why))
+        self._asked.fail(EngineError(why))
         self._unreadable.clear()
         self._read_through.clear()
 
@@ -257,22 +258,26 @@ class Generation:
     async def following(self, place: Place, top: int) -> Following:
         capabilities = await self.ready()
         prefix = self._session.prefix(place, capabilities.fingerprint)
-        answer = await self._ask(Score(self._name("next"), prefix, b"", top, following=True))
-        if answer is None:
-            raise JobFailed("The engine gave no distribution for the next token.")
-        return answer
-
-    async def _ask(self, job: Score) -> Following | None:
         assert self.client is not None
-        future: asyncio.Future[Following | None] = asyncio.get_running_loop().create_future()
-        self._asked[job.id] = future
-        self.client.submit(job)
-        try:
-            return await future
-        finally:
-            self._asked.pop(job.id, None)
-            if future.cancelled():
-                self.client.cancel(job.id)
+        job = Score(self._name("next"), prefix, b"", top, following=True)
+        answer = await self._asked.answer(self.client, job)
+        if answer.following is None:
+            raise JobFailed("The engine gave no distribution for the next token.")
+        return answer.following
+
+    async def score(
+        self, prefix: tuple[Piece, ...], text: Piece, top: int, *, following: bool = False
+    ) -> Answer:
+        """What the model makes of `text` after `prefix`, for no node. Raises EngineError."""
+        if self.client is None:
+            raise EngineError("No model is loaded.")
+        job = Score(self._name("weigh"), prefix, text, top, following)
+        return await self._asked.answer(self.client, job, quiet=True)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything grows or is being read."""
+        return bool(self._growth.nodes())
 
     def cancel(self, nodes: Iterable[int]) -> None:
         """Seal these at once with what came; the engine hears of it between two steps."""
@@ -299,12 +304,12 @@ class Generation:
 
     def _hear(self, event: Event | Signal) -> None:
         match event:
+            case Grown() | Following() | Ended() | Failed() if self._asked.hear(event):
+                pass
             case Grown():
                 self._grown(event)
             case Ended():
                 self._ended(event)
-            case Following():
-                self._answer(event.job, event)
             case Failed():
                 self._failed(event)
             case Progress():
@@ -353,7 +358,7 @@ class Generation:
     def _progressed(self, event: Progress) -> None:
         """Told until there is text, which tells more exactly how far the engine is."""
         buffers = self._growth.of_job(event.job)
-        waits = any(not buffer.text for buffer in buffers) or event.job in self._asked
+        waits = any(not buffer.text for buffer in buffers) or self._asked.is_awaited(event.job)
         if waits:
             self._session.emit(EngineChanged("ready", "reading", _share(event)))
 
@@ -388,9 +393,6 @@ class Generation:
         )
 
     def _ended(self, event: Ended) -> None:
-        if event.job in self._asked:
-            self._answer(event.job, None)
-            return
         buffer = self._growth.find(event.job, event.branch)
         if buffer is not None:
             self._restarted = False
@@ -442,20 +444,10 @@ class Generation:
                 future.set_result(None)
         self._waiters = [(w, future) for w, future in self._waiters if not future.done()]
 
-    def _answer(self, job: str, answer: Following | None) -> None:
-        asked = self._asked.get(job)
-        if asked is not None and not asked.done():
-            asked.set_result(answer)
-
     # ── when things go wrong ───────────────────────────────────────────────────────────────
 
     def _failed(self, event: Failed) -> None:
         error = JobFailed(event.error, event.hint)
-        if event.job in self._asked:
-            future = self._asked[event.job]
-            if not future.done():
-                future.set_exception(error)
-            return
         buffers = self._growth.of_job(event.job)
         for buffer in buffers:
             if event.job in self._reading:
@@ -473,9 +465,7 @@ class Generation:
             if buffer.job not in self._reading:
                 self._failures[node] = error
             self._seal(buffer, Ending.CRASH)
-        for future in self._asked.values():
-            if not future.done():
-                future.set_exception(error)
+        self._asked.fail(error)
         self._orders.clear()
         self._session.emit(EngineChanged("dead", str(error), lines=tuple(lines)))
         self._session.emit(Notice(str(error), error.hint, "error"))
