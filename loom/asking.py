@@ -80,6 +80,11 @@ class Asking:
         """Raises EngineError where the model can't be loaded."""
         return await self._client.ready()
 
+    @property
+    def vocabulary(self) -> Sequence[bytes]:
+        """The bytes of each token, once the engine is ready."""
+        return self._client.vocabulary
+
     async def encode(self, text: bytes, *, start: bool) -> Encoded:
         """(ids, ends) of `text`; `start` when it opens a document. Raises EngineError."""
         return await self._client.encode(text, start)

@@ -1,0 +1,142 @@
+"""What is asked of an engine to score a passage: several questions at once, all of them taken back
+while something else has the engine, no answer lost.
+
+Knows jobs and answers; what they are about is the caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from loom.asking import Answer
+from loom.core.span import TOP
+from loom.engine.api import Capabilities, JobFailed, Piece
+from loom.engine.client import Encoded
+from loom.instruments.sources.windows import Answered, Job, Step
+
+
+class Scorer(Protocol):
+    """What is asked: an `Asking`, or a session's own engine."""
+
+    @property
+    def vocabulary(self) -> Sequence[bytes]: ...
+
+    async def ready(self) -> Capabilities: ...
+
+    async def encode(self, text: bytes, *, start: bool) -> Encoded: ...
+
+    async def score(
+        self, prefix: tuple[Piece, ...], text: Piece, top: int = TOP, *, following: bool = False
+    ) -> Answer:
+        """Whoever is cancelled while it waits leaves no job behind."""
+        ...
+
+
+class Gate:
+    """Shut while something else has the engine; what was asked by then is taken back."""
+
+    def __init__(self) -> None:
+        self._opened, self._shut = asyncio.Event(), asyncio.Event()
+        self._opened.set()
+
+    @property
+    def is_open(self) -> bool:
+        return self._opened.is_set()
+
+    def open(self) -> None:
+        self._shut.clear()
+        self._opened.set()
+
+    def shut(self) -> None:
+        self._opened.clear()
+        self._shut.set()
+
+    async def until_open(self) -> None:
+        await self._opened.wait()
+
+    async def until_shut(self) -> None:
+        await self._shut.wait()
+
+
+class Questions:
+    """Those of all steps, as many tokens at once as `at_once`: the next ones are before the engine
+    while a step is waited for."""
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        steps: Sequence[Step],
+        at_once: int,
+        top: int,
+        gate: Gate,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self._scorer, self._top, self._gate = scorer, top, gate
+        self._progress, self._at_once = progress, at_once
+        self._waiting = deque((n, job) for n, step in enumerate(steps) for job in step.jobs)
+        self._answers: list[dict[int, Answered]] = [{} for _ in steps]
+        self._wanted = [len(step.jobs) for step in steps]
+        self._tasks: dict[asyncio.Task[Answered], tuple[int, Job]] = {}
+        self._total = sum(_size(job) for _, job in self._waiting)
+        self._done = 0
+
+    async def answers(self, step: int) -> Mapping[int, Answered]:
+        """By the number of the frame, once all are there."""
+        while len(self._answers[step]) < self._wanted[step]:
+            if not self._gate.is_open:
+                await self.take_back()
+                await self._gate.until_open()
+            self._ask()
+            await self._wait()
+        found, self._answers[step] = self._answers[step], {}
+        return found
+
+    async def take_back(self) -> None:
+        """What isn't answered yet waits again, in its place."""
+        tasks, self._tasks = self._tasks, {}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task, (step, job) in reversed(tasks.items()):
+            if task.cancelled() or task.exception() is not None:
+                self._waiting.appendleft((step, job))
+            else:
+                self._keep(step, job, task.result())
+
+    def _ask(self) -> None:
+        before = sum(_size(job) for _, job in self._tasks.values())
+        while self._waiting and (not self._tasks or before < self._at_once):
+            step, job = self._waiting.popleft()
+            before += _size(job)
+            self._tasks[asyncio.create_task(self._answer(job))] = step, job
+
+    async def _answer(self, job: Job) -> Answered:
+        prefix = (job.prefix,) if job.prefix else ()
+        answer = await self._scorer.score(prefix, job.text, self._top, following=job.following)
+        after = answer.following
+        if len(answer.span or ()) < len(job.text) or (job.following and after is None):
+            raise JobFailed("The engine left off before it had read all of a passage.")
+        return Answered(answer.span, None if after is None else (after.ids, after.logprobs))
+
+    async def _wait(self) -> None:
+        """Until there is an answer or the gate is shut. Raises what went wrong."""
+        shut = asyncio.create_task(self._gate.until_shut())
+        try:
+            await asyncio.wait({*self._tasks, shut}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            shut.cancel()
+        for task in [task for task in self._tasks if task.done()]:
+            step, job = self._tasks.pop(task)
+            self._keep(step, job, task.result())
+
+    def _keep(self, step: int, job: Job, answered: Answered) -> None:
+        self._answers[step][job.frame] = answered
+        self._done += _size(job)
+        self._progress(self._done, self._total)
+
+
+def _size(job: Job) -> int:
+    return max(1, len(job.text))
