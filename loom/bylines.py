@@ -21,12 +21,16 @@ TABLE = "names.tsv"
 @cache
 def bylines(folders: Sequence[Path] = FOLDERS) -> tuple[str, ...]:
     """All that are known, in order of the alphabet; none where the table isn't there."""
+    return tuple(sorted(set(by_folder(folders).values()), key=str.casefold))
+
+
+def by_folder(folders: Sequence[Path] = FOLDERS) -> dict[str, str]:
+    """What the folder of a source's texts is called in the corpus, and its byline."""
     file = next((path for folder in folders if (path := folder / TABLE).is_file()), None)
     if file is None:
-        return ()
+        return {}
     with file.open(encoding="utf-8", newline="") as lines:
-        names = {row["byline"] for row in csv.DictReader(lines, delimiter="\t")}
-    return tuple(sorted(names, key=str.casefold))
+        return {row["source"]: row["byline"] for row in csv.DictReader(lines, delimiter="\t")}
 
 
 def completions(text: str, known: Sequence[str]) -> list[str]:

@@ -45,7 +45,7 @@ class Rate:
         }
 
 
-def rate(alarms: Sequence[bool], works: Sequence[str]) -> Rate:
+def rate(alarms: Sequence[float], works: Sequence[str]) -> Rate:
     by_work: dict[str, list[bool]] = defaultdict(list)
     for alarm, work in zip(alarms, works, strict=True):
         by_work[work].append(alarm)
