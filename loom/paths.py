@@ -20,6 +20,7 @@ class Paths:
     backends: Path
     plugins: Path
     calibrations: Path
+    sources: Path
     state: Path
     logs: Path
 
@@ -42,6 +43,7 @@ class Paths:
             backends=data / "backends",
             plugins=data / "plugins",
             calibrations=data / "calibrations",
+            sources=data / "sources",
             state=state,
             logs=logs,
         )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loom.config import Config, ConfigError, PluginConfig, line_of, load_config, parse_config
+from loom.config import Config, ConfigError, PluginConfig, load_config, parse_config
 from loom.core.recipe import PRESETS, End, Recipe, Sampling
 
 FILE = Path("loom.toml")
@@ -298,13 +298,6 @@ def test_any_toml_is_settings_or_a_config_error(text: str) -> None:
         parsed(text)
     except ConfigError as error:
         assert str(error).startswith("loom.toml, line ")
-
-
-@given(st.integers(0, 5), st.integers(0, 5))
-def test_the_line_of_a_key_is_the_one_it_stands_on(before: int, between: int) -> None:
-    text = "\n" * before + "[a]\n" + "# b = 1\n" * between + "b = [\n1,\n2\n]\nc = 3"
-    assert line_of(text, ("a", "b")) == before + between + 2
-    assert line_of(text, ("a", "c")) == before + between + 6
 
 
 def test_keymap_and_theme() -> None:

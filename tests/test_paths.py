@@ -22,6 +22,7 @@ def test_loom_home_holds_everything(tmp_path: Path, paths: Paths) -> None:
         backends=home / "backends",
         plugins=home / "plugins",
         calibrations=home / "calibrations",
+        sources=home / "sources",
         state=home / "state",
         logs=home / "logs",
     )

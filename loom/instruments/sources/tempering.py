@@ -64,7 +64,7 @@ def fit(wanted: SourceSet, examples: Sequence[Example], hazard: float = HAZARD) 
 def _walked(
     losses: Callable[[float, float], float], start: tuple[float, float]
 ) -> tuple[float, float]:
-    """Downhill along either axis (η by its logarithm), in steps that are halved where none helps."""
+    """Downhill along either axis (η by its logarithm); a step that nowhere helps is halved."""
     at = np.array([np.log(start[0]), start[1]])
     low = np.array([np.log(LEAST_ETA), LEAST_GAMMA])
     high = np.array([np.log(MOST_ETA), MOST_GAMMA])
@@ -85,8 +85,8 @@ def _walked(
 class Losses:
     """The mean log loss (nats) of the filter over passages side by side, as a function of (η, γ).
 
-    `ratio` [T, P, F]; `right` [P, F]: which part of a frame's weight is the right source's; `weight`
-    [L, P] of each passage at each of LENGTHS, adding up to 1 in all.
+    `ratio` [T, P, F]; `right` [P, F]: which part of a frame's weight is the right source's;
+    `weight` [L, P] of each passage at each of LENGTHS, adding up to 1 in all.
     """
 
     ratio: Singles
