@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from loom.discovery import BUNDLED, CHECKOUT
+from loom.instruments.sources.api import Tempering
 from loom.paths import Paths
 from loom.store.atomic import write_atomically
 
@@ -24,16 +26,18 @@ SHIPPED = "calibration.json"  # in the folder of a model that came with the prog
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """`facts` are about the human text and what the model made of it, `plugins` has what each
-    plugin keeps: {name: {"version": …, "kept": {…}}}."""
+    plugin keeps: {name: {"version": …, "kept": {…}}}; `sources` a tempering by the digest of the
+    source set it was fitted for."""
 
     fingerprint: str
     model: str
     facts: Mapping[str, Any] = field(default_factory=dict)
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
-        """Changes whenever a reading might."""
+        """Changes whenever a plugin's reading might."""
         return hashlib.blake2b(_canonical(dict(self.plugins)), digest_size=16).hexdigest()
 
     def of(self, plugin: str, version: str | None = None) -> Mapping[str, Any] | None:
@@ -45,14 +49,26 @@ class Calibration:
         kept: Mapping[str, Any] = entry["kept"]
         return kept
 
+    def tempering(self, digest: str) -> Tempering | None:
+        """For the set of that digest (`sets.digest`); None where it was never fitted."""
+        entry = self.sources.get(digest)
+        return None if entry is None else _tempering(entry)
+
+    def tempered(self, digest: str, name: str, tempering: Tempering) -> Calibration:
+        """With this one for the set of that digest, called `name`."""
+        entry = {"set": name, **asdict(tempering)}
+        return replace(self, sources={**self.sources, digest: entry})
+
     def encoded(self) -> bytes:
-        whole = {
+        whole: dict[str, Any] = {
             "format": FORMAT,
             "fingerprint": self.fingerprint,
             "model": self.model,
             "facts": self.facts,
             "plugins": self.plugins,
         }
+        if self.sources:
+            whole["sources"] = self.sources
         return json.dumps(whole, indent=1, ensure_ascii=True, allow_nan=False).encode() + b"\n"
 
 
@@ -79,8 +95,11 @@ def read(file: Path) -> Calibration | None:
             name: {"version": str(entry["version"]), "kept": dict(entry["kept"])}
             for name, entry in whole["plugins"].items()
         }
+        sources = {str(name): dict(entry) for name, entry in whole.get("sources", {}).items()}
+        for entry in sources.values():
+            _tempering(entry)
         facts = dict(whole["facts"])
-        return Calibration(str(whole["fingerprint"]), str(whole["model"]), facts, plugins)
+        return Calibration(str(whole["fingerprint"]), str(whole["model"]), facts, plugins, sources)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -91,6 +110,15 @@ def save(calibration: Calibration, file: Path | None = None) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, calibration.encoded())
     return file
+
+
+def _tempering(entry: Mapping[str, Any]) -> Tempering:
+    """Raises KeyError, TypeError or ValueError for what is none."""
+    eta, gamma, delta = float(entry["eta"]), float(entry["gamma"]), entry["delta"]
+    if not (0 < eta < math.inf and math.isfinite(gamma)):
+        raise ValueError(f"eta {eta} and gamma {gamma} temper nothing")
+    apart = None if delta is None else float(delta)
+    return Tempering(eta, gamma, int(entry["tokens"]), int(entry["works"]), apart)
 
 
 def _places(fingerprint: str) -> Iterable[Path]:

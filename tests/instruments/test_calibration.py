@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from loom.instruments.calibration import Calibration, load, read, save
+from loom.instruments.sources.api import Tempering
 
 FOUND = Calibration(
     "f00d",
@@ -84,3 +86,44 @@ def test_the_digest_changes_with_what_a_plugin_kept_and_with_nothing_else() -> N
     other = Calibration("f00d", "small", FOUND.facts, {"traps": entry})
     same = Calibration("f00d", "renamed", {"tokens": 13}, FOUND.plugins)
     assert other.digest != FOUND.digest == same.digest
+
+
+TEMPERING = Tempering(0.125, 0.3, 4096, 17, None)
+
+
+def test_a_tempering_is_kept_by_the_digest_of_its_set(home: Path) -> None:
+    fitted = FOUND.tempered("abcd", "house", TEMPERING)
+    found = read(save(fitted))
+    assert found == fitted
+    assert found.tempering("abcd") == TEMPERING
+    assert found.tempering("beef") is None
+    other = replace(TEMPERING, eta=0.2, delta=1.5)
+    assert found.tempered("beef", "mine", other).tempering("beef") == other
+
+
+def test_a_tempering_makes_no_reading_of_a_plugin_out_of_date() -> None:
+    assert FOUND.tempered("abcd", "house", TEMPERING).digest == FOUND.digest
+
+
+def test_a_calibration_from_before_sources_reads_and_stays_as_it_is(home: Path) -> None:
+    file = save(FOUND)
+    before = file.read_bytes()
+    assert b"sources" not in before
+    found = read(file)
+    assert found == FOUND and found.tempering("abcd") is None
+    assert save(found).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {},
+        [],
+        {"eta": 0, "gamma": 0, "tokens": 1, "works": 1, "delta": None},
+        {"eta": "much", "gamma": 0, "tokens": 1, "works": 1, "delta": None},
+    ],
+)
+def test_a_tempering_that_is_none_is_damage(entry: object) -> None:
+    file = save(FOUND)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "sources": {"abcd": entry}}))
+    assert read(file) is None
