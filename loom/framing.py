@@ -13,10 +13,8 @@ from loom.core.span import TOP
 from loom.engine.api import EngineError
 from loom.instruments.sources.api import BLOCK, Scores, SourceSet
 from loom.instruments.sources.windows import Block, FrameTooLong, Opening, Windows, joined
-from loom.questions import Gate, Questions, Scorer
+from loom.questions import Gate, Questions, Scorer, at_once
 
-BEFORE_IT = {"cpu": 1024}  # tokens of the questions that are before an engine at once, by device
-BEFORE_ANOTHER = 16_384  # a GPU reads thousands in one pass
 SHOWN = 40  # characters of a frame in an error
 
 
@@ -52,8 +50,8 @@ async def frames_of(scorer: Scorer, wanted: SourceSet) -> Frames:
     except FrameTooLong as error:
         raise _too_long(wanted, error) from None
     spaced = await scorer.encode(b"a", start=True) != await scorer.encode(b"a", start=False)
-    at_once = BEFORE_IT.get(model.device.partition(":")[0].lower(), BEFORE_ANOTHER)
-    return Frames(windows, wanted.frames, spaced, at_once, _limits(windows, model.context))
+    limits = _limits(windows, model.context)
+    return Frames(windows, wanted.frames, spaced, at_once(model), limits)
 
 
 def _too_long(wanted: SourceSet, error: FrameTooLong) -> EngineError:
@@ -109,7 +107,7 @@ async def blocks(
             ids, start, stop, only=numbers, following=following, wide=wide, opening=opening
         )
     ]
-    asked = Questions(scorer, steps, frames.at_once, top, gate or Gate(), progress)
+    asked = Questions(scorer, steps, frames.at_once, top, gate, progress)
     try:
         for index, step in enumerate(steps):
             yield frames.windows.block_of(step, await asked.answers(index))

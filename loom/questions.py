@@ -8,29 +8,47 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from loom.asking import Answer
+from loom.core.recipe import Recipe
 from loom.core.span import TOP
 from loom.engine.api import Capabilities, JobFailed, Piece
 from loom.engine.client import Encoded
 from loom.instruments.sources.windows import Answered, Job, Step
 
+ON_CPU = 4096  # tokens of what is before an engine at once, and held in its memory meanwhile
+ELSEWHERE = 16_384  # a GPU reads thousands in one pass
 
-class Scorer(Protocol):
+
+class Encoder(Protocol):
     """What is asked: an `Asking`, or a session's own engine."""
-
-    @property
-    def vocabulary(self) -> Sequence[bytes]: ...
 
     async def ready(self) -> Capabilities: ...
 
     async def encode(self, text: bytes, *, start: bool) -> Encoded: ...
 
+
+class Scorer(Encoder, Protocol):
+    """One that reads given text."""
+
+    @property
+    def vocabulary(self) -> Sequence[bytes]: ...
+
     async def score(
         self, prefix: tuple[Piece, ...], text: Piece, top: int = TOP, *, following: bool = False
     ) -> Answer:
+        """Whoever is cancelled while it waits leaves no job behind."""
+        ...
+
+
+class Drawer(Encoder, Protocol):
+    """One that draws continuations."""
+
+    async def generate(
+        self, prefix: tuple[Piece, ...], recipe: Recipe, seeds: Sequence[int]
+    ) -> list[Answer]:
         """Whoever is cancelled while it waits leaves no job behind."""
         ...
 
@@ -62,19 +80,20 @@ class Gate:
 
 
 class Questions:
-    """Those of all steps, as many tokens at once as `at_once`: the next ones are before the engine
-    while a step is waited for."""
+    """Those of all steps, as many at once as `at_once` tokens make: the next ones are before the
+    engine while a step is waited for. `progress` counts tokens that are told of."""
 
     def __init__(
         self,
         scorer: Scorer,
-        steps: Sequence[Step],
+        steps: Iterable[Step],
         at_once: int,
         top: int,
-        gate: Gate,
-        progress: Callable[[int, int], None],
+        gate: Gate | None = None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
-        self._scorer, self._top, self._gate = scorer, top, gate
+        steps = tuple(steps)
+        self._scorer, self._top, self._gate = scorer, top, gate or Gate()
         self._progress, self._at_once = progress, at_once
         self._waiting = deque((n, job) for n, step in enumerate(steps) for job in step.jobs)
         self._answers: list[dict[int, Answered]] = [{} for _ in steps]
@@ -107,10 +126,10 @@ class Questions:
                 self._keep(step, job, task.result())
 
     def _ask(self) -> None:
-        before = sum(_size(job) for _, job in self._tasks.values())
+        before = sum(_held(job) for _, job in self._tasks.values())
         while self._waiting and (not self._tasks or before < self._at_once):
             step, job = self._waiting.popleft()
-            before += _size(job)
+            before += _held(job)
             self._tasks[asyncio.create_task(self._answer(job))] = step, job
 
     async def _answer(self, job: Job) -> Answered:
@@ -140,3 +159,12 @@ class Questions:
 
 def _size(job: Job) -> int:
     return max(1, len(job.text))
+
+
+def _held(job: Job) -> int:
+    return len(job.prefix) + len(job.text)
+
+
+def at_once(model: Capabilities) -> int:
+    """Tokens of questions that are worth being before it together."""
+    return ON_CPU if model.device.partition(":")[0].lower() == "cpu" else ELSEWHERE
