@@ -23,8 +23,10 @@ Rows = dict[str, ReadingRow]
 
 
 class Holdings:
-    def __init__(self, record: Record) -> None:
-        self._record = record
+    """Of all plugins, or of one `instrument` that isn't one."""
+
+    def __init__(self, record: Record, instrument: str | None = None) -> None:
+        self._record, self._instrument = record, instrument
         self._rows: OrderedDict[int, Rows] = OrderedDict()
         self._sound: dict[int, bytes] = {}
         self._flags: dict[int, dict[str, tuple[Flag, ...]]] = {}
@@ -56,11 +58,13 @@ class Holdings:
         return {name: kept.reading for name, kept in found.items() if kept is not None}
 
     def keep(self, node: int, name: str, key: str, kept: Kept) -> None:
-        row = ReadingRow(node, name, key, *pack(kept))
-        self._rows_of(node)[name] = row
+        self.keep_row(ReadingRow(node, name, key, *pack(kept)))
         self._note_flags(node, name, kept.reading.flags)
+
+    def keep_row(self, row: ReadingRow) -> None:
+        self._rows_of(row.node)[row.instrument] = row
         if not self._record.read_only:
-            self._unsaved[node, name] = row
+            self._unsaved[row.node, row.instrument] = row
 
     def _row(self, node: int, name: str, key: str) -> ReadingRow | None:
         row = self._rows_of(node).get(name)
@@ -69,8 +73,8 @@ class Holdings:
     def _rows_of(self, node: int) -> Rows:
         rows = self._rows.get(node)
         if rows is None:
-            rows = {row.instrument: row for row in self._record.reading_rows(node)}
-            self._rows[node] = rows
+            found = self._record.reading_rows(node, self._instrument)
+            self._rows[node] = rows = {row.instrument: row for row in found}
             self._let_go()
         self._rows.move_to_end(node)
         return rows

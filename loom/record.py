@@ -33,6 +33,7 @@ from loom.store.store import SessionDamaged, Store
 from loom.store.textindex import TextIndex
 
 SPANS_KEPT = 2048  # token columns held in memory, in nodes
+SOURCES = "sources"  # among instruments, what the frames of a source set say; it is no plugin
 
 _NONSENSE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
@@ -191,9 +192,12 @@ class Record:
     def reading(self, node: int, instrument: str) -> Reading | None:
         return self.readings(node).get(instrument)
 
-    def reading_rows(self, node: int) -> tuple[ReadingRow, ...]:
-        """The same as it is in the file."""
-        return self._store.readings(node)
+    def reading_rows(self, node: int, instrument: str | None = None) -> tuple[ReadingRow, ...]:
+        """The same as it is in the file; or what that one has read, though it be no plugin."""
+        rows = self._store.readings(node)
+        if instrument is None:
+            return tuple(row for row in rows if row.instrument != SOURCES)
+        return tuple(row for row in rows if row.instrument == instrument)
 
     def flags(self, place: Place | None = None) -> list[Raised]:
         """What instruments have raised on the path to `place`, in order."""
