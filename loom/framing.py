@@ -5,7 +5,7 @@ What has to be read is planned in `instruments.sources.windows`. Knows no sessio
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -89,7 +89,7 @@ async def blocks(
     opens: bool = True,
     gate: Gate | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> AsyncIterator[Block]:
+) -> AsyncGenerator[Block, None]:
     """Tokens `start`..`stop` of the passage `ids`, a block after the other; see `Windows.steps`.
 
     `only` these frames, of the others nothing is known. `opens`: the ids are those of a text that

@@ -7,7 +7,7 @@ by `instruments.sources.attribution`, whether they fit by `coherence`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from loom.asking import Answer
@@ -54,7 +54,7 @@ def _probe(text: str, ends: str) -> Probe:
 
 async def attributions(
     drawer: Drawer, wanted: SourceSet, ids: Sequence[int], *, count: int = COUNT, seed: int = 0
-) -> AsyncIterator[Attribution]:
+) -> AsyncGenerator[Attribution, None]:
     """What the model answers after the passage `ids`: every few answers, the last of them after
     `count`. Stopped by closing it (`aclosing`); the same seed draws the same answers.
     Raises EngineError."""
