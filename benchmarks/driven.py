@@ -97,9 +97,21 @@ class Driven:
 
     def read_after(self, frames: Sequence[Ids], passage: Ids) -> float:
         """Seconds until the passage has been scored after each frame, submitted at once."""
+        return self.read_jobs([(frame, passage) for frame in frames])
+
+    def drawn(self, prefix: Ids, tokens: int) -> tuple[Ids, float]:
+        """(one continuation of so many tokens, its seconds)."""
+        while True:
+            begun = time.perf_counter()
+            (ids,) = self.continuations(prefix, 1, tokens)
+            if len(ids) == tokens:
+                return ids, time.perf_counter() - begun
+
+    def read_jobs(self, texts: Sequence[tuple[Ids, Ids]]) -> float:
+        """Seconds until each text has been scored after its prefix, submitted at once."""
         begun = time.perf_counter()
-        for frame in frames:
-            self.engine.submit(Score(f"job-{next(self._jobs)}", (frame,), passage))
+        for prefix, text in texts:
+            self.engine.submit(Score(f"job-{next(self._jobs)}", (prefix,), text))
         self._until_idle()
         return time.perf_counter() - begun
 
