@@ -24,7 +24,8 @@ class Asked:
         return job in self._open and job not in self._quiet
 
     async def answer(self, client: EngineClient, job: Score, *, quiet: bool = False) -> Answer:
-        """Raises EngineError. Who waits no more has the job cancelled."""
+        """Raises EngineError. Who waits no more has the job cancelled. What is asked `quiet` gives
+        way to everything else (`withdraw`)."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         answer = Answer()
         self._open[job.id] = done, answer
@@ -34,11 +35,18 @@ class Asked:
             client.submit(job)
             await done
         finally:
-            self._open.pop(job.id, None)
+            is_open = self._open.pop(job.id, None) is not None
             self._quiet.discard(job.id)
-            if done.cancelled():
+            if done.cancelled() and is_open:
                 client.cancel(job.id)
         return answer
+
+    def withdraw(self, client: EngineClient) -> None:
+        """Take back what was asked quietly; there are no answers, and who waits is to be told."""
+        for job in self._quiet:
+            self._open.pop(job, None)
+            client.cancel(job)
+        self._quiet.clear()
 
     def hear(self, event: Event) -> bool:
         """Whether the event was about one of these."""

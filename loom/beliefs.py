@@ -1,95 +1,395 @@
-"""What a session believes about the sources of its text: the set in force, and what is known where.
+"""What a session believes about the sources of its text: the set in force, what is weighed next.
 
+What is nearest to the writer comes first, and nothing while the model is wanted for anything else.
 Changes nothing itself: what was weighed goes into the file through the Session it serves.
 """
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
+from loom.changes import (
+    Change,
+    EngineChanged,
+    EngineState,
+    Moved,
+    SamplingChanged,
+    Scored,
+    Sealed,
+    TreeChanged,
+    Weighed,
+    Weighing,
+)
+from loom.chosen import Chosen
 from loom.config import Config
 from loom.core.node import Place
-from loom.instruments.sources.api import Course, Posterior, Scores, SourceSet
+from loom.core.recipe import Recipe
+from loom.engine.api import EngineError, JobFailed
+from loom.evidence import Shelf
+from loom.framing import frames_of
+from loom.generation import Generation
+from loom.instruments import calibration
+from loom.instruments.sources.api import BLOCK, Course, Posterior, Scores, SourceSet
+from loom.instruments.sources.sets import digest
+from loom.scales import Depth, Engine, Scales, TooMuch
+from loom.setbacks import Setbacks
+from loom.spellings import Spellings
+from loom.store.errors import StoreError
 
 if TYPE_CHECKING:
+    from loom.engine.client import Encoded
     from loom.session import Session
 
-SETTING = "sources"  # of the session: the set in force as JSON, null for none
+SEEN = 32  # continuations, and siblings
+LOOKED_AT = 128  # places that were asked for last
+IDLE_MOST = 1 << 20  # tokens times frames that are weighed without being asked for
+SAVED_AT_ONCE = 16  # nodes
+TOLD_EVERY = 0.1  # seconds
+
+
+class Target(NamedTuple):
+    """What is known of `place` is to have that depth; or the course of its node is wanted."""
+
+    place: Place
+    depth: Depth
+    asked: bool = False
+    course: bool = False
 
 
 class Beliefs:
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._config = Config()
-        self._spelled: str | None = None
-        self._chosen: SourceSet | None = None
+    """Of one session. Without `attach` nothing is weighed unless it is asked for."""
+
+    def __init__(self, session: Session, generation: Generation) -> None:
+        self._session, self._generation = session, generation
+        self._chosen = Chosen(session)
+        self._scales: Scales | None = None
+        self._engine: Engine | None = None
+        self._in_force: tuple[SourceSet, str, int] | None = None
+        self._block = BLOCK
+        self._wanted: dict[Place, None] = {}  # asked for by the writer
+        self._looked: dict[Place, None] = {}  # shown somewhere
+        self._traced: dict[int, None] = {}
+        self._hopeless: set[Target] = set()
+        self._idle_too = self._stopped = False
+        self._setbacks = Setbacks(session.emit)
+        self._engine_state: EngineState = "none"
+        self._stop_listening: Callable[[], None] = lambda: None
+        self._task: asyncio.Task[None] | None = None
+        self._step: asyncio.Task[None] | None = None
+        self._under_way: Target | None = None
+        self._awake, self._settled = asyncio.Event(), asyncio.Event()
+        self._told = 0.0
+
+    # ── life ───────────────────────────────────────────────────────────────────────────────
 
     async def attach(self, config: Config) -> None:
-        self._config = config
+        self._chosen.configure(config)
+        self._idle_too = config.sources.weigh
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._task is None or self._task.done():
+            self._stop_listening()
+            self._stop_listening = self._session.subscribe(self._hear)
+            self._task = asyncio.get_running_loop().create_task(self._work(), name="beliefs")
+        self._wake()
 
     async def close(self) -> None:
         """What was weighed is handed to the file."""
+        self._stop_listening()
+        self._stop_listening = lambda: None
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        with suppress(StoreError):  # what isn't kept is weighed again
+            self._save()
 
-    # ── the set ────────────────────────────────────────────────────────────────────────────
+    def give_way(self, *, busy: bool) -> None:
+        """The model is wanted for something else, or isn't any more."""
+        if self._scales is None:
+            return
+        if busy:
+            self._scales.gate.shut()
+        elif not self._scales.gate.is_open:
+            self._scales.gate.open()
+            self._hopeless.clear()
+            self._wake()
 
-    @property
-    def sources(self) -> SourceSet | None:
-        """The set in force: the one chosen for this session, else what is offered."""
-        spelled = self._session.setting(SETTING)
-        if not spelled:
-            return self._offered()
-        if spelled != self._spelled:
-            self._spelled, self._chosen = spelled, _read(spelled)
-        return self._chosen
+    def _wake(self) -> None:
+        self._settled.clear()
+        self._awake.set()
 
-    def _offered(self) -> SourceSet | None:
-        from loom.instruments.sources import finding
-
-        engine = self._session.engine
-        able = None if engine is None else engine.capabilities
-        return None if able is None else finding.default_for(able.fingerprint)
+    def framed(self, place: Place, recipe: Recipe) -> Recipe:
+        """As it is drawn by at a place: its frame takes the place of a byline of the set."""
+        wanted = self.sources if recipe.frame else None
+        if wanted is None:
+            return recipe
+        tree, bylines = self._session.tree, [text.encode() for text in wanted.frames if text]
+        head, longest = b"", max(map(len, bylines), default=0)
+        for node, stop in tree.stretches(place):
+            head += tree[node].text[: min(stop, longest - len(head))]
+        size = max((len(text) for text in bylines if head.startswith(text)), default=0)
+        return replace(recipe, instead=size)
 
     # ── what is believed ───────────────────────────────────────────────────────────────────
 
+    @property
+    def sources(self) -> SourceSet | None:
+        return self._chosen.sources
+
     def posterior_at(self, place: Place) -> Posterior | None:
-        return None
+        scales = self._current()
+        if scales is None or not scales.is_current(place):
+            self._look(place)
+        return None if scales is None else scales.posterior(place)
 
     def course(self, node: int) -> Course | None:
-        return None
+        scales = self._current()
+        if scales is None or not scales.has_course(node):
+            self._traced[node] = None
+            self._look(self._session.tree[node].end)
+        return None if scales is None else scales.course(node)
 
     def scores(self, node: int) -> Scores | None:
-        return None
+        scales = self._current()
+        found = None if scales is None else scales.scores(node)
+        if found is None:
+            self._look(self._session.tree[node].end)
+        return found
 
-    # ── weighing ───────────────────────────────────────────────────────────────────────────
+    def _current(self) -> Scales | None:
+        """None where they are of another set or model."""
+        force = self._in_force
+        if force is None or force[0] is not self.sources or force[1] != self._chosen.model:
+            return None
+        return self._scales
+
+    def _look(self, place: Place) -> None:
+        if self._task is None or place in self._looked:
+            return
+        self._looked[place] = None
+        while len(self._looked) > LOOKED_AT:
+            del self._looked[next(iter(self._looked))]
+        self._wake()
+
+    # ── asking ─────────────────────────────────────────────────────────────────────────────
 
     def weigh(self, place: Place) -> None:
-        """Every frame on the path to `place`, whether or not that is done in idle time."""
+        self._wanted[place] = None
+        self._stopped = False
+        self._hopeless.clear()
+        self._setbacks.forget()
+        self._begin()
 
     def stop(self) -> bool:
-        return False
+        under_way = self.progress is not None
+        self._stopped = True
+        self._wanted.clear()
+        self._break_off()
+        return under_way
 
     @property
     def progress(self) -> tuple[int, int] | None:
-        return None
+        scales = self._scales
+        if self._under_way is None or scales is None or scales.done >= scales.total:
+            return None
+        return scales.done, scales.total
 
     async def settled(self) -> None:
-        """Returns when nothing is left to weigh at present."""
+        if self._task is not None and not self._task.done():
+            await self._settled.wait()
 
+    # ── what happens ───────────────────────────────────────────────────────────────────────
 
-def spelled(wanted: SourceSet | None) -> str:
-    """The setting that stands for a set."""
-    from loom.instruments.sources import sets
+    def _hear(self, change: Change) -> None:
+        match change:
+            case Moved():
+                self._stopped = False
+                self._looked.clear()
+                self._traced.clear()
+                self._break_off(unless_wanted=True)
+            case Scored(node):
+                self._hopeless.clear()
+                if self._scales is not None:
+                    self._scales.forget(list(self._session.tree.preorder(node)))
+            case EngineChanged(state) if state != self._engine_state:
+                self._engine_state = state
+                self._engine = None
+                self._hopeless.clear()
+            case SamplingChanged() | TreeChanged() | Sealed():
+                pass
+            case _:
+                return
+        self._wake()
 
-    return json.dumps(None if wanted is None else sets.to_json(wanted))
+    def _break_off(self, *, unless_wanted: bool = False) -> None:
+        target = self._under_way
+        if target is None or self._step is None:
+            return
+        if not unless_wanted or all(target.place != other.place for other in self._targets()):
+            self._step.cancel()
 
+    # ── what is next ───────────────────────────────────────────────────────────────────────
 
-def _read(setting: str) -> SourceSet | None:
-    """None too for what makes no sense."""
-    from loom.instruments.sources import sets
+    def _targets(self) -> Iterator[Target]:
+        """The nearest to the writer first."""
+        session, tree = self._session, self._session.tree
+        yield from (Target(place, Depth.EVERY, asked=True) for place in self._wanted)
+        idle = self._idle_too and not self._stopped and not self._setbacks.off
+        every, some = (Depth.EVERY, Depth.SOME) if idle else (Depth.KEPT, Depth.KEPT)
+        here = session.place
+        yield from (Target(place, every) for place in dict.fromkeys((tree[here.node].end, here)))
+        beside = session.display.siblings(session.display.segment_of(here))
+        near = [*session.continuations(here)[:SEEN], *beside[:SEEN]]
+        yield from (Target(tree[segment.node].end, some) for segment in near)
+        yield from (Target(place, some) for place in reversed(self._looked))
 
-    try:
-        data = json.loads(setting)
-        return None if data is None else sets.from_json(data)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    def _next(self, scales: Scales) -> Target | None:
+        able = self._generation.can_score
+        for target in self._targets():
+            node = self._session.tree[target.place.node]
+            if target in self._hopeless or node.growing or node.parent is None:
+                continue
+            if not scales.is_current(target.place, target.depth if able else Depth.KEPT):
+                return target
+        for number in self._traced:
+            target = Target(self._session.tree[number].end, Depth.KEPT, course=True)
+            known = scales.is_current(target.place) and not scales.has_course(number)
+            if known and target not in self._hopeless:
+                return target
         return None
+
+    # ── the work ───────────────────────────────────────────────────────────────────────────
+
+    async def _work(self) -> None:
+        try:
+            while True:
+                self._awake.clear()
+                scales = await self._prepared()
+                target = None if scales is None else self._next(scales)
+                if scales is None or target is None:
+                    await self._rest()
+                else:
+                    await self._weighed(scales, target)
+                    if scales.shelf.unsaved >= SAVED_AT_ONCE:
+                        self._save()
+        except StoreError:
+            return  # the session is closed
+        except Exception as error:
+            self._setbacks.mistake(error)
+        finally:
+            self._settled.set()
+
+    async def _rest(self) -> None:
+        """Until there is something to do."""
+        self._save()
+        if not (self._wanted and self._generation.is_coming):
+            self._wanted.clear()
+            self._settled.set()
+        await self._awake.wait()
+
+    async def _prepared(self) -> Scales | None:
+        """For the set and the model at hand."""
+        news = await self._chosen.learn()
+        wanted, model = self.sources, self._chosen.model
+        force = None if wanted is None or not model else (wanted, model, self._block)
+        if force != self._in_force or news:
+            self._engine, self._in_force = None, force
+            self._hopeless.clear()
+            self._setbacks.forget()
+            self._scales = None if force is None else await self._made(*force)
+            self._session.emit(Weighed(frozenset()))
+        return self._scales
+
+    async def _made(self, wanted: SourceSet, model: str, block: int) -> Scales:
+        session = self._session
+        known = await asyncio.to_thread(calibration.load, model)
+        tempering = None if known is None else known.tempering(digest(wanted))
+        spellings = Spellings(
+            session, model, wanted.frames, self._encode, lambda node: session.will_be_read([node])
+        )
+        shelf = Shelf.of_set(session, wanted, model, block)
+        scales = Scales(session, wanted, spellings, shelf, tempering)
+        if self._generation.busy:
+            scales.gate.shut()
+        scales.on_progress = self._tell
+        return scales
+
+    async def _weighed(self, scales: Scales, target: Target) -> None:
+        self._under_way = target
+        self._step = asyncio.create_task(self._weigh(scales, target))
+        try:
+            await asyncio.wait({self._step})
+        finally:
+            self._step.cancel()
+            self._step, self._under_way = None, None
+            news, scales.settled = frozenset(scales.settled), set()
+            if news:
+                self._session.emit(Weighed(news))
+
+    async def _weigh(self, scales: Scales, target: Target) -> None:
+        if target.course:
+            await scales.trace(target.place.node)
+            return
+        good = False
+        try:
+            engine = await self._engine_for(scales) if target.depth else None
+            if engine is not None:
+                limit = float("inf") if target.asked else IDLE_MOST
+                good = await scales.reach(target.place, target.depth, engine, limit)
+            if not good:
+                kept = await scales.reach(target.place, Depth.KEPT)
+                good = kept and not target.depth
+        except TooMuch:
+            await scales.reach(target.place, Depth.KEPT)
+        except JobFailed as error:
+            self._setbacks.failed(error)
+        except EngineError as error:
+            self._setbacks.lost(error)
+        self._done(target, good=good)
+
+    def _done(self, target: Target, *, good: bool) -> None:
+        if good:
+            self._setbacks.went_well()
+            self._hopeless = {other for other in self._hopeless if other.depth}
+        else:
+            self._hopeless.add(target)
+        if target.asked and (good or not self._generation.is_coming):
+            self._wanted.pop(target.place, None)
+
+    async def _engine_for(self, scales: Scales) -> Engine | None:
+        """None where there is none, or it can't do this, which is said once."""
+        if not self._generation.can_score:
+            return None
+        if self._engine is None:
+            try:
+                frames = await frames_of(self._generation, scales.wanted)
+            except EngineError as error:
+                self._setbacks.refused(error)
+                return None
+            self._engine = Engine(self._generation, frames)
+            if frames.windows.block != self._block:
+                self._block = frames.windows.block  # what was weighed by others isn't comparable
+                return None
+        return self._engine
+
+    async def _encode(self, text: bytes, opens: bool) -> Encoded | None:
+        if not self._generation.can_score:
+            return None
+        return await self._generation.encode(text, start=opens)
+
+    def _tell(self) -> None:
+        scales, now = self._scales, asyncio.get_running_loop().time()
+        if scales is not None and now - self._told > TOLD_EVERY:
+            self._told = now
+            self._session.emit(Weighing(scales.done, scales.total))
+
+    def _save(self) -> None:
+        if self._scales is not None and self._scales.shelf.unsaved:
+            self._session.keep_readings(*self._scales.shelf.take_unsaved())

@@ -58,6 +58,14 @@ class Weighed:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighing:
+    """How far it is, in tokens times frames; at most ten times a second."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     place: Place
 
@@ -94,6 +102,7 @@ Change = (
     | Scored
     | Read
     | Weighed
+    | Weighing
     | Moved
     | SamplingChanged
     | EngineChanged

@@ -69,6 +69,15 @@ class PluginConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SourcesConfig:
+    """What loom.toml says of sources: the set offered in every session, by name or as a file
+    ("": the model's own), and whether idle time is used to weigh what is in sight."""
+
+    set: str = ""
+    weigh: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What loom.toml says, with the defaults for what it doesn't.
 
@@ -90,6 +99,7 @@ class Config:
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     theme: str = "loom-dark"
     plugins: Mapping[str, PluginConfig] = field(default_factory=dict)
+    sources: SourcesConfig = field(default_factory=SourcesConfig)
     file: Path | None = field(default=None, compare=False)
     source: str = field(default="", compare=False, repr=False)
 
@@ -147,7 +157,7 @@ class _Reader(Table):
         super().__init__(text, file, ConfigError, 'tokens = 48 or model = "house"')
 
     def config(self) -> Config:
-        self.known((), [*_TOP, "presets", "engine", "keys", "plugins"])
+        self.known((), [*_TOP, "presets", "engine", "keys", "plugins", "sources"])
         given = {n: self.value((n,), check) for n, check in _TOP.items() if n in self.data}
         presets = {name: self._preset(name) for name in self.table("presets")}
         config = Config(
@@ -159,10 +169,21 @@ class _Reader(Table):
             keys={name: self._keys(name) for name in self.table("keys")},
             theme=given.pop("theme", Config().theme),
             plugins=self._plugins(),
+            sources=self._sources(),
             file=self.file,
             source=self.text,
         )
         return self._with_recipe(config, given)
+
+    def _sources(self) -> SourcesConfig:
+        table = self.table("sources")
+        if table:
+            self.known(("sources",), _SOURCES)
+        given = {
+            n: self.value(("sources", n), check) for n, check in _SOURCES.items() if n in table
+        }
+        chosen = self._model(given.pop("set", None))
+        return SourcesConfig(set=chosen or "", **given)
 
     def _with_recipe(self, config: Config, given: dict[str, Any]) -> Config:
         preset = given.pop("preset", config.preset)
@@ -274,3 +295,4 @@ _TOP: dict[str, Callable[[Any], Any]] = {
 }
 _KINDS: dict[str, Callable[[Any], Any]] = {"int": whole_of, "float": number_of}
 _SAMPLING = {f.name: _KINDS.get(str(f.type), _bias) for f in fields(Sampling)}
+_SOURCES: dict[str, Callable[[Any], Any]] = {"set": text_of, "weigh": flag_of}

@@ -15,10 +15,10 @@ from loom.asked import Asked
 from loom.asking import Answer
 from loom.changes import EngineChanged, Grew, Notice, Scored, Sealed
 from loom.config import Paths
-from loom.core.node import Author, Ending, Node, Place
+from loom.core.node import ROOT, Author, Ending, Node, Place
 from loom.core.recipe import Recipe
 from loom.core.seeds import branch_seed
-from loom.core.span import Span
+from loom.core.span import TOP, Span
 from loom.engine.api import (
     Capabilities,
     Ended,
@@ -32,7 +32,7 @@ from loom.engine.api import (
     Progress,
     Score,
 )
-from loom.engine.client import Died, EngineClient, LoadFailed, Loading, Ready, Signal
+from loom.engine.client import Died, Encoded, EngineClient, LoadFailed, Loading, Ready, Signal
 from loom.extensions import portable_name, spoken_name
 from loom.growth import Buffer, Growth
 from loom.orders import Order, Orders
@@ -163,6 +163,7 @@ class Generation:
         for branch, node in enumerate(nodes):
             self._growth.start(node, job, branch, self._session.now)
         self._orders.add(Order(nodes, place, recipe, seeds))
+        self._come_first()
         self._revive()
         self._submit_waiting()
 
@@ -210,6 +211,7 @@ class Generation:
         job = self._name("read")
         self._reading[job] = node.id
         self._growth.start(node.id, job, 0, session.now)
+        self._come_first()
         prefix = session.prefix(node.hangs_at, self._row.fingerprint)
         self.client.submit(Score(job, prefix, node.text, session.recipe.top))
         return tuple(unread)
@@ -266,7 +268,7 @@ class Generation:
         return answer.following
 
     async def score(
-        self, prefix: tuple[Piece, ...], text: Piece, top: int, *, following: bool = False
+        self, prefix: tuple[Piece, ...], text: Piece, top: int = TOP, *, following: bool = False
     ) -> Answer:
         """What the model makes of `text` after `prefix`, for no node. Raises EngineError."""
         if self.client is None:
@@ -274,10 +276,32 @@ class Generation:
         job = Score(self._name("weigh"), prefix, text, top, following)
         return await self._asked.answer(self.client, job, quiet=True)
 
+    async def encode(self, text: bytes, *, start: bool) -> Encoded:
+        """(ids, ends) of `text`; `start` when it opens a document. Raises EngineError."""
+        if self.client is None:
+            raise EngineError("No model is loaded.")
+        return await self.client.encode(text, start)
+
+    @property
+    def can_score(self) -> bool:
+        return self.client is not None and self.client.state == "ready"
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether the engine loads, or has something else to do for now."""
+        loads = self.client is not None and self.client.state == "loading"
+        return loads or self.busy
+
     @property
     def busy(self) -> bool:
         """Whether anything grows or is being read."""
         return bool(self._growth.nodes())
+
+    def _come_first(self) -> None:
+        """Nothing that can wait is before the engine."""
+        self._session.engine_wanted(True)
+        if self.client is not None:
+            self._asked.withdraw(self.client)
 
     def cancel(self, nodes: Iterable[int]) -> None:
         """Seal these at once with what came; the engine hears of it between two steps."""
@@ -443,6 +467,8 @@ class Generation:
             if not wanted & growing and not future.done():
                 future.set_result(None)
         self._waiters = [(w, future) for w, future in self._waiters if not future.done()]
+        if not growing:
+            self._session.engine_wanted(False)
 
     # ── when things go wrong ───────────────────────────────────────────────────────────────
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from loom.beliefs import SETTING, Beliefs, spelled
+from loom.beliefs import Beliefs
 from loom.changes import Moved, TreeChanged
+from loom.chosen import SETTING, spelled
 from loom.config import Config
 from loom.core.display import Segment
 from loom.core.marks import Kind, Mark
@@ -56,7 +57,7 @@ class Session(Journal):
         super().__init__(store, now)
         self._generation = Generation(self)
         self._readings = Readings(self)
-        self._beliefs = Beliefs(self)
+        self._beliefs = Beliefs(self, self._generation)
         self._keeper: Keeper | None = None
 
     # ── opening and closing ────────────────────────────────────────────────────────────────
@@ -322,7 +323,11 @@ class Session(Journal):
 
     def set_sources(self, wanted: SourceSet | None) -> None:
         """Weigh these from now on; None: weigh none, whatever is offered. Undoable."""
-        self._set({SETTING: spelled(wanted)})
+        setting = {SETTING: spelled(wanted)}
+        if self.read_only:
+            self._take_settings(setting.items())
+        else:
+            self._set(setting)
 
     def posterior(self, node: int) -> Posterior | None:
         """What is believed at a node's end; None while that isn't known."""
@@ -450,6 +455,10 @@ class Session(Journal):
         return await self._generation.following(place or self.place, top)
 
     # ── for generation.py ──────────────────────────────────────────────────────────────────
+
+    def engine_wanted(self, wanted: bool) -> None:
+        """For what goes before all weighing; or not any more."""
+        self._beliefs.give_way(busy=wanted)
 
     def set_grown(
         self, node: Node, span: Span | None, pieces: Mapping[int, bytes] | None = None
