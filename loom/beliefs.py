@@ -31,7 +31,6 @@ from loom.core.recipe import Recipe
 from loom.engine.api import EngineError, JobFailed
 from loom.evidence import Shelf
 from loom.framing import frames_of
-from loom.generation import Generation
 from loom.instruments import calibration
 from loom.instruments.sources.api import BLOCK, Course, Posterior, Scores, SourceSet
 from loom.instruments.sources.sets import digest
@@ -42,6 +41,7 @@ from loom.store.errors import StoreError
 
 if TYPE_CHECKING:
     from loom.engine.client import Encoded
+    from loom.generation import Generation
     from loom.session import Session
 
 SEEN = 32  # continuations, and siblings

@@ -403,6 +403,7 @@ class Session(Journal):
         seeds = self._generation.seeds(
             self.seed if seed is None else seed, address, ordinal, number
         )
+        with_recipe = self._beliefs.framed(there, with_recipe)
         row, recipe_id = self._generation.model_row(), self._recipe_id(with_recipe)
         nodes = [
             replace(
