@@ -69,6 +69,7 @@ class Switching(App[None]):
                 self.main.status.engine_changed(EngineChanged("none"))
             else:
                 self.run_worker(self._remember(model), name="recent", exit_on_error=False)
+            await self.session.attach_sources(self.config)
             self.main.engine_attached()
         self.start_plugins()
 
@@ -125,6 +126,7 @@ class Switching(App[None]):
             await self._show(session)
             read_on = before.hand_instruments_to(session)
             if before.hand_engine_to(session):
+                await session.attach_sources(self.config)
                 self.main.engine_attached()
                 if not read_on:
                     self.start_plugins()
