@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from loom.changes import (
@@ -30,11 +29,12 @@ from loom.core.node import Place
 from loom.core.recipe import Recipe
 from loom.engine.api import EngineError, JobFailed
 from loom.evidence import Shelf
+from loom.framed import Room, framed
 from loom.framing import frames_of
 from loom.instruments import calibration
 from loom.instruments.sources.api import BLOCK, Course, Posterior, Scores, SourceSet
 from loom.instruments.sources.sets import digest
-from loom.scales import Depth, Engine, Scales, TooMuch
+from loom.scales import Depth, Engine, Passage, Scales, TooMuch
 from loom.setbacks import Setbacks
 from loom.spellings import Spellings
 from loom.store.errors import StoreError
@@ -86,10 +86,13 @@ class Beliefs:
 
     # ── life ───────────────────────────────────────────────────────────────────────────────
 
-    async def attach(self, config: Config) -> None:
+    async def attach(self, config: Config, *, idle: bool) -> None:
         self._chosen.configure(config)
-        self._idle_too = config.sources.weigh
-        self._begin()
+        self._idle_too = idle and config.sources.weigh
+        if idle:
+            self._begin()
+        else:
+            await self._chosen.learn()
 
     def _begin(self) -> None:
         if self._task is None or self._task.done():
@@ -126,16 +129,16 @@ class Beliefs:
         self._awake.set()
 
     def framed(self, place: Place, recipe: Recipe) -> Recipe:
-        """As it is drawn by at a place: its frame takes the place of a byline of the set."""
-        wanted = self.sources if recipe.frame else None
-        if wanted is None:
+        """As it is drawn by at a place."""
+        if not recipe.frame:
             return recipe
-        tree, bylines = self._session.tree, [text.encode() for text in wanted.frames if text]
-        head, longest = b"", max(map(len, bylines), default=0)
-        for node, stop in tree.stretches(place):
-            head += tree[node].text[: min(stop, longest - len(head))]
-        size = max((len(text) for text in bylines if head.startswith(text)), default=0)
-        return replace(recipe, instead=size)
+        wanted, engine = self.sources, self._session.engine
+        able = None if engine is None else engine.capabilities
+        room = None
+        if able is not None:
+            frame = None if self._engine is None else self._engine.tokens_of(recipe.frame)
+            room = Room(able.fingerprint, able.context, frame)
+        return framed(self._session, place, recipe, wanted.frames if wanted else (), room)
 
     # ── what is believed ───────────────────────────────────────────────────────────────────
 
@@ -162,6 +165,10 @@ class Beliefs:
         if found is None:
             self._look(self._session.tree[node].end)
         return found
+
+    def passage(self, place: Place) -> Passage | None:
+        scales = self._current()
+        return None if scales is None else scales.passage(place)
 
     def _current(self) -> Scales | None:
         """None where they are of another set or model."""

@@ -6,10 +6,10 @@ cut it again. The path to a node never changes, so nothing of this has to be kep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from loom.core.node import Author, Place
+from loom.core.node import ROOT, Author, Place
 from loom.engine.network import SLIDING, STEPWISE, seen_from
 from loom.session import Session
 
@@ -24,7 +24,7 @@ class Part:
     """A stretch of the path by one node; `ids` None where it isn't known how it was cut.
 
     `pieces` are the bytes of each token, or the whole text where there are no ids. `node` is None
-    for what the engine puts before every text.
+    for what the engine puts before every text, and ROOT for the frame that a node was drawn under.
     """
 
     node: int | None
@@ -69,6 +69,10 @@ async def context_of(session: Session, number: int) -> Context:
         raise ValueError(f"No model has {what} this yet, so none has seen what is before it.")
     place = node.hangs_at
     parts, cut = _recorded(session, place, row.fingerprint)
+    recipe = session.recipe_of(number)
+    if recipe is not None and recipe.frame:
+        text = recipe.frame.encode("utf-8", "surrogateescape")
+        parts = [Part(ROOT, (text,), None), *_behind(parts, recipe.instead)]
     engine = session.engine
     able = engine.capabilities if engine is not None and engine.state == "ready" else None
     if able is None or engine is None or able.fingerprint != row.fingerprint:
@@ -103,6 +107,26 @@ def _recorded(session: Session, place: Place, fingerprint: str) -> tuple[list[Pa
         if known < stop:
             parts.append(Part(number, (node.text[known:stop],), None))
     return parts, cut
+
+
+def _behind(parts: Iterable[Part], size: int) -> Iterator[Part]:
+    """The path without its first bytes, for which a frame stands; what is left of a token that they
+    end in is given as text."""
+    for part in parts:
+        text = part.text
+        if not size or size >= len(text):
+            if not size:
+                yield part
+            size = max(0, size - len(text))
+            continue
+        edge, count = 0, 0
+        while part.ids is not None and edge < size:
+            edge, count = edge + len(part.pieces[count]), count + 1
+        if part.ids is None or edge > size:
+            yield Part(part.node, (text[size : edge or None],), None)
+        if part.ids is not None and count < len(part.pieces):
+            yield Part(part.node, part.pieces[count:], part.ids[count:])
+        size = 0
 
 
 def _pieces(text: bytes, ends: Sequence[int]) -> tuple[bytes, ...]:

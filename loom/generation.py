@@ -62,6 +62,7 @@ class Generation:
         self._reading: dict[str, int] = {}
         self._unreadable: set[int] = set()
         self._put_off: set[int] = set()  # nodes whose reading the writer has stopped
+        self._above: tuple[int, frozenset[int]] = ROOT, frozenset({ROOT})
         self._read_through: set[int] = set()  # nodes with nothing unread on the way to their ends
         self._orders = Orders(session, self._growth)
         self._asked = Asked()
@@ -243,13 +244,26 @@ class Generation:
             self._put_off.clear()
             self._read_through.clear()
 
-    def will_read(self, number: int) -> bool:
-        """Whether a node without tokens is going to have some without being asked for."""
+    def will_read(self, numbers: Iterable[int]) -> bool:
+        """Whether any of these, which lie on one path from the top down, is going to have tokens
+        without being asked for."""
         alive = self.client is not None and self.client.state in ("loading", "ready")
-        if not alive or not self._is_unread(number):
-            return False
-        path = self._session.tree.stretches(self._session.place)
-        return any(stretch.node == number for stretch in path)
+        reads = alive and not self._session.read_only
+        path = self._nodes_above() if reads else frozenset()
+        for number in numbers:
+            if number not in path:  # nor is any after it
+                return False
+            if self._is_unread(number):
+                return True
+        return False
+
+    def _nodes_above(self) -> frozenset[int]:
+        """The nodes on the path to where the writer is."""
+        place = self._session.place
+        if self._above[0] != place.node:
+            stretches = self._session.tree.stretches(place)
+            self._above = place.node, frozenset(stretch.node for stretch in stretches)
+        return self._above[1]
 
     def _is_unread(self, number: int) -> bool:
         node = self._session.tree[number]

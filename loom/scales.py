@@ -70,6 +70,17 @@ class Known:
         return same and bool((self.before.weights == other.before.weights).all())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Passage:
+    """One up to a place: its tokens, the byte of the path at which it begins and where each token
+    ends, and what each frame gave them."""
+
+    ids: tuple[int, ...]
+    start: int
+    ends: tuple[int, ...]
+    scores: Scores
+
+
 @dataclass(frozen=True, slots=True)
 class Base:
     """What a node goes on from."""
@@ -127,6 +138,27 @@ class Scales:
     def scores(self, node: int) -> Scores | None:
         known = self._known.get(node)
         return None if known is None else known.evidence.scores
+
+    def passage(self, place: Place) -> Passage | None:
+        known = self._known.get(place.node)
+        if known is None:
+            return None
+        ids: list[int] = []
+        ends: list[int] = []
+        parts: list[Scores] = []
+        for spelling, count in self.spellings.links(
+            known.spelling, known.spelling.count_until(place.at)
+        ):
+            its = self._known.get(spelling.node)
+            if its is None or its.spelling is not spelling:
+                return None
+            ids += spelling.ids[:count].tolist()
+            ends += (spelling.ends[:count] + spelling.offset).tolist()
+            parts.append(_first(its.evidence.scores, count - spelling.skipped))
+        first = min(known.spelling.passage, len(ids))
+        start = ends[first - 1] if first else 0
+        scores = joined(parts, len(self._texts))
+        return Passage(tuple(ids[first:]), start, tuple(ends[first:]), scores)
 
     def is_current(self, place: Place, depth: Depth = Depth.KEPT) -> bool:
         known = self._known.get(place.node)
@@ -245,9 +277,7 @@ class Scales:
 
     async def _belief_inside(self, known: Known, count: int) -> Belief:
         """After so many tokens of a node."""
-        scores = known.evidence.scores
-        count = max(0, count - known.spelling.skipped)
-        part = Scores(scores.logprob[:count], scores.ratio[:count], scores.information[:count])
+        part = _first(known.evidence.scores, count - known.spelling.skipped)
         return await self.advanced(known.before, part)
 
     async def advanced(self, belief: Belief, scores: Scores) -> Belief:
@@ -312,6 +342,11 @@ class Engine:
 
     scorer: Scorer
     frames: Frames
+
+    def tokens_of(self, text: str) -> int | None:
+        """How many a frame has; None for a text that is none."""
+        texts = self.frames.texts
+        return len(self.frames.windows.frames[texts.index(text)]) if text in texts else None
 
 
 class _Weighing:
@@ -387,3 +422,8 @@ def _suffices(evidence: Evidence | None, size: int, *, every: bool) -> bool:
     if evidence is None or len(evidence.scores) < size:
         return False
     return evidence.whole or not every
+
+
+def _first(scores: Scores, count: int) -> Scores:
+    count = max(0, count)
+    return Scores(scores.logprob[:count], scores.ratio[:count], scores.information[:count])

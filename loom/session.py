@@ -311,10 +311,11 @@ class Session(Journal):
 
     # ── sources ────────────────────────────────────────────────────────────────────────────
 
-    async def attach_sources(self, config: Config) -> None:
-        """Weigh what is in sight in idle time, if `config` doesn't say otherwise: the node where
-        the writer is under every frame, what goes on there and beside it under the likeliest."""
-        await self._beliefs.attach(config)
+    async def attach_sources(self, config: Config, *, idle: bool = True) -> None:
+        """Have the set offered that `config` names. With `idle`, if it doesn't say otherwise, weigh
+        what is in sight in idle time: the node where the writer is under every frame, what goes on
+        there and beside it under the likeliest."""
+        await self._beliefs.attach(config, idle=idle)
 
     @property
     def sources(self) -> SourceSet | None:
@@ -362,6 +363,10 @@ class Session(Journal):
         """Wait until all that is in sight, or was asked for, has been weighed."""
         await self._beliefs.settled()
 
+    def framed(self, recipe: Recipe | None = None, place: Place | None = None) -> Recipe:
+        """A recipe (this session's) as it is drawn by at a place: what its frame stands for."""
+        return self._beliefs.framed(place or self.place, recipe or self.recipe)
+
     # ── the engine ─────────────────────────────────────────────────────────────────────────
 
     async def attach(self, model: str, options: Mapping[str, Any] | None = None) -> None:
@@ -403,7 +408,7 @@ class Session(Journal):
         seeds = self._generation.seeds(
             self.seed if seed is None else seed, address, ordinal, number
         )
-        with_recipe = self._beliefs.framed(there, with_recipe)
+        with_recipe = self.framed(with_recipe, there)
         row, recipe_id = self._generation.model_row(), self._recipe_id(with_recipe)
         nodes = [
             replace(

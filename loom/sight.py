@@ -37,7 +37,10 @@ class Sight:
 
     def begins(self, place: Place) -> int:
         """The first byte on the path to `place` that the model sees of it; 0 where that is all of
-        it, or isn't known. Of what it hasn't read at the end of the path, nothing is counted."""
+        it, or isn't known. Of what it hasn't read at the end of the path, nothing is counted. With
+        a frame before it, it sees what the frame doesn't stand for."""
+        if self._session.recipe.frame:
+            return self._session.framed(place=place).instead
         engine = self._session.engine
         able = engine.capabilities if engine is not None and engine.state == "ready" else None
         if able is None or able.runtime.get("sight") not in (STEPWISE, SLIDING):

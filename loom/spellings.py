@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from loom.core.node import ROOT, Place
+from loom.core.node import ROOT
+from loom.framed import byline_until
 from loom.record import Record
 
 Ints = NDArray[np.int32]
@@ -73,7 +74,7 @@ class Spelling:
         return hashlib.blake2b(told, digest_size=8).digest()
 
 
-class _Link(NamedTuple):
+class Link(NamedTuple):
     """The first `tokens` of a spelling."""
 
     spelling: Spelling
@@ -88,12 +89,13 @@ class Spellings:
         self,
         record: Record,
         fingerprint: str,
-        bylines: Iterable[str],
+        bylines: Sequence[str],
         encode: Encode,
         waits: Callable[[int], bool],
     ) -> None:
         self._record, self._fingerprint = record, fingerprint
-        self._bylines = sorted({text.encode() for text in bylines if text}, key=len, reverse=True)
+        self._bylines = tuple(bylines)
+        self._longest = max((len(text.encode()) for text in self._bylines), default=0)
         self._encode, self._waits = encode, waits
         self._known: dict[int, Spelling] = {}
         self._turn = 0  # counts what was forgotten
@@ -118,8 +120,17 @@ class Spellings:
 
     def passage_until(self, last: Spelling) -> tuple[int, ...]:
         """All tokens of the passage, up to the end of the node."""
-        parts = [link.spelling.ids[: link.tokens] for link in self._links(last)]
+        parts = [link.spelling.ids[: link.tokens] for link in self.links(last)]
         return tuple(np.concatenate(parts)[last.passage :].tolist())
+
+    def links(self, last: Spelling, count: int | None = None) -> list[Link]:
+        """The path to the first `count` tokens of a spelling that is known (all by default), the
+        root first."""
+        links = [Link(last, len(last) if count is None else count)]
+        while (parent := self._record.tree[links[-1].spelling.node].parent) is not None:
+            child, above = links[-1].spelling, self._known[parent]
+            links.append(Link(above, child.position - above.position))
+        return links[::-1]
 
     # ── inside ─────────────────────────────────────────────────────────────────────────────
 
@@ -158,7 +169,7 @@ class Spellings:
         found = Spelling(
             number, ids, ends, len(lead[0]), position, offset, above.passage, above.after(count)
         )
-        return self._with_passage(found, _Link(above, count))
+        return self._with_passage(found, Link(above, count))
 
     async def _own(self, number: int, *, opens: bool) -> tuple[Sequence[int], Sequence[int]] | None:
         record, node = self._record, self._record.tree[number]
@@ -180,43 +191,24 @@ class Spellings:
             return (), ()
         return await self._encode(text, opens)
 
-    def _with_passage(self, found: Spelling, above: _Link) -> Spelling:
+    def _with_passage(self, found: Spelling, above: Link) -> Spelling:
         """It begins behind a byline: a matter of the first bytes of the path."""
-        if not self._bylines or found.offset >= len(self._bylines[0]):
+        if found.offset >= self._longest:
             return found
-        node = self._record.tree[found.node]
-        size = self._byline(Place(node.id, node.length))
+        size = byline_until(self._record, self._record.tree[found.node].end, self._bylines)
         passage = self._token_behind(size, found, above) if size else 0
         return replace(found, passage=passage)
 
-    def _byline(self, place: Place) -> int:
-        if not self._bylines:
-            return 0
-        head, longest = b"", len(self._bylines[0])
-        for node, stop in self._record.tree.stretches(place):
-            head += self._record.tree[node].text[: min(stop, longest - len(head))]
-            if len(head) == longest:
-                break
-        return next((len(text) for text in self._bylines if head.startswith(text)), 0)
-
-    def _token_behind(self, size: int, found: Spelling, above: _Link) -> int:
+    def _token_behind(self, size: int, found: Spelling, above: Link) -> int:
         """The first token of the path that begins at or after byte `size`."""
         for spelling, count in (
-            *self._links(above.spelling, above.tokens),
-            _Link(found, len(found)),
+            *self.links(above.spelling, above.tokens),
+            Link(found, len(found)),
         ):
             over = np.searchsorted(spelling.ends[:count] + spelling.offset, size, side="left")
             if over < count:
                 return spelling.position + int(over) + 1
         return found.position + len(found)
-
-    def _links(self, last: Spelling, count: int | None = None) -> list[_Link]:
-        """The path to a spelling that is known, the root first."""
-        links = [_Link(last, len(last) if count is None else count)]
-        while (parent := self._record.tree[links[-1].spelling.node].parent) is not None:
-            child, above = links[-1].spelling, self._known[parent]
-            links.append(_Link(above, child.position - above.position))
-        return links[::-1]
 
 
 def _empty() -> Spelling:

@@ -106,6 +106,13 @@ def recipe_options(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="cut the end of a written text into tokens anew where it may stop inside one",
     )
+    frame = group.add_mutually_exclusive_group()
+    frame.add_argument(
+        "--frame", metavar="TEXT", help="the model reads this before the text, a byline perhaps"
+    )
+    frame.add_argument(
+        "--under", metavar="NAME", help="or the frame of this source of the set in force"
+    )
     group.add_argument("--preset", metavar="NAME", help=PRESETS_HINT)
     group.add_argument("--temperature", type=float, metavar="T", help="0 is greedy")
     group.add_argument("--top-k", type=int, metavar="K")

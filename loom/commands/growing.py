@@ -17,6 +17,7 @@ from loom.core.text import visible
 from loom.engine.api import EngineError
 from loom.facts import node_facts
 from loom.session import Session
+from loom.tables import among
 
 READ_AT_MOST = 64 * 1024  # bytes; longer text is read when its tokens are asked for
 MOST = 1024  # continuations at a time
@@ -38,6 +39,9 @@ async def generate(args: Namespace, console: Console) -> None:
         recipe = recipe_of(session.recipe, args, access.config_of(args))
         place = _place(session, args)
         await access.attach(session, args, console)
+        await session.attach_sources(access.config_of(args), idle=False)
+        if args.under is not None:
+            recipe = replace(recipe, frame=_frame_of(session, args.under), instead=0)
         nodes = session.grow(place, count=args.count, recipe=recipe, seed=args.seed)
         total = len(nodes) * recipe.tokens
         await access.finish(session, nodes, total, "growing", console)
@@ -47,6 +51,19 @@ async def generate(args: Namespace, console: Console) -> None:
             lambda: {"nodes": [node_facts(session, node) for node in nodes]},
             lambda: _lines(session, nodes, console),
         )
+
+
+def _frame_of(session: Session, name: str) -> str:
+    """Of a source of the set in force. Raises CommandError."""
+    wanted = session.sources
+    if wanted is None:
+        what = "There is no source set in force, so nobody is known by a name."
+        raise CommandError(what, "Choose one with `loom sources`, or give the text with --frame.")
+    for source in wanted.sources:
+        if name.casefold() in (source.name.casefold(), source.short.casefold()):
+            return source.frames[0]
+    names = [source.name for source in wanted.sources]
+    raise CommandError(f"The set {wanted.name} has no source {name!r}.", among(name, names))
 
 
 def _place(session: Session, args: Namespace) -> Place:
@@ -84,6 +101,8 @@ def recipe_of(recipe: Recipe, args: Namespace, config: Config) -> Recipe:
         changes = _given(args, ("tokens", "top", "heal"))
         if args.end is not None:
             changes["end"] = End(args.end)
+        if args.frame is not None:
+            changes |= {"frame": args.frame, "instead": 0}
         if args.stop is not None:
             changes["stop"] = tuple(args.stop)
         if sampling != recipe.sampling:

@@ -15,6 +15,7 @@ from textual.containers import Vertical
 from textual.widgets import Static, TextArea
 
 from loom.context import Context, Part
+from loom.core.node import ROOT
 from loom.core.text import decode, visible
 from loom.engine.api import EngineError
 from loom.ui import glyphs
@@ -145,7 +146,7 @@ def token_lines(context: Context) -> Iterator[str]:
             continue
         if part.node != node:
             node = part.node
-            yield f"        — node {node}"
+            yield f"        — node {node}" if node != ROOT else "        — the frame"
         if part.ids is None:
             yield f"{'':>7} {'?':>7}  {glyphs.token_text(part.text)}"
             continue
