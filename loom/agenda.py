@@ -8,6 +8,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
+FEW = 64  # are put in one by one
+
 
 class Agenda:
     """Two heaps of nodes, newest on top, and those that can't be read for the moment."""
@@ -36,8 +38,13 @@ class Agenda:
 
     def add_backlog(self, nodes: Iterable[int]) -> None:
         """These can wait until nothing else is to be done."""
-        self._backlog += [-node for node in nodes]
-        heapq.heapify(self._backlog)
+        found = list(nodes)
+        if len(found) < FEW:
+            for node in found:
+                heapq.heappush(self._backlog, -node)
+        else:
+            self._backlog += [-node for node in found]
+            heapq.heapify(self._backlog)
 
     def next(self, *, idle: bool) -> int | None:
         """The backlog has its turn only while one is `idle`."""

@@ -1,5 +1,5 @@
-"""How the writer came to each node: what stood beside it, how often one had come back, how long it
-took. Knows the tree and what has happened in it; reads no tokens.
+"""How the writer came to each node: what stood beside it and what of that was taken, how often one
+had come back, how long it took. Knows the tree, its marks and what has happened; reads no tokens.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from loom.core.marks import Kind, Marks
 from loom.core.node import ROOT, Author, Node, Place
 from loom.core.tree import Tree
 from loom.instruments.api import Choice
@@ -16,8 +17,8 @@ from loom.store.batch import EventRow
 class Arrivals:
     """Told what happens, in order; `choice_of` at any time."""
 
-    def __init__(self, tree: Tree) -> None:
-        self._tree = tree
+    def __init__(self, tree: Tree, marks: Marks) -> None:
+        self._tree, self._marks = tree, marks
         self._returns: Counter[Place] = Counter()
         self._backtracks: dict[int, int] = {}  # of nodes before which there were any
         self._newest = ROOT
@@ -47,7 +48,10 @@ class Arrivals:
         parent = self._tree[node.parent] if node.parent is not None else None
         began = parent is not None and parent.created > 0 and node.created > 0
         seconds = max(0.0, node.created - parent.created) if parent and began else None
-        return Choice(self._offered(node), self._backtracks.get(number, 0), seconds)
+        offered = self._offered(node)
+        taken = self._taken(node, offered)
+        most = max(1, len({*map(self._text, offered)}) + self._rests(node))
+        return Choice(most, self._backtracks.get(number, 0), seconds, min(taken, most))
 
     def beside(self, nodes: Iterable[int]) -> set[int]:
         """The nodes that hang where these do, themselves among them."""
@@ -58,24 +62,58 @@ class Arrivals:
         tree = self._tree
         return [number for number in tree.children(place.node) if tree[number].at == place.at]
 
-    def _offered(self, node: Node) -> int:
-        """Distinct continuations by a model, the rest of the parent after the place among them.
+    def around(self, nodes: Iterable[int]) -> set[int]:
+        """Those that stand beside what is taken by these hanging on it: beside their parents, or
+        where a parent goes on after a place before them."""
+        tree, found = self._tree, set[int]()
+        for number in nodes:
+            parent = tree[number].parent if number in tree else None
+            if parent is not None:
+                found |= self.beside([parent])
+                found |= {n for n in tree.children(parent) if tree[n].at < tree[number].at}
+        return found
+
+    def _offered(self, node: Node) -> list[Node]:
+        """Continuations by a model that stood at the node's place, it among them.
 
         Once something hangs on the node it has been chosen, among those that were there then.
         """
         chosen = min(self._tree.children(node.id), default=None)
         beside = (self._tree[number] for number in self._hanging(node.hangs_at))
-        offered = [
+        return [
             other
             for other in beside
-            if other.author is Author.MODEL and (chosen is None or other.id < chosen)
+            if other.author is Author.MODEL
+            and (other.text or other.growing)
+            and (chosen is None or other.id < chosen)
         ]
-        growing = sum(other.growing for other in offered)
-        texts = {other.text for other in offered if other.text and not other.growing}
-        return max(1, growing + len(texts) + self._rests(node))
+
+    def _text(self, node: Node) -> bytes | int:
+        """What makes it another continuation: while it grows nobody knows what it will be."""
+        return node.id if node.growing else node.text
+
+    def _taken(self, node: Node, offered: Iterable[Node]) -> int:
+        """How many of those offered were gone on from or bookmarked; this one is one of them."""
+        texts = {self._text(other) for other in offered if self._is_taken(other)}
+        rest = self._rests(node) and self._goes_on(node.parent or ROOT, node.at + 1)
+        return len(texts | {self._text(node)}) + rest
+
+    def _is_taken(self, node: Node) -> bool:
+        if self._marks.hidden_from(node.id) == 0:
+            return False
+        kinds = {mark.kind for mark, _ in self._marks.of(node.id)}
+        return Kind.BOOKMARK in kinds or self._goes_on(node.id)
+
+    def _goes_on(self, node: int, since: int = 0) -> bool:
+        """Whether anything in sight hangs on it, on byte `since` or later."""
+        return any(
+            self._tree[child].at >= since and self._marks.hidden_from(child) != 0
+            for child in self._tree.children(node)
+        )
 
     def _rests(self, node: Node) -> int:
-        """1 where the node branches off inside a model's text, else 0."""
+        """1 where the node branches off inside a model's text, the rest of which stands there too,
+        else 0."""
         parent = self._tree[node.parent or ROOT]
         return int(parent.author is Author.MODEL and 0 < node.at < parent.length)
 

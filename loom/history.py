@@ -17,6 +17,7 @@ from loom.store.batch import COMPACTED, REPAIRED, EventRow
 UNDO, REDO, SEAL = "undo", "redo", "seal"
 DROP = "drop"  # nodes that got no text before they ended are out of sight
 TAKE = "take"  # a writer chose one of the model's tokens
+GROW = "grow"  # one job: all that it added was drawn side by side
 CHECKPOINT, RETURN, SET = "checkpoint", "return", "set"
 BARRIERS = {COMPACTED: "hidden nodes were removed for good", REPAIRED: "the session was repaired"}
 """Events before which nothing can be undone, and why."""

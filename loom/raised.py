@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from loom.core.node import Place
 from loom.instruments.api import Flag
+from loom.instruments.dealing import InNode
 
 if TYPE_CHECKING:
     from loom.record import Record
@@ -67,7 +68,8 @@ def raised_in(
     for plugin, raised in flags.items():
         for flag in raised:
             end = int(span.ends[flag.at]) if span is not None else record.tree[node].length
-            first, origin = _origin(record, Place(node, end), flag.began, position, offset)
+            began = flag.began + position if isinstance(flag, InNode) else flag.began
+            first, origin = _origin(record, Place(node, end), began, position, offset)
             found.append(
                 Raised(
                     plugin,
@@ -75,7 +77,7 @@ def raised_in(
                     Place(node, end),
                     flag.at,
                     origin,
-                    flag.began,
+                    began,
                     position + flag.at + 1,
                     first,
                     offset + end,

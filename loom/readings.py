@@ -7,7 +7,7 @@ nothing itself: what was read goes into the file through the Session it serves.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
@@ -25,17 +25,20 @@ from loom.changes import (
     TreeChanged,
 )
 from loom.config import Config
+from loom.core.node import ROOT
 from loom.discovery import Found, listed
 from loom.holdings import Holdings
 from loom.instruments.api import Flag, Reading
 from loom.instruments.client import InstrumentClient, SwitchedOff
 from loom.instruments.loading import Declared
+from loom.logbook import Logbook
 from loom.news import News
 from loom.paths import Paths
 from loom.raised import Raised, raised_in
 from loom.roster import Calibrations, Roster, Running
 from loom.store.errors import StoreError
 from loom.stretches import Stretches, Way
+from loom.tally import Due, Tally
 from loom.walking import Readers, Walk
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ SLICE = 0.002  # seconds at a time that the event loop is held
 REST = 0.01  # seconds between two slices of old work
 SAVED_AT_ONCE = 64  # readings
 SEEN = 32  # continuations that are read before all that is out of sight
+FEW = 8  # jobs of the log that are read at once; more of them in idle time, after all else
 
 
 class Readings:
@@ -56,7 +60,8 @@ class Readings:
         self._roster = Roster()
         self._agenda = Agenda()
         self._holdings = Holdings(session)
-        self._arrivals = Arrivals(session.tree)
+        self._arrivals, self._logbook = Arrivals(session.tree, session.marks), Logbook(session)
+        self._tally = Tally(self._logbook, self._holdings, self._roster)
         self._stretches = Stretches(session, lambda node: self._arrivals.choice_of(node))
         self._place = session.place
         self._engine: EngineState = "none"
@@ -136,13 +141,17 @@ class Readings:
     # ── what was read ──────────────────────────────────────────────────────────────────────
 
     def of(self, node: int) -> dict[str, Reading] | None:
-        """By instrument; None while no plugins are attached."""
-        if self.client is None or not self._roster.names:
+        """By instrument; None while no plugins are attached. The root has what those that read the
+        log sum up of all of it."""
+        if self.client is None or not self._roster.enlisted:
             return None
+        if node == ROOT:
+            return self._tally.summaries()
         model = self._stretches.model_of(node)
         if model is None:
             return {}
         keys = {name: key for name, (key, _) in self._readers(model).items()}
+        keys |= {name: self._tally.key(name, model) for name in self._roster.on_log()}
         return self._holdings.readings(node, keys)
 
     def flags(self, node: int) -> Mapping[str, tuple[Flag, ...]] | None:
@@ -159,7 +168,7 @@ class Readings:
 
     def is_calibrated(self, node: int) -> bool | None:
         """None where nobody reads, or there is nothing to be read."""
-        running = self.client is not None and self._roster.names
+        running = self.client is not None and self._roster.enlisted
         model = self._stretches.model_of(node) if running else None
         return None if model is None else self._roster.is_calibrated(model)
 
@@ -173,13 +182,15 @@ class Readings:
     def _hear(self, change: Change) -> None:
         match change:
             case Sealed(node):
+                self._stretches.forget_below(node)
                 self._arrived([node])
             case TreeChanged(nodes):
                 self._arrivals.added(nodes)
+                self._logbook.added(nodes, self._session.event_count)
                 self._arrived(nodes)
                 self._recall_below(nodes)
             case Scored(node):
-                self._stretches.forget()
+                self._stretches.forget_below(node)
                 self._holdings.doubt([node])
                 self._agenda.add([node])
                 self._recall_below([node])
@@ -202,11 +213,13 @@ class Readings:
         near = [node, *self._session.tree.children(node)[-SEEN:]]
         return [number for number in near if not self._holdings.is_sound(number)]
 
-    def _arrived(self, nodes: Iterable[int]) -> None:
-        """These, and those beside them, which are chosen among more or fewer now."""
-        beside = self._arrivals.beside(nodes)
-        self._holdings.doubt(beside)
+    def _arrived(self, nodes: Collection[int]) -> None:
+        """These, and those beside them, which are chosen among more or fewer now; where what they
+        hang on is chosen, that can wait."""
+        beside, around = self._arrivals.beside(nodes), self._arrivals.around(nodes)
+        self._holdings.doubt(beside | around)
         self._agenda.add(beside)
+        self._agenda.add_backlog(around - beside)
 
     def _recall_below(self, nodes: Iterable[int]) -> None:
         """What was hidden, or waited for one of these, may be read now."""
@@ -226,10 +239,13 @@ class Readings:
             self._agenda.add(self._in_sight())
             clock = asyncio.get_running_loop().time
             began = clock()
-            while self._roster.names:
+            while self._roster.enlisted:
                 urgent = self._agenda.urgent
-                node = self._agenda.next(idle=not self._session.growing())
-                if node is None:
+                due = None if urgent else self._due()
+                node = self._agenda.next(idle=not self._session.growing()) if due is None else None
+                if due is not None:
+                    await self._read_log(client, due)
+                elif node is None:
                     await self._rest()
                 elif self._is_wanted(node):
                     await self._read(node, urgent=urgent)
@@ -254,10 +270,13 @@ class Readings:
         learnt = 0
         while learnt < self._session.event_count:
             events = await asyncio.to_thread(self._session.events)
-            self._arrivals = Arrivals(self._session.tree)
+            self._arrivals = Arrivals(self._session.tree, self._session.marks)
+            self._logbook = Logbook(self._session)
             for event in events:
                 self._arrivals.happened(event)
+                self._logbook.happened(event)
             learnt = events[-1].id if events else self._session.event_count
+        self._tally = Tally(self._logbook, self._holdings, self._roster)
         self._place = self._session.place
 
     def _enlist(self, plugins: Mapping[str, Declared]) -> None:
@@ -277,7 +296,7 @@ class Readings:
         """Until there is something to do."""
         self._save()
         self._awake.clear()
-        if not len(self._agenda):
+        if not len(self._agenda) and self._tally.due() is None:
             self._idle.set()
         await self._awake.wait()
 
@@ -298,7 +317,7 @@ class Readings:
         model = self._stretches.model_of(number)
         assert self.client is not None and model is not None
         way = self._stretches.way_to(number, model, self._holdings.is_sound)
-        if any(self._session.will_be_read(node) for node in way.unread):
+        if self._session.will_be_read(way.unread()):
             self._agenda.put_aside(number)
             return
         readers = self._readers(model)
@@ -328,11 +347,23 @@ class Readings:
         if (changed or self._agenda.urgent) and readers:
             self._agenda.add_backlog([number])
 
+    def _due(self) -> Due | None:
+        due = self._tally.due()
+        few = due is not None and len(due.jobs) <= FEW
+        return due if few or not (self._session.growing() or len(self._agenda)) else None
+
+    async def _read_log(self, client: InstrumentClient, due: Due) -> None:
+        nodes = await self._tally.read(client, due)
+        self._news.read(nodes, urgent=len(due.jobs) <= FEW)
+        if self._holdings.unsaved >= SAVED_AT_ONCE:
+            self._save()
+
     def _was_read(self, node: int, *, anew: bool, urgent: bool) -> None:
+        self._tally.note_flags(node, self._stretches.model_of(node) or "")
         if anew:
             below = self._sound_below(node)
             self._holdings.doubt(below)
-            self._agenda.add(below)
+            (self._agenda.add if urgent else self._agenda.add_backlog)(below)
         if self._holdings.unsaved >= SAVED_AT_ONCE:
             self._save()
         self._news.read([node], urgent=urgent)

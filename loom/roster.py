@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from loom.config import Config
 from loom.instruments import calibration
-from loom.instruments.api import Settings
+from loom.instruments.api import Scope, Settings
 from loom.instruments.calibration import Calibration
 from loom.instruments.keeping import settings_key
 from loom.instruments.loading import Declared, fitted
@@ -22,23 +22,24 @@ Calibrations = Callable[[str], Calibration | None]
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A plugin as the session has it. "log": it reads the record of everything generated, which
-    isn't done yet; "off": it was switched off, `why` says for what."""
+    """A plugin as the session has it; "off": it was switched off, `why` says for what."""
 
     name: str
-    state: Literal["on", "off", "log"]
+    state: Literal["on", "off"]
     about: Declared
     why: str = ""
 
 
 class Roster:
-    """`names` are those that read paths, in a fixed order, also once some are off."""
+    """`names` are those that read paths, in a fixed order, also once some are off, `log_names`
+    those that read the log."""
 
     def __init__(
         self, config: Config | None = None, calibrations: Calibrations = calibration.load
     ) -> None:
         self.config, self.calibrations = config or Config(), calibrations
         self.names: tuple[str, ...] = ()
+        self.log_names: tuple[str, ...] = ()
         self._about: dict[str, Declared] = {}
         self._off: dict[str, str] = {}
         self._settings: dict[tuple[str, str], tuple[str, Settings, dict[str, Any]]] = {}
@@ -57,9 +58,12 @@ class Roster:
                 mistaken[name] = f"{self.config.where('plugins', name, option)} {rule}"
         self._about = dict(plugins)
         self._off |= mistaken
-        path = [name for name, about in plugins.items() if about.scope == "path"]
-        self.names = tuple(sorted(name for name in path if name not in self._off))
+        self.names, self.log_names = self._reading("path"), self._reading("log")
         return mistaken
+
+    def _reading(self, scope: Scope) -> tuple[str, ...]:
+        every = [name for name, about in self._about.items() if about.scope == scope]
+        return tuple(sorted(name for name in every if name not in self._off))
 
     def switch_off(self, name: str, why: str) -> None:
         self._off[name] = why
@@ -67,6 +71,15 @@ class Roster:
     def running(self) -> tuple[str, ...]:
         """Those of `names` that are still on."""
         return tuple(name for name in self.names if name not in self._off)
+
+    @property
+    def enlisted(self) -> tuple[str, ...]:
+        """All that could run, also once some are off."""
+        return self.names + self.log_names
+
+    def on_log(self) -> tuple[str, ...]:
+        """Those of `log_names` that are still on."""
+        return tuple(name for name in self.log_names if name not in self._off)
 
     def listed(self) -> list[Running]:
         """All, by name."""
@@ -76,7 +89,7 @@ class Roster:
     def _listed(self, name: str, about: Declared) -> Running:
         if name in self._off:
             return Running(name, "off", about, self._off[name])
-        return Running(name, "log" if about.scope == "log" else "on", about)
+        return Running(name, "on", about)
 
     def is_calibrated(self, model: str) -> bool:
         """Whether anything was found out about a model."""

@@ -32,7 +32,7 @@ from loom.discovery import Found
 from loom.engine.api import Capabilities, EngineError, Following
 from loom.engine.client import EngineClient
 from loom.generation import Generation
-from loom.history import DROP, SEAL, TAKE, Operation
+from loom.history import DROP, GROW, SEAL, TAKE, Operation
 from loom.instruments import calibration
 from loom.instruments.api import Flag, Reading
 from loom.instruments.sources.api import Course, Posterior, Scores, SourceSet
@@ -300,9 +300,10 @@ class Session(Journal):
         no plugins or no model has read it."""
         return self._readings.is_calibrated(node)
 
-    def will_be_read(self, node: int) -> bool:
-        """Whether the engine is going to give a written node its tokens by itself."""
-        return self._generation.will_read(node)
+    def will_be_read(self, nodes: Iterable[int]) -> bool:
+        """Whether the engine is going to give tokens to any of these written nodes by itself; they
+        lie on one path, from the top down."""
+        return self._generation.will_read(nodes)
 
     def keep_readings(self, rows: tuple[ReadingRow, ...], settings: Mapping[str, str]) -> None:
         """Put what was read into the file; it is no event."""
@@ -421,7 +422,7 @@ class Session(Journal):
         ]
         more = {"place": address.hex(), "ordinal": ordinal} if seed is None else {}
         ids = tuple(node.id for node in nodes)
-        operation = Operation("grow", added=ids, more=more)
+        operation = Operation(GROW, added=ids, more=more)
         self._commit(operation, nodes=tuple((node, None) for node in nodes))
         self._generation.start(ids, there, with_recipe, seeds)
         return ids

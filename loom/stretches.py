@@ -6,7 +6,9 @@ offsets are those of the whole path.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from loom.core.node import ROOT, Author, Node
@@ -29,13 +31,28 @@ class Link(NamedTuple):
     tokens: int | None = None
 
 
+class Gap(NamedTuple):
+    """What is above a node up to the next one whose tokens one model has read: the `link` to that
+    (None: there is none), and in between the first `size` of the nodes in `unread`, from the top
+    down: written ones without tokens. Nodes share the list."""
+
+    link: Link | None
+    unread: list[int]
+    size: int
+
+
 class Way(NamedTuple):
     """What one model's tokens lead to a node, it included: after `base` (None: from the start) the
-    `links` in order. `unread` are written nodes in between that have no tokens yet."""
+    `links` in order, with the `gaps` before each."""
 
     base: int | None
     links: list[Link]
-    unread: list[int]
+    gaps: list[Gap]
+
+    def unread(self) -> Iterator[int]:
+        """Written nodes on the way that have no tokens yet, from the top down."""
+        for gap in self.gaps:
+            yield from islice(gap.unread, gap.size)
 
 
 class Stretches:
@@ -45,11 +62,17 @@ class Stretches:
         self._record = record
         self._choice_of = choice_of
         self._starts: dict[int, Start] = {ROOT: Start(0, 0)}
+        self._gaps: defaultdict[str, dict[int, Gap]] = defaultdict(dict)
         self._lost: set[int] = set()  # nodes whose columns can't be read
 
-    def forget(self) -> None:
-        """Positions have changed: a node was read that had no tokens."""
-        self._starts = {ROOT: Start(0, 0)}
+    def forget_below(self, node: int) -> None:
+        """It has tokens now: whatever comes after it stands elsewhere."""
+        for known in (self._starts, *self._gaps.values()):
+            below = list(self._record.tree.children(node))
+            while below:
+                child = below.pop()
+                if known.pop(child, None) is not None:  # type: ignore[attr-defined]
+                    below += self._record.tree.children(child)
 
     def start_of(self, number: int) -> Start:
         starts, tree, climbed = self._starts, self._record.tree, []
@@ -73,20 +96,44 @@ class Stretches:
 
     def way_to(self, number: int, model: str, known: Callable[[int], bool]) -> Way:
         """From the nearest node that is `known`, else from the root."""
-        tree, links = self._record.tree, [Link(number)]
-        unread: list[int] = []
-        node = tree[number]
-        while node.parent is not None:
-            parent = tree[node.parent]
-            link = self._link(parent, node.at, model)
-            if link is not None and link.tokens is None and known(parent.id):
-                return Way(parent.id, links[::-1], unread)
+        links, gaps, base = [Link(number)], [self._gap(number, model)], None
+        while (link := gaps[-1].link) is not None:
+            if link.tokens is None and known(link.node):
+                base = link.node
+                break
+            links.append(link)
+            gaps.append(self._gap(link.node, model))
+        return Way(base, links[::-1], gaps[::-1])
+
+    def _gap(self, number: int, model: str) -> Gap:
+        """Climbs to where one has been before."""
+        gaps, tree, climbed = self._gaps[model], self._record.tree, []
+        while number not in gaps:
+            node = tree[number]
+            if node.parent is None:
+                gaps[number] = Gap(None, [], 0)
+                break
+            link = self._link(tree[node.parent], node.at, model)
             if link is not None:
-                links.append(link)
-            elif parent.token_count is None and parent.length:
-                unread.append(parent.id)
-            node = parent
-        return Way(None, links[::-1], unread)
+                gaps[number] = Gap(link, [], 0)
+                break
+            climbed.append(number)
+            number = node.parent
+        gap = gaps[number]
+        for below in reversed(climbed):
+            gap = gaps[below] = self._longer(gap, tree[tree[below].parent or ROOT])
+        return gap
+
+    def _longer(self, gap: Gap, node: Node) -> Gap:
+        """With one more node at its end."""
+        if node.token_count is not None or not node.length:
+            return gap
+        unread = gap.unread
+        if len(unread) == gap.size:
+            unread.append(node.id)
+        elif unread[gap.size] != node.id:  # it goes on into another branch
+            unread = [*unread[: gap.size], node.id]
+        return Gap(gap.link, unread, gap.size + 1)
 
     def _link(self, node: Node, until: int, model: str) -> Link | None:
         count = self._count(node, until) if self.model_of(node.id) == model else 0
@@ -106,6 +153,7 @@ class Stretches:
         span = self._record.span(link.node)
         if span is None:
             self._lost.add(link.node)
+            self._gaps.clear()
             return None
         pieces = span.pieces(self._record.tree[link.node].text)
         whole = Stretch(span, self.context_of(link.node, pieces))

@@ -5,7 +5,7 @@ Knows links, readings and the plugins' process; not why the node is wanted now.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from loom.holdings import Holdings
@@ -51,6 +51,8 @@ class Walk:
             missing = self._missing(link.node, around)
             if missing and not await self._fold(base, lead, before, around, missing):
                 return
+            if missing and around != self._around(link, before):
+                return  # it was chosen in another way meanwhile, and is on the agenda again
             base, lead, before = link.node, [], self._settled(link.node)
             yield link.node, bool(missing)
 
@@ -110,13 +112,12 @@ class Walk:
         if states is None:
             return False
         steps: dict[str, list[Step]] = {name: [] for name in missing}
-        pieces = [piece for stretch in stretches for piece in _pieces(stretch)]
-        for group in _groups(pieces):
+        for group in groups(piece for stretch in stretches for piece in pieces(stretch)):
             readers = {n: Reader(*self._readers[n], states[n]) for n in steps}
             answers = await self._client.fold(group, readers)
             steps = {name: steps[name] + answer for name, answer in answers.items()}
             states = {name: answer[-1].state for name, answer in answers.items()}
-        own = list(_pieces(stretches[-1]))
+        own = list(pieces(stretches[-1]))
         if len(links) > 1:
             self._note_inside(before, {n: answer[-len(own) - 1] for n, answer in steps.items()})
         for name, answer in steps.items():
@@ -162,7 +163,7 @@ class Walk:
         self._holdings.keep(node, name, self._readers[name][0], kept)
 
 
-def _pieces(stretch: Stretch) -> Iterator[Stretch]:
+def pieces(stretch: Stretch) -> Iterator[Stretch]:
     if len(stretch) <= PIECE:
         yield stretch
         return
@@ -170,10 +171,10 @@ def _pieces(stretch: Stretch) -> Iterator[Stretch]:
         yield stretch.cut(start, min(start + PIECE, len(stretch)))
 
 
-def _groups(pieces: Sequence[Stretch]) -> Iterator[list[Stretch]]:
+def groups(parts: Iterable[Stretch]) -> Iterator[list[Stretch]]:
     """As many as are sent at once."""
     group: list[Stretch] = []
-    for piece in pieces:
+    for piece in parts:
         if group and sum(map(len, group)) + len(piece) > PIECE:
             yield group
             group = []

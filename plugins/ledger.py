@@ -2,8 +2,9 @@
 
 A writer steers by choosing among continuations, by going back, and by writing. Each is counted
 against what the model would have done alone, so the three can be added. What was chosen is a bound
-(log₂ of how many were offered) and, as `…_kl`, what choosing the best of so many is worth where
-they differ as chance has it. The first token after a seam is the least certain figure: the model
+(log₂ n/m: of n different ones m were taken) and, as `…_kl`, what choosing the best m of n is worth
+where they differ as chance has it. What stands beside a writer's own words was not chosen among:
+they cost their surprise. The first token after a seam is the least certain figure: the model
 might have cut the text elsewhere.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,12 +23,14 @@ from loom.core.span import Span
 from loom.instruments.api import Choice, Context, Reading, Settings
 
 NAME = "ledger"
-VERSION = "1"
+VERSION = "2"
 ABOUT = "How much of the text the writer steered, in bits: chosen, gone back and written."
 OPTIONS = {"pause": 300.0}  # seconds; so much of a longer gap counts as time at work
 UNITS = {"steering": "bits"}
 
 BIT = math.log(2)  # in nats
+NODES, HALVES = np.polynomial.legendre.leggauss(96)
+SHARES, WEIGHTS = (NODES + 1) / 2, HALVES / 2  # to integrate over 0 to 1
 
 
 def start(settings: Settings) -> dict[str, Any]:
@@ -41,7 +45,7 @@ def step(state: dict[str, Any], span: Span, context: Context) -> tuple[dict[str,
     written = surprise if context.author is Author.WRITER else surprise[:0]
     grown = surprise if context.author is Author.MODEL else surprise[:0]
     excess = written - span.entropy[: len(written)].astype(np.float64) / BIT
-    summary = choice_bits(context.choice)
+    summary = choice_bits(context.choice, context.author)
     bits = summary["chosen"] + summary["gone_back"]
     seconds = _seconds(context.choice, state["pause"])
     timing = state["timing"] if context.choice is None else context.choice.seconds is not None
@@ -65,22 +69,48 @@ def step(state: dict[str, Any], span: Span, context: Context) -> tuple[dict[str,
     return after, Reading(values, {**summary, "so_far": _said(after)})
 
 
-def choice_bits(choice: Choice | None) -> dict[str, float]:
+def choice_bits(choice: Choice | None, author: Author) -> dict[str, float]:
     """Bits of having come to a node: to come back is to choose among one more."""
     if choice is None:
         choice = Choice()
-    offered, all_told = choice.offered, choice.offered + choice.backtracks
+    drawn = author is Author.MODEL
+    offered, taken = (choice.offered, choice.taken) if drawn else (1, 1)
+    all_told = offered + choice.backtracks
     return {
-        "chosen": math.log2(offered),
-        "gone_back": math.log2(all_told) - math.log2(offered),
-        "chosen_kl": best_of(offered),
-        "gone_back_kl": best_of(all_told) - best_of(offered),
+        "chosen": math.log2(offered / taken),
+        "gone_back": math.log2(all_told / offered),
+        "chosen_kl": best_of(offered, taken),
+        "gone_back_kl": best_of(all_told, taken) - best_of(offered, taken),
     }
 
 
-def best_of(count: int) -> float:
-    """How far, in bits, the best of so many draws lies from a single one (KL)."""
-    return math.log2(count) - (count - 1) / (count * BIT)
+@cache
+def best_of(count: int, taken: int = 1) -> float:
+    """How far, in bits, one of the best `taken` of so many draws lies from a single one (KL).
+
+    One than which a share of all is better is among them if at most taken − 1 of the others are:
+    count / taken times the probability of that is the density of what was taken.
+    """
+    if taken >= count:
+        return 0.0
+    if taken == 1:
+        return math.log2(count) - (count - 1) / (count * BIT)
+    found, most = 0.0, min(0.5, 4 * (taken + 10) / count)  # hardly one is worse
+    for low, high in ((0.0, most), (most, 1.0)):
+        better = np.maximum(low + SHARES * (high - low), 1e-300)
+        among = np.zeros_like(better)
+        for k in range(taken):
+            rest = (count - 1 - k) * np.log1p(-better)
+            among += np.exp(_ways(count - 1, k) + k * np.log(better) + rest)
+        density = count / taken * among
+        part = density * np.log2(np.maximum(density, 1e-300))
+        found += (high - low) * float(np.sum(WEIGHTS * part))
+    return found
+
+
+def _ways(count: int, taken: int) -> float:
+    """Log of in how many ways so many can be taken."""
+    return math.lgamma(count + 1) - math.lgamma(taken + 1) - math.lgamma(count - taken + 1)
 
 
 def _seconds(choice: Choice | None, pause: float) -> float:

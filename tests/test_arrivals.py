@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loom.arrivals import Arrivals
+from loom.core.marks import Kind, Mark, Marks
 from loom.core.node import ROOT, Author, Ending, Node, Place
 from loom.core.tree import Tree
 from loom.instruments.api import Choice
@@ -21,7 +22,7 @@ def tree_of(*nodes: tuple[int, int, int, Author, bytes]) -> Tree:
 
 
 def offered(tree: Tree, node: int) -> int:
-    return Arrivals(tree).choice_of(node).offered
+    return Arrivals(tree, Marks()).choice_of(node).offered
 
 
 def test_verbatim_copies_and_written_ones_are_not_counted_growing_ones_are() -> None:
@@ -44,6 +45,43 @@ def test_inside_a_model_s_text_its_rest_stands_beside() -> None:
     assert offered(tree, 2) == 2
 
 
+def taken(tree: Tree, marks: Marks, *nodes: int) -> list[tuple[int, int]]:
+    choices = [Arrivals(tree, marks).choice_of(node) for node in nodes]
+    return [(choice.taken, choice.offered) for choice in choices]
+
+
+def test_taken_are_those_gone_on_from_and_those_bookmarked_and_this_one() -> None:
+    tree = tree_of(
+        (1, ROOT, 0, WRITER, b"Once"),
+        (2, 1, 4, MODEL, b" upon"),
+        (3, 1, 4, MODEL, b" more"),
+        (4, 1, 4, MODEL, b" upon"),  # verbatim
+        (5, 1, 4, MODEL, b" again"),
+        (6, 1, 4, MODEL, b" then"),
+    )
+    marks = Marks()
+    assert taken(tree, marks, 2, 3, 5) == [(1, 4)] * 3
+    tree.add(Node(7, 2, 5, WRITER, b" a time", ended=Ending.WRITTEN))
+    assert taken(tree, marks, 2, 3) == [(1, 4), (2, 4)]
+    tree.add(Node(8, 4, 5, MODEL, b" a day", ended=Ending.LENGTH))  # the same words once more
+    assert taken(tree, marks, 3) == [(2, 4)]
+    marks.set(Mark(5, 6, Kind.BOOKMARK), "1")
+    assert taken(tree, marks, 2, 3, 5, 6) == [(2, 4), (3, 4), (2, 4), (3, 4)]
+    marks.set(Mark(7, 0, Kind.HIDDEN), "hidden")
+    marks.set(Mark(4, 0, Kind.HIDDEN), "hidden")
+    assert taken(tree, marks, 3, 5) == [(2, 4), (1, 4)]
+
+
+def test_the_rest_of_a_node_is_taken_where_something_goes_on_from_there() -> None:
+    tree = tree_of((1, ROOT, 0, MODEL, b"Once upon"), (2, 1, 4, MODEL, b" more"))
+    assert taken(tree, Marks(), 2) == [(1, 2)]
+    tree.add(Node(3, 1, 9, WRITER, b" a time", ended=Ending.WRITTEN))
+    assert taken(tree, Marks(), 2) == [(2, 2)]
+    arrivals = Arrivals(tree, Marks())
+    assert arrivals.around([3]) == {1, 2}
+    assert arrivals.around([2]) == {1}
+
+
 def test_what_came_after_the_choice_was_not_offered() -> None:
     tree = tree_of(
         (1, ROOT, 0, WRITER, b"Once"),
@@ -57,7 +95,7 @@ def test_what_came_after_the_choice_was_not_offered() -> None:
 
 def test_seconds_are_those_since_the_node_before() -> None:
     tree = tree_of((1, ROOT, 0, WRITER, b"Once"), (4, 1, 4, MODEL, b" upon"))
-    arrivals = Arrivals(tree)
+    arrivals = Arrivals(tree, Marks())
     assert arrivals.choice_of(1).seconds is None
     assert arrivals.choice_of(4) == Choice(1, 0, 3.0)
     tree.replace(replace(tree[4], created=0.0))
@@ -92,7 +130,7 @@ def test_coming_back_is_counted_until_the_node_is_made() -> None:
         EventRow(13, 0, "grow", {"added": [6]}),
         EventRow(14, 0, "sealed", {"node": 6}),
     ]
-    arrivals = Arrivals(tree)
+    arrivals = Arrivals(tree, Marks())
     for event in events:
         arrivals.happened(event)
     assert [arrivals.choice_of(n).backtracks for n in (1, 2, 3, 4, 5, 6)] == [0, 0, 0, 1, 2, 1]
@@ -108,7 +146,7 @@ def test_beside_are_those_at_the_same_place() -> None:
         (3, 1, 2, MODEL, b"e"),
         (4, 1, 4, WRITER, b" more"),
     )
-    arrivals = Arrivals(tree)
+    arrivals = Arrivals(tree, Marks())
     assert arrivals.beside([2]) == arrivals.beside([4, 2]) == {2, 4}
     assert arrivals.beside([3, 4]) == {2, 3, 4}
     assert arrivals.beside([99]) == set()

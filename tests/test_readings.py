@@ -487,17 +487,16 @@ async def test_a_plugin_that_fails_is_off_with_one_notice_and_the_others_read_on
     assert isinstance(notice, Notice) and "The plugin counter is off: it raised" in notice.text
 
 
-async def test_switched_off_plugins_are_not_loaded_and_log_plugins_are_listed(
+async def test_switched_off_plugins_are_not_loaded(
     plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
 ) -> None:
-    (plugins / "ledger.py").write_text("SCOPE = 'log'\n" + CHOOSER.replace("chooser", "ledger"))
     config = Config(plugins={"counter": PluginConfig(enabled=False)})
     async with opened(tmp_path / "a.loom") as session:
         node = nodes[-1]
         await read(session, found_in(plugins), config)
         assert set(session.readings(node)) == {"chooser"}
         states = {running.name: running.state for running in session.instruments()}
-        assert states == {"chooser": "on", "ledger": "log"}
+        assert states == {"chooser": "on"}
 
 
 async def test_another_session_goes_on_with_the_plugins(plugins: Path, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ async def _of_session(args: Namespace, console: Console) -> Report:
     with suppress(SessionLocked):  # open elsewhere: as it is
         await _have_read(args, console)
     async with access.reading(args.session) as session:
-        place = _place(session, args)
+        place = access.end_of(session, args)
         report = await _report(session, place, args, console)
         return replace(report, session=str(session.path), node=place.node)
 
@@ -77,31 +77,24 @@ async def _of_session(args: Namespace, console: Console) -> Report:
 async def _have_read(args: Namespace, console: Console) -> None:
     """By the model that has most of the path, unless another is asked for."""
     async with access.reading(args.session) as session:
-        place = _place(session, args)
+        place = access.end_of(session, args)
         path = [session.tree[stretch.node] for stretch in session.tree.stretches(place)]
         if not any(node.token_count is None and node.length for node in path):
             return
-        rows = [row for node in path if (row := session.model_of(node.id)) is not None]
-    if args.model is None and rows:
-        args.model = max(rows, key=rows.count).spec
+        known = access.model_of_path(session, place)
+    args.model = args.model or known
     try:
         async with access.writing(args.session) as session:
             await access.attach(session, args, console)
             await access.read(session, place, console)
     except EngineError as error:
-        if not rows:
+        if known is None:
             raise
         console.note(f"{error} What no model has read is left out.")
 
 
-def _place(session: Session, args: Namespace) -> Place:
-    if args.node is None:
-        return session.place
-    return session.tree[access.node_of(session, args)].end
-
-
 async def _report(session: Session, place: Place, args: Namespace, console: Console) -> Report:
-    arrivals = Arrivals(session.tree)
+    arrivals = Arrivals(session.tree, session.marks)
     for event in session.events():
         arrivals.happened(event)
     stretches = Stretches(session, arrivals.choice_of)

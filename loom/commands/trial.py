@@ -1,4 +1,4 @@
-"""A plugin on trial in its own process: `python -m loom.commands.trial FILE OPTIONS SESSION…`.
+"""A plugin on trial in its own process: `python -m loom.commands.trial FOUND OPTIONS SESSION…`.
 
 One JSON line each for a path that is going to be read, for a broken promise and for the end.
 """
@@ -15,34 +15,37 @@ from typing import Any
 
 from loom.arrivals import Arrivals
 from loom.core.node import ROOT
+from loom.discovery import Found
 from loom.drift import model_of_path, path_to
 from loom.instruments.folding import Stretch
 from loom.instruments.guard import Guard, Misdeed
+from loom.logbook import Logbook, Spot, after
 from loom.processes.pipes import Send, private_pipes, sender
 from loom.record import Record
 from loom.store.store import Store
 from loom.stretches import Stretches
-from loom.testing import ContractBroken, Fault, faults_of, load_plugin, sample_paths
-from loom.testing.reading import Broken
+from loom.testing import ContractBroken, Fault, faults_of, sample_logs, sample_paths
+from loom.testing.reading import Broken, run_found
 
 LEAVES = 3  # of a session: the ends of its longest paths
 
 
 def main(arguments: Sequence[str]) -> int:
-    file, options, *sessions = arguments
+    found, options, *sessions = arguments
     _, events_out = private_pipes()
     guard, send = Guard(), sender(events_out)
     guard.install()
     try:
-        with guard.watching(file):
-            plugin = load_plugin(file)
+        with guard.watching(found):
+            plugin = run_found(Found(**json.loads(found)))
     except (ContractBroken, Misdeed) as error:
         fault = error.fault if isinstance(error, Broken) else Fault(f"It is no plugin: {error}.")
         _tell(send, fault)
     else:
-        paths = dict(sample_paths())
+        on_log = getattr(plugin, "SCOPE", "path") == "log"
+        paths = dict(sample_logs() if on_log else sample_paths())
         for session in sessions:
-            paths |= recorded_paths(Path(session))
+            paths |= recorded(Path(session), on_log=on_log)
         _try(plugin, paths, json.loads(options), guard, send)
     send({"say": "done"})
     return 0
@@ -75,26 +78,45 @@ def _tokens(paths: Mapping[str, list[Stretch]]) -> int:
     return sum(len(stretch) for path in paths.values() for stretch in path)
 
 
-def recorded_paths(file: Path) -> dict[str, list[Stretch]]:
-    """The longest paths of a session that one model has read, by name."""
+def recorded(file: Path, *, on_log: bool = False) -> dict[str, list[Stretch]]:
+    """The longest paths of a session that one model has read, or what each has drawn in it."""
     store = Store.open(file, read_only=True)
     try:
         record = Record(store)
-        arrivals = Arrivals(record.tree)
-        for event in record.events():
-            arrivals.happened(event)
-        stretches = Stretches(record, arrivals.choice_of)
-        tree = record.tree
-        leaves = [n for n in tree if n != ROOT and not tree.children(n)]
-        leaves.sort(key=lambda number: -len(tree.path_bytes(tree[number].end)))
-        found = {}
-        for leaf in leaves[:LEAVES]:
-            model = model_of_path(record, stretches, tree[leaf].end)
-            if model is not None:
-                path = list(path_to(record, stretches, tree[leaf].end, model))
-                found[f"{file.stem}, node {leaf}"] = path
+        return logs_of(record, file.stem) if on_log else paths_of(record, file.stem)
     finally:
         store.close()
+
+
+def paths_of(record: Record, name: str) -> dict[str, list[Stretch]]:
+    arrivals = Arrivals(record.tree, record.marks)
+    for event in record.events():
+        arrivals.happened(event)
+    stretches = Stretches(record, arrivals.choice_of)
+    tree = record.tree
+    leaves = [n for n in tree if n != ROOT and not tree.children(n)]
+    leaves.sort(key=lambda number: -len(tree.path_bytes(tree[number].end)))
+    found = {}
+    for leaf in leaves[:LEAVES]:
+        model = model_of_path(record, stretches, tree[leaf].end)
+        if model is not None:
+            path = list(path_to(record, stretches, tree[leaf].end, model))
+            found[f"{name}, node {leaf}"] = path
+    return found
+
+
+def logs_of(record: Record, name: str) -> dict[str, list[Stretch]]:
+    logbook = Logbook(record)
+    for event in record.events():
+        logbook.happened(event)
+    found = {}
+    for number, jobs in enumerate(logbook.jobs().values(), 1):
+        log, spot = [], Spot()
+        for job in jobs:
+            stretch = logbook.stretch(job, spot)
+            spot = after(spot, stretch)
+            log += [stretch] if stretch is not None else []
+        found[f"{name}, the log of model {number}"] = log
     return found
 
 

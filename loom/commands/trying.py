@@ -7,6 +7,7 @@ import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from loom.commands import access
 from loom.config import Paths
 from loom.console import CommandError, Console
 from loom.core.text import visible
-from loom.discovery import read
+from loom.discovery import Found, read
 from loom.extensions import plugins as found_plugins
 from loom.facts import Facts
 from loom.processes.child import environment
@@ -25,11 +26,10 @@ TRYING = 120  # seconds that a trial may take
 
 def check(args: Namespace, console: Console) -> int:
     """With the user's options for it; 1 where a promise is broken."""
-    file, config = _file_of(args.file), access.config_of(args)
-    options = config.plugin(read(file, "plugin", "command line").name).options
-    faults, paths, tokens = _trial(file, options, console)
+    found, config = _found(args.file), access.config_of(args)
+    faults, paths, tokens = _trial(found, config.plugin(found.name).options, console)
     facts = {
-        "file": str(file),
+        "file": found.path,
         "good": not faults,
         "faults": faults,
         "paths": paths,
@@ -39,26 +39,26 @@ def check(args: Namespace, console: Console) -> int:
     return 0 if facts["good"] else 1
 
 
-def _file_of(named: str) -> Path:
-    """A file, or that of the plugin which is called so."""
+def _found(named: str) -> Found:
+    """A file, or the plugin which is called so."""
     file = Path(named).expanduser().absolute()
     if file.exists():
-        return file
-    found = {one.name: one for one in found_plugins() if one.source != "entry point"}
+        return read(file, "plugin", "command line")
+    found = {one.name: one for one in found_plugins() if not one.shadowed_by}
     if named not in found:
         raise CommandError(
             f"There is no file {file}, nor a plugin of that name.", "`loom plugins` lists them."
         )
-    return Path(found[named].path)
+    return found[named]
 
 
 def _trial(
-    file: Path, options: Mapping[str, Any], console: Console
+    found: Found, options: Mapping[str, Any], console: Console
 ) -> tuple[list[Facts], list[str], int]:
     """What is broken, the paths it was read on, and their tokens."""
     sessions = [str(shelved.path) for shelved in recordings.recordings()]
     trial = [sys.executable, "-P", "-m", "loom.commands.trial"]
-    command = [*trial, str(file), json.dumps(dict(options)), *sessions]
+    command = [*trial, json.dumps(asdict(found)), json.dumps(dict(options)), *sessions]
     with console.waiting("trying it"), Paths.default().log_file("plugins").open("ab") as log:
         try:
             done = subprocess.run(

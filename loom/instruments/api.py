@@ -52,20 +52,34 @@ class Settings:
 @dataclass(frozen=True, slots=True)
 class Choice:
     """How a writer came to this node: `offered` distinct continuations stood side by side there (1:
-    nothing was chosen), `backtracks` times the writer had come back to the place before, `seconds`
-    passed since the one before; None where nobody has recorded it."""
+    nothing was chosen), of which `taken` were gone on from or bookmarked, this one in any case;
+    `backtracks` times the writer had come back to the place before, `seconds` passed since the one
+    before; None where nobody has recorded it."""
 
     offered: int = 1
     backtracks: int = 0
     seconds: float | None = None
+    taken: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Where the tokens of a span stand in the log: in generation `job`, counted from 0, each in a
+    step of it and in a branch. Those of a step were drawn side by side."""
+
+    job: int
+    steps: tuple[int, ...]
+    branches: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What stands around a span. `position` tokens and `offset` bytes of the path are before it.
+    """What stands around a span. `position` tokens and `offset` bytes of the path are before it, or
+    of the log where an instrument reads that.
 
     `pieces` are the bytes of each token of the span. `temperature` is the sampler's where the span
-    was drawn. `choice` speaks of the node; it is None on all its spans but the first.
+    was drawn. `choice` speaks of the node; it is None on all its spans but the first, and in the
+    log. `drawn` is None on a path.
     """
 
     position: int
@@ -74,6 +88,7 @@ class Context:
     pieces: tuple[bytes, ...]
     temperature: float | None = None
     choice: Choice | None = None
+    drawn: Drawn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +98,9 @@ class Flag:
     `null` is the hypothesis that was tested: "sampler" (these tokens were drawn from the sampler)
     or "reference" (this looks like the reference text); "none" where nothing was tested, as with a
     bracket that was never closed. `at` is the token of the span that raised it, `began` the
-    position on the path of the first token it is about. `bits` of evidence against the null,
-    `alpha` the chance of any such alarm in `horizon` tokens if the null is true. `reason` is one
-    sentence; `perhaps` says what would explain it.
+    position on the path (or in the log) of the first token it is about. `bits` of evidence against
+    the null, `alpha` the chance of any such alarm in `horizon` tokens if the null is true. `reason`
+    is one sentence; `perhaps` says what would explain it.
     """
 
     level: Level
@@ -131,7 +146,8 @@ for every node."""
 class Instrument(Protocol):
     """What a plugin's module must define. Optional: `VERSION` (text; change it when readings
     change), `OPTIONS` (name → default; number, text, true/false or a list of them), `SCOPE`
-    ("path": the default; "log": a fold over everything generated, in the order job, step, branch),
+    ("path": the default; "log": one fold over everything a model has drawn in the session, in the
+    order job, step, branch; a span holds tokens of one job, see `Context.drawn`),
     `ABOUT` (a sentence), `UNITS` (name of a value → unit), `CHOICE` (False: `context.choice` isn't
     looked at and is None, so that a node isn't read again when more is grown beside it),
     `calibrate(passages: Sequence[Passage], options) → Mapping` (what `Settings.calibration` will

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from loom.core.span import Span
-from loom.instruments.api import Context, Instrument, Reading, Settings, State
+from loom.instruments.api import Context, Drawn, Instrument, Reading, Settings, State
 from loom.instruments.promises import checked_reading, state_text, text_state
 
 
@@ -37,12 +37,19 @@ class Stretch:
             offset=context.offset + sum(map(len, pieces[:start])),
             pieces=pieces[start:stop],
             choice=None if start else context.choice,
+            drawn=_cut(context.drawn, start, stop),
         )
         return Stretch(self.span.cut(start, stop), around)
 
     def without_choice(self) -> Stretch:
         """As it is handed to an instrument that doesn't look at the choice."""
         return Stretch(self.span, replace(self.context, choice=None))
+
+
+def _cut(drawn: Drawn | None, start: int, stop: int) -> Drawn | None:
+    if drawn is None:
+        return None
+    return replace(drawn, steps=drawn.steps[start:stop], branches=drawn.branches[start:stop])
 
 
 _CARE: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}

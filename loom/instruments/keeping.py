@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from loom.instruments.api import Context, Flag, Reading, Settings
+from loom.instruments.dealing import InNode
 from loom.instruments.loading import Declared
 
 DIGEST = 8
@@ -82,6 +83,7 @@ def pack(kept: Kept) -> tuple[bytes, bytes]:
         "values": names,
         "summary": dict(reading.summary),
         "flags": [list(astuple(flag)) for flag in reading.flags],
+        "in_node": any(isinstance(flag, InNode) for flag in reading.flags),
     }
     head = {name: value for name, value in head.items() if value}
     columns = b"".join(
@@ -111,7 +113,8 @@ def unpack(state: bytes, data: bytes) -> Kept:
         line, _, columns = zlib.decompress(data[_HEAD:]).partition(b"\n")
         head = json.loads(line)
         tokens = head.get("tokens", 0)
-        flags = tuple(Flag(*flag) for flag in head.get("flags", ()))
+        kind = InNode if head.get("in_node") else Flag
+        flags = tuple(kind(*flag) for flag in head.get("flags", ()))
         reading = Reading(_columns(head, tokens, columns), head.get("summary", {}), flags)
         return Kept(seen.basis, zlib.decompress(state).decode(), reading, tokens)
     except (TypeError, KeyError, AttributeError, zlib.error) as error:

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from loom.core.node import Author
-from loom.instruments.api import Choice, Context, Flag, Reading, Settings
+from loom.instruments.api import Choice, Context, Drawn, Flag, Reading, Settings
 from loom.instruments.folding import Stretch
 from loom.processes.records import (
     Record,
     bytes_text,
+    ints_text,
+    read_ints,
     read_span,
     read_strings,
     span_record,
@@ -47,11 +49,21 @@ def stretch_record(stretch: Stretch) -> Record:
         "pieces": strings_record(context.pieces),
         "temperature": context.temperature,
         "choice": None if context.choice is None else list(astuple(context.choice)),
+        "drawn": None if context.drawn is None else _drawn_record(context.drawn),
     }
 
 
+def _drawn_record(drawn: Drawn) -> Record:
+    steps, branches = ints_text(drawn.steps), ints_text(drawn.branches)
+    return {"job": drawn.job, "steps": steps, "branches": branches}
+
+
+def _read_drawn(record: Record) -> Drawn:
+    return Drawn(record["job"], read_ints(record["steps"]), read_ints(record["branches"]))
+
+
 def read_stretch(record: Record) -> Stretch:
-    choice = record["choice"]
+    choice, drawn = record["choice"], record["drawn"]
     context = Context(
         record["position"],
         record["offset"],
@@ -59,6 +71,7 @@ def read_stretch(record: Record) -> Stretch:
         tuple(read_strings(record["pieces"])),
         record["temperature"],
         None if choice is None else Choice(*choice),
+        None if drawn is None else _read_drawn(drawn),
     )
     return Stretch(read_span(record["span"]), context)
 

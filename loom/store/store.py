@@ -199,11 +199,12 @@ class Store:
 
     def readings(self, node: int) -> tuple[ReadingRow, ...]:
         """What instruments have read in the node; where that is damaged, nothing."""
+        waiting = self._waiting()  # before the file is asked: some of it may get there meanwhile
         try:
             found = {row.instrument: row for row in self._read(lambda c: read_readings(c, node))}
         except SessionDamaged:
             found = {}
-        for batch, _ in self._waiting():
+        for batch, _ in waiting:
             found |= {row.instrument: row for row in batch.readings if row.node == node}
         return tuple(found.values())
 

@@ -21,10 +21,12 @@ from loom.testing.engines import (
 from loom.testing.instruments import check_instrument, faults_of
 from loom.testing.paths import (
     human_path,
+    job_of,
     loop_path,
     nasty_path,
     path_of,
     random_path,
+    sample_logs,
     sample_paths,
 )
 from loom.testing.promises import ContractBroken
@@ -43,12 +45,14 @@ __all__ = [
     "ending_of",
     "faults_of",
     "human_path",
+    "job_of",
     "load_plugin",
     "loop_path",
     "nasty_path",
     "path_of",
     "random_path",
     "read_along",
+    "sample_logs",
     "sample_paths",
     "span_in",
     "text_of",

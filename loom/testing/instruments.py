@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from importlib.util import module_from_spec
 from time import perf_counter
 from types import ModuleType
 from typing import Any
@@ -29,13 +29,12 @@ from loom.instruments.api import (
 )
 from loom.instruments.folding import Stretch
 from loom.instruments.loading import NotAPlugin, declared, fitted
-from loom.testing.paths import human_path, sample_paths
+from loom.testing.paths import human_path, sample_logs, sample_paths
 from loom.testing.promises import ContractBroken
 from loom.testing.reading import (
     Broken,
     Fault,
     Run,
-    load_plugin,
     read_along,
     read_on,
     settings_for,
@@ -72,8 +71,9 @@ def faults_of(
 ) -> Iterator[Fault]:
     """Each broken promise once, where it was first seen.
 
-    `paths` are read by name, of which `before` is told; by default made-up ones. A plugin that
-    calibrates is tried with and without a calibration.
+    `paths` are read by name, of which `before` is told; by default made-up ones, or logs for one
+    that reads the log. A plugin that calibrates is tried with and without a calibration; one that
+    doesn't look at choices sees none, as with Loom.
     """
     try:
         instrument, about = declared(plugin)
@@ -86,7 +86,9 @@ def faults_of(
         yield Fault(f"The option {error}.")
         return
     seen = set()
-    on = sample_paths() if paths is None else paths
+    on = (sample_logs() if about.scope == "log" else sample_paths()) if paths is None else paths
+    if not about.choice:
+        on = {name: [part.without_choice() for part in path] for name, path in on.items()}
     for fault in _trials(instrument, on, given, clock, before):
         if fault.what not in seen:
             seen.add(fault.what)
@@ -215,12 +217,13 @@ def cut_at_random(path: Sequence[Stretch], seed: int = 0) -> list[Stretch]:
 
 
 def loaded_again(plugin: Any) -> Instrument | None:
-    """The plugin's file run anew, as after a restart; None for what isn't a file."""
-    file = getattr(plugin, "__file__", None)
-    if not isinstance(plugin, ModuleType) or file is None:
+    """The plugin's module run anew, as after a restart; None for what isn't one."""
+    spec = plugin.__spec__ if isinstance(plugin, ModuleType) else None
+    if spec is None or spec.loader is None:
         return None
-    path = Path(file)
-    return declared(load_plugin(path.parent if path.name == "__init__.py" else path))[0]
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return declared(module)[0]
 
 
 def _mixed(

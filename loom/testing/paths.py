@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loom.core.node import Author
-from loom.core.span import Span
+from loom.core.span import TEMPERATURES, Span
 from loom.core.text import word_edges
 from loom.instruments.api import Choice, Context
+from loom.instruments.dealing import side_by_side
 from loom.instruments.folding import Stretch
 
 NODE = 48  # tokens of a stretch, as a continuation has them
@@ -57,6 +60,40 @@ def path_of(
         *after,
         Stretch(_span(pieces, surprise, np.broadcast_to(expected, len(pieces))), context),
     ]
+
+
+def job_of(
+    branches: Sequence[str | Sequence[str | bytes]],
+    bits: float | Sequence[float | Sequence[float]] = 4.0,
+    *,
+    entropy: float | Sequence[float | Sequence[float]] | None = None,
+    temperature: float | None = 1.0,
+    after: Sequence[Stretch] = (),
+) -> list[Stretch]:
+    """One more job of a log after those of `after`, for plugins that read the log: a token of each
+    branch in turn, drawn from the model itself. `bits` and `entropy` are for all or one for each
+    branch, as in `path_of`."""
+    rows = [
+        path_of(text, _of(bits, branch), entropy=_of(entropy, branch))[0]
+        for branch, text in enumerate(branches)
+    ]
+    found = {branch: (_drawn(row.span), row.context.pieces) for branch, row in enumerate(rows)}
+    tokens, size = sum(map(len, after)), sum(len(p) for s in after for p in s.context.pieces)
+    jobs = {part.context.drawn.job for part in after if part.context.drawn}
+    job = side_by_side(len(jobs), found, position=tokens, offset=size, temperature=temperature)
+    return [*after, job]
+
+
+def _of(values: Any, branch: int) -> Any:
+    return values[branch] if isinstance(values, Sequence) else values
+
+
+def _drawn(span: Span) -> Span:
+    """With what the sampler made of it, as if it could have taken e^entropy tokens, all alike."""
+    flat = 1 - 1 / np.array(TEMPERATURES)
+    above = np.minimum(span.rank * np.exp(span.logprob), 1 - np.exp(span.logprob))
+    renyi = (span.entropy[:, None] * flat).astype(np.float32)
+    return replace(span, mass_above=above.astype(np.float32), renyi=renyi)
 
 
 def human_path(tokens: int = 400, seed: int = 0, author: Author = Author.WRITER) -> list[Stretch]:
@@ -115,6 +152,29 @@ def sample_paths() -> dict[str, list[Stretch]]:
         "word salad": random_path(),
         "awkward bytes": nasty_path(),
     }
+
+
+def sample_logs() -> dict[str, list[Stretch]]:
+    """Logs of some jobs, by name: of ordinary ones, of awkward ones, of a loop in one branch."""
+    ordinary: list[Stretch] = []
+    for seed, count in enumerate([4, 1, 3, 8]):
+        texts = [human_path(NODE - 5 * number, 10 * seed + number) for number in range(count)]
+        ordinary = _job(texts, after=ordinary)
+    awkward = _job([nasty_path(seed)[1 + seed % 2 : 2 + seed % 2] for seed in range(3)])
+    awkward = job_of([["one"], ["a", "b", b"\xff"]], [40.0, 0.0], temperature=None, after=awkward)
+    looped = _job([loop_path(6, 150, lead=30), human_path(90, 3), random_path(60)])
+    return {"continuations": ordinary, "awkward bytes": awkward, "a loop in a branch": looped}
+
+
+def _job(paths: Sequence[Sequence[Stretch]], after: Sequence[Stretch] = ()) -> list[Stretch]:
+    """Each path a branch."""
+    bit = math.log(2)
+    return job_of(
+        [[piece for part in path for piece in part.context.pieces] for path in paths],
+        [[-x / bit for part in path for x in part.span.logprob.tolist()] for path in paths],
+        entropy=[[x / bit for part in path for x in part.span.entropy.tolist()] for path in paths],
+        after=after,
+    )
 
 
 def _nodes(

@@ -9,7 +9,7 @@ from time import perf_counter
 from types import ModuleType
 from typing import Any
 
-from loom.discovery import module_of, read
+from loom.discovery import Found, module_of, read
 from loom.instruments.api import Instrument, Reading, Settings, State
 from loom.instruments.folding import Stretch, advance, begin, joined
 from loom.instruments.promises import BrokenPromise, state_text
@@ -52,7 +52,11 @@ class Run:
 
 def load_plugin(path: str | Path) -> ModuleType:
     """Runs a plugin's file. Raises ContractBroken where that can't be."""
-    found = read(Path(path).expanduser().absolute(), "plugin", "command line")
+    return run_found(read(Path(path).expanduser().absolute(), "plugin", "command line"))
+
+
+def run_found(found: Found) -> ModuleType:
+    """The same for one that was found."""
     if found.error:
         raise Broken(f"{found.error}.")
     try:

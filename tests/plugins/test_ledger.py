@@ -45,6 +45,39 @@ def test_choosing_among_four_is_two_bits_and_less_where_chance_decides() -> None
     assert reading.summary["so_far"] == "2.0 bits steered, 33% of what the text holds"
 
 
+def test_where_two_of_four_were_taken_it_is_one_bit_and_what_the_better_half_is_worth() -> None:
+    path = path_of([" a", " b"], [3, 1], choice=Choice(offered=4, taken=2))
+    reading = read_along(LEDGER, path).reading
+    assert reading.summary["chosen"] == 1
+    assert reading.summary["chosen_kl"] == pytest.approx(0.4286, abs=1e-4)
+    everything = path_of([" a", " b"], [3, 1], choice=Choice(offered=4, taken=4))
+    assert summed(everything)["chosen"] == summed(everything)["chosen_kl"] == 0
+
+
+def test_beside_what_was_written_nothing_was_chosen() -> None:
+    path = path_of([" a"], 9, author=Author.WRITER, choice=Choice(offered=4, backtracks=1))
+    assert summed(path)["chosen"] == summed(path)["chosen_kl"] == 0
+    assert summed(path)["gone_back"] == 1
+
+
+@pytest.mark.parametrize(("count", "taken"), [(2, 1), (5, 2), (9, 4), (30, 29), (400, 3)])
+def test_the_best_few_are_worth_what_comes_out_by_trying(count: int, taken: int) -> None:
+    """The KL of a share's density from a uniform one, over shares of draws that are kept."""
+    random = np.random.default_rng(count)
+    draws = np.sort(random.random((60_000 // count + 4000, count)), axis=1)[:, -taken:].ravel()
+    found, edges = np.histogram(draws, 40 if count < 100 else 400, (0, 1))
+    density = found / found.sum() / np.diff(edges)
+    rough = float(np.sum(np.diff(edges) * density * np.log2(np.maximum(density, 1e-12))))
+    assert LEDGER.best_of(count, taken) == pytest.approx(rough, rel=0.06, abs=0.01)
+    assert LEDGER.best_of(count, taken) <= math.log2(count / taken)
+
+
+def test_hundreds_of_thousands_of_continuations_are_no_trouble() -> None:
+    few, many = LEDGER.best_of(300_000, 2), LEDGER.best_of(3000, 2900)
+    assert few == pytest.approx(math.log2(150_000) - 1, abs=0.3)
+    assert 0 < many < 0.05
+
+
 @pytest.mark.parametrize(("count", "bits"), [(1, 0), (2, 0.28), (4, 0.92), (8, 1.74), (16, 2.65)])
 def test_the_best_of_so_many_is_worth_what_the_literature_says(count: int, bits: float) -> None:
     assert LEDGER.best_of(count) == pytest.approx(bits, abs=0.006)
