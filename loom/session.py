@@ -42,6 +42,7 @@ from loom.paths import Paths
 from loom.raised import Raised
 from loom.readings import Readings
 from loom.roster import Calibrations, Running
+from loom.scales import Passage
 from loom.seams import Cut
 from loom.store.backup import Backups, Keeper
 from loom.store.batch import Batch, ModelRow, ReadingRow
@@ -346,6 +347,11 @@ class Session(Journal):
     def scores(self, node: int) -> Scores | None:
         """What each frame gave the node's tokens, as far as it was weighed; likewise."""
         return self._beliefs.scores(node)
+
+    def passage(self, place: Place) -> Passage | None:
+        """The whole passage up to a place, its tokens and their scores; None while it isn't known.
+        Asking changes nothing."""
+        return self._beliefs.passage(place)
 
     def weigh(self, place: Place | None = None) -> None:
         """Weigh the path to a place under every frame, also where idle time isn't used."""

@@ -21,6 +21,18 @@ from loom.commands import parser as grammar
 
 DOCS = Path(__file__).parents[1] / "docs" / "json.md"
 OPENING = "The lighthouse keeper had not spoken to anyone since"
+SET = """
+[[source]]
+name = "Ada"
+frame = "By Ada"
+[[source]]
+name = "Bell"
+frame = "By Bell"
+[[pair]]
+name = "Ada or Bell"
+first = "Ada"
+second = "Bell"
+"""
 NOT_FACTS = {"open", "demo", "completion"}
 PLAIN: dict[str, type | tuple[type, ...]] = {
     "string": str,
@@ -151,6 +163,8 @@ def test_what_the_commands_print_is_what_is_documented(printed: Callable[..., An
     Path("draft.txt").write_text(OPENING)
     Path("long.txt").write_text(f"{OPENING} the storm. " * 2500)
     Path("sums.txt").write_text("So 12 + 30 = 43, and on.")
+    Path("sea.toml").write_text(SET)
+    weighed = ("--model", "echo", "--set", "sea.toml")
     at_two = ("--node", "2")
     lines = [
         ("new", "story.loom", "--text", OPENING),
@@ -174,10 +188,14 @@ def test_what_the_commands_print_is_what_is_documented(printed: Callable[..., An
         ("score", "draft.txt", "--model", "echo"),
         ("drift", "sums.txt", "--model", "echo"),
         ("drift", "story.loom", "--model", "echo"),
+        ("sources", "draft.txt", *weighed, "--probe", "3"),
+        ("sources", "story.loom", *weighed),
         ("replay", "story.loom", "--headless"),
         ("replay", "story.loom", "--verify", "--model", "echo"),
         ("replay", "story.loom", "--regrow", "--model", "echo"),
         ("experiment", "traps", "--model", "echo", "--length", "40", "--each", "1"),
+        ("experiment", "onion", *weighed, "--source", "Ada", "--probe", "3"),
+        ("experiment", "collapse", *weighed, "--length", "8", "--each", "1"),
         ("calibrate", "echo", "long.txt", "--tokens", "21000"),
         ("calibrate", "echo"),
         ("models",),

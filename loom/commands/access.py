@@ -8,15 +8,17 @@ import tempfile
 from argparse import Namespace
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from loom.changes import Change, EngineChanged, Grew
+from loom.changes import Change, EngineChanged, Grew, Notice, Weighing
 from loom.config import Config, ConfigError, load_config
 from loom.console import CommandError, Console, UsageError
 from loom.core.node import ROOT, Place
 from loom.engine.api import Capabilities
 from loom.extensions import resolve_model
+from loom.scales import Passage
 from loom.session import Session
 from loom.shelf import text_in
 
@@ -118,6 +120,31 @@ async def read(session: Session, place: Place, console: Console) -> None:
         console.end_progress()
 
 
+async def weigh(session: Session, place: Place, config: Config, console: Console) -> Passage | None:
+    """Weigh the path to `place` under every frame of the session's sources; None where there are
+    none. Raises CommandError with what kept it from being weighed."""
+    notices: list[Notice] = []
+
+    def hear(change: Change) -> None:
+        if isinstance(change, Weighing):
+            console.progress("weighing sources", change.done / max(change.total, 1))
+        elif isinstance(change, Notice):
+            notices.append(change)
+
+    unsubscribe = session.subscribe(hear)
+    try:
+        await session.attach_sources(replace(config, sources=replace(config.sources, weigh=False)))
+        session.weigh(place)
+        await session.weighed()
+    finally:
+        unsubscribe()
+        console.end_progress()
+    passage = session.passage(place)
+    if passage is None and notices:
+        raise CommandError(notices[-1].text, notices[-1].hint)
+    return passage
+
+
 def _unread_bytes(session: Session, place: Place) -> int:
     path = [session.tree[stretch.node] for stretch in session.tree.stretches(place)]
     return sum(node.length for node in path if node.token_count is None)
@@ -131,6 +158,18 @@ def node_of(session: Session, args: Namespace) -> int:
             f"{session.path.name} has no node {node}.", f"`loom tree {session.path}` lists them."
         )
     return node
+
+
+def end_of(session: Session, args: Namespace) -> Place:
+    """The end of --node, else where the session is."""
+    return session.place if args.node is None else session.tree[node_of(session, args)].end
+
+
+def model_of_path(session: Session, place: Place) -> str | None:
+    """As the model that has most nodes of the path was asked for; None where none has read any."""
+    path = session.tree.stretches(place)
+    specs = [row.spec for node, _ in path if (row := session.model_of(node)) is not None]
+    return max(specs, key=specs.count) if specs else None
 
 
 def place_of(session: Session, args: Namespace) -> Place:

@@ -16,6 +16,7 @@ from loom.commands import parser as grammar
 from loom.config import ConfigError, Paths, load_config
 from loom.console import Console
 from loom.core.recipe import PRESETS
+from loom.instruments.sources import finding
 
 FILES = "/"  # stands for: and the names of files
 PATHS = ("FILE", "FOLDER", "SESSION", "NEW")  # in a metavar
@@ -102,6 +103,9 @@ def _values(action: Action) -> Iterator[str]:
     elif action.dest == "plugin" or "FILE|NAME" in str(action.metavar):
         yield from dict.fromkeys(found.name for found in extensions.plugins())
         yield from [FILES] if "FILE" in str(action.metavar) else []
+    elif action.dest in ("set", "choose") or action.metavar == "SET":
+        yield from (one.name for one in finding.listed())
+        yield FILES
     elif action.dest == "model":
         yield from (offer.name for offer in offers.offers(Paths.default(), os.environ))
         yield FILES

@@ -53,7 +53,7 @@ async def absorb(args: Namespace, console: Console) -> None:
         early,
     )
     facts = {"experiment": "absorbing", "model": model, "seed": args.seed} | found.facts()
-    _give(args, console, facts, _absorbing_picture(found), lambda: _absorbing_lines(facts))
+    give(args, console, facts, _absorbing_picture(found), lambda: _absorbing_lines(facts))
 
 
 async def trap(args: Namespace, console: Console) -> None:
@@ -82,7 +82,7 @@ async def trap(args: Namespace, console: Console) -> None:
             for temperature, some in stages.items()
         ],
     }
-    _give(args, console, facts, _traps_picture(stages), lambda: _traps_lines(facts))
+    give(args, console, facts, _traps_picture(stages), lambda: _traps_lines(facts))
 
 
 def _engines(args: Namespace, console: Console) -> tuple[str, Asked]:
@@ -115,7 +115,7 @@ def _text(args: Namespace) -> bytes:
         ) from error
 
 
-def _give(
+def give(
     args: Namespace,
     console: Console,
     facts: Facts,

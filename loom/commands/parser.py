@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from loom import __version__
+from loom.commands import measuring
 from loom.commands.grammar import (
     Commands,
     Parser,
@@ -47,7 +48,7 @@ def build() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
     _moving(commands)
     _growing(commands)
     _reading(commands)
-    _experimenting(commands)
+    measuring.experiment(commands)
     _calibrating(commands)
     _about(commands)
     _completing(commands)
@@ -164,6 +165,7 @@ def _reading(commands: Commands) -> None:
     parser.add_argument("--node", type=int, help="of a session: up to its end (default: the place)")
     text = "draw every reading along the text as SVG"
     parser.add_argument("--plot", type=Path, metavar="OUT.svg", help=text)
+    measuring.sources(commands)
     parser = commands.add_for_session(
         "replay", "replaying:replay", "watch how a session came to be; check it against its model"
     )
@@ -196,34 +198,6 @@ def _calibrating(commands: Commands) -> None:
     parser.add_argument("--tokens", type=count, default=250_000, metavar="N", help=text)
     text = "keep what was found there (default: where Loom looks for it)"
     parser.add_argument("--out", type=Path, metavar="FILE", help=text)
-
-
-def _experimenting(commands: Commands) -> None:
-    parent = commands.add("experiment", "", "how models go wrong: grown, counted and drawn")
-    kinds = parent.add_subparsers(dest="experiment", metavar="EXPERIMENT", required=True)
-    text = "a token of 1 % that, once out, is always predicted"
-    parser = action(kinds, "absorbing", "experimenting:absorb", text)
-    parser.add_argument("--runs", type=count, default=128, help="texts grown (default: 128)")
-    parser.add_argument("--opening", default="", metavar="TEXT", help="what they begin with")
-    parser.add_argument("--text", type=Path, metavar="FILE", help="on which the loss is measured")
-    parser.add_argument(
-        "--watch", type=count, default=24, help="runs in which the flag is waited for"
-    )
-    _experiment_options(parser, length=900)
-    text = "loops and entropy against length and temperature"
-    parser = action(kinds, "traps", "experimenting:trap", text)
-    parser.add_argument("--each", type=count, default=4, help="runs an opening (default: 4)")
-    _experiment_options(parser, length=512)
-
-
-def _experiment_options(parser: argparse.ArgumentParser, length: int) -> None:
-    parser.add_argument(
-        "--length", type=count, default=length, help=f"tokens of a run (default: {length})"
-    )
-    parser.add_argument("--seed", type=int, default=1, help="of the first run (default: 1)")
-    parser.add_argument(
-        "--out", type=Path, default=Path(), metavar="FOLDER", help="for the JSON and the picture"
-    )
 
 
 def _about(commands: Commands) -> None:

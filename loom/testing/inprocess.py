@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Sequence
+from typing import Self
 
 from loom.asking import Answer
 from loom.core.recipe import Recipe
@@ -38,6 +39,12 @@ class InProcess:
         self.open: dict[str, tuple[asyncio.Future[None], list[Answer]]] = {}
         self._names = itertools.count(1)
         self._stepping: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        """The engine stays for others."""
 
     @property
     def vocabulary(self) -> Sequence[bytes]:

@@ -1,0 +1,64 @@
+"""A model asked who wrote a passage; its answers weighed as sources; whether both ways agree.
+
+Knows an engine that can be asked and a passage that was weighed; knows no session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from loom.asking import Asking
+from loom.coherence import Agreement, Suffixes, agreements, frame_bits
+from loom.framing import score_frames
+from loom.instruments.sources import filtering, tempering
+from loom.instruments.sources.api import Attribution, Posterior, Scores, SourceSet
+from loom.probing import attributions, candidates
+
+LEADING = 3  # of the set's own sources that are held against what is said of them
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """`verified` is the posterior of the answers as sources, None where no answer was a name;
+    `agreements` are about these, about what leads by the set, and about whoever was asked for."""
+
+    attribution: Attribution
+    verified: Posterior | None
+    agreements: tuple[Agreement, ...]
+
+
+async def inquiry(
+    asking: Asking,
+    wanted: SourceSet,
+    ids: Sequence[int],
+    scores: Scores,
+    count: int,
+    *,
+    about: Iterable[str] = (),
+    seed: int = 0,
+    progress: Callable[[Attribution], None] = lambda found: None,
+) -> Inquiry:
+    """`scores` are those of the passage `ids` under the frames of `wanted`; `about` names sources
+    of it. Raises EngineError."""
+    found = Attribution(0)
+    async with aclosing(attributions(asking, wanted, ids, count=count, seed=seed)) as come:
+        async for found in come:
+            progress(found)
+    answers = candidates(found, wanted)
+    verified, by_answer = None, {}
+    if answers.sources:
+        weighed = await score_frames(asking, answers, ids)
+        verified, by_answer = _posterior(answers, weighed), frame_bits(answers, weighed)
+    by_frame = frame_bits(wanted, scores)
+    leading = sorted(by_frame, key=lambda name: -by_frame[name])[:LEADING]
+    mine = {name: by_frame[name] for name in (*about, *leading) if name in by_frame}
+    agreed = await agreements(Suffixes(asking, wanted), mine | by_answer, ids)
+    return Inquiry(found, verified, tuple(agreed))
+
+
+def _posterior(answers: SourceSet, weighed: Scores) -> Posterior:
+    """Nothing was ever fitted for sources that have just been made."""
+    belief, _ = filtering.advance(answers, filtering.begin(answers), weighed, tempering.DEFAULT)
+    return filtering.posterior(answers, belief, calibrated=False)
