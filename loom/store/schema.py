@@ -117,7 +117,12 @@ def _add_sums(connection: sqlite3.Connection) -> None:
         connection.executemany(f"UPDATE {table} SET sum = ? WHERE {where}", sums)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create, _add_sums)
+def _allow_squeezed(connection: sqlite3.Connection) -> None:
+    """Nothing changes: from here on token columns may be squeezed (squeezing.py), which a program
+    that only knows the version before would take for damaged ones."""
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create, _add_sums, _allow_squeezed)
 VERSION = len(MIGRATIONS)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ import pytest
 from loom.core.marks import Kind, Mark
 from loom.core.node import Author, Ending, Node
 from loom.core.span import Span
-from loom.store import schema
-from loom.store.batch import EventRow, Loaded, ModelRow
+from loom.store import rows, schema
+from loom.store import store as store_module
+from loom.store.batch import Batch, EventRow, Loaded, ModelRow
 from loom.store.columns import encode
-from loom.store.rows import _checksum
-from loom.store.store import SessionDamaged, Store
+from loom.store.rows import _checksum, statements, write
+from loom.store.store import SessionDamaged, SessionNewer, Store
 
 HASH = bytes(range(16))
 WRITTEN = Node(
@@ -64,7 +66,24 @@ def as_version_1(connection: sqlite3.Connection, span: Span) -> None:
     put("meta", "title", "naïve")
 
 
-FILLED = {1: as_version_1}
+def as_version_2(connection: sqlite3.Connection, span: Span) -> None:
+    """With a checksum for every row."""
+    marks = tuple((mark, value) for mark, value in EXPECTED.marks)
+    batch = Batch(
+        nodes=tuple((node, span if node is GROWN else None) for node in EXPECTED.nodes),
+        marks=marks,
+        recipes=EXPECTED.recipes,
+        models=EXPECTED.models,
+        pieces=((1, 40, b"\xc3"),),
+        meta=EXPECTED.meta,
+    )
+    for event in EXPECTED.events:
+        write(connection, statements(Batch(event=event)))
+    write(connection, statements(batch))
+    assert connection.execute("SELECT ids FROM tokens").fetchone()[0] == encode(span)[2][0]
+
+
+FILLED = {1: as_version_1, 2: as_version_2}
 """Version → what writes the same session into a file of that version."""
 
 
@@ -118,8 +137,9 @@ def test_it_can_be_read_without_being_changed(old: tuple[int, Path]) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("old", [1], indirect=True)
 def test_a_damaged_one_is_not_brought_up_to_date(old: tuple[int, Path]) -> None:
-    """A version that was 2 and has become 1 on the disk doesn't get its columns twice."""
+    """A version that was 3 and has become 1 on the disk doesn't get its columns twice."""
     version, path = old
     Store.open(path).close()
     path.with_name(f"{path.name}.v{version}").unlink()
@@ -130,3 +150,34 @@ def test_a_damaged_one_is_not_brought_up_to_date(old: tuple[int, Path]) -> None:
         Store.open(path)
     assert path.read_bytes() == before
     assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+def test_an_older_loom_says_that_it_is_older_and_not_that_squeezed_columns_are_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "new.loom"
+    store = Store.create(path)
+    node = replace(GROWN, at=0, parent=0, token_count=48)
+    span = long_span(48)
+    store.post(Batch(nodes=((node, span),)))
+    store.close()
+    before = path.read_bytes()
+    for module in (schema, store_module):
+        monkeypatch.setattr(module, "VERSION", 2)
+    monkeypatch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:2])
+    monkeypatch.setattr(rows, "unsqueezed", lambda count, top, blobs: tuple(blobs))
+    old = Store.open(path)
+    assert old.read_only
+    assert old.read_only_because == "It was written by a later version of Loom."
+    with pytest.raises(SessionNewer, match="was written by a later Loom and can't be read"):
+        old.span(2)
+    old.close()
+    assert path.read_bytes() == before
+
+
+def long_span(count: int) -> Span:
+    """One that is worth squeezing."""
+    floats, ids = np.zeros(count, np.float32), np.zeros(count, np.int32)
+    wide = np.zeros((count, 20), np.float32)
+    ends = np.minimum(np.arange(1, count + 1), len(GROWN.text)).astype(np.int32)
+    return Span(ids, ends, floats, floats, floats, ids, wide.astype(np.int32), wide)
