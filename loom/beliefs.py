@@ -333,6 +333,8 @@ class Beliefs:
         self._step = asyncio.create_task(self._weigh(scales, target))
         try:
             await asyncio.wait({self._step})
+            if not self._step.cancelled():
+                self._step.result()
         finally:
             self._step.cancel()
             self._step, self._under_way = None, None

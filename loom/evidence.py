@@ -159,7 +159,8 @@ def _packed(evidence: Evidence) -> Reading:
     scores = evidence.scores
     columns = {"0": scores.logprob, "information": scores.information}
     scored = np.flatnonzero(evidence.scored[1:]).tolist()
-    columns |= {str(place + 1): scores.ratio[:, place] for place in scored}
+    by_frame = np.ascontiguousarray(scores.ratio.T)
+    columns |= {str(place + 1): by_frame[place] for place in scored}
     following = evidence.following
     return Reading(columns, {} if following is None else {"following": following})
 
