@@ -65,6 +65,12 @@ def test_the_wheel_carries_the_bundled_folders_inside_the_package(wheel: Path) -
     assert bundled - names_in(wheel) == set()
 
 
+def test_the_wheel_carries_the_source_sets(wheel: Path) -> None:
+    folder = "loom/instruments/sources/shipped"
+    sets = {f"{folder}/{name}.toml" for name in ("general", "house", "voices")}
+    assert sets - names_in(wheel) == set()
+
+
 def test_the_wheel_carries_no_leftovers(wheel: Path) -> None:
     leftovers = re.compile(r"__pycache__|\.pyc$|\.loom-(wal|shm|journal)$|\.lock$|\.venv")
     assert [name for name in names_in(wheel) if leftovers.search(name)] == []

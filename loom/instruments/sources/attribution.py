@@ -86,7 +86,7 @@ def wilson(count: int, of: int, z: float = Z) -> tuple[float, float]:
     share, spread = count / of, z * z / of
     middle = (share + spread / 2) / (1 + spread)
     half = z * math.sqrt(share * (1 - share) / of + spread / (4 * of)) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half))
 
 
 def _cluster(source: str | None, group: Counter[str], asked: int) -> Cluster:

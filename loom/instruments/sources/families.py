@@ -21,8 +21,10 @@ DATE = "{month} {day}, {year}\n\n"
 MOST_DATES = 400
 
 # In English, whatever the locale is.
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September")
-_MONTHS += ("October", "November", "December")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MIDDLE = (6, 15)  # the day meant by a year, away from what is special about its ends
 _STEP = re.compile(r"(\d+) (day|week|month|year)s?")

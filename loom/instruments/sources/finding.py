@@ -91,7 +91,7 @@ def _fingerprint(name: str) -> str | None:
 
 
 def _files() -> dict[str, Path]:
-    found = {}
+    found: dict[str, Path] = {}
     for folder in (SHIPPED, Paths.default().sources):
         try:
             entries = sorted(folder.iterdir())

@@ -65,7 +65,7 @@ class Letters:
             known = total > 0
             mixed = (seen + kinds * lower) / np.where(known, total + kinds, 1)
             chance[length - 1 :] = np.where(known, mixed, lower)
-        return np.log(chance)
+        return np.asarray(np.log(chance))
 
 
 def grams(text: bytes, length: int) -> Codes:

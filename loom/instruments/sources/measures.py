@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-AT_ONCE = 64  # tokens whose rows are laid side by side
-
 
 def entropy_bits(shares: NDArray[Any]) -> Floats:
     """Of distributions along the last axis; 0 · log 0 is 0."""
-    return -_plogp(np.asarray(shares, np.float64)).sum(axis=-1) + 0.0
+    return np.asarray(0.0 - _plogp(np.asarray(shares, np.float64)).sum(axis=-1))
 
 
 def surprise_bits(after: NDArray[Any], before: NDArray[Any]) -> Floats:
@@ -25,7 +23,7 @@ def surprise_bits(after: NDArray[Any], before: NDArray[Any]) -> Floats:
     new, old = np.asarray(after, np.float64), np.asarray(before, np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(new > 0, new * np.log2(new / old), 0.0)
-    return np.maximum(terms.sum(axis=-1), 0.0)
+    return np.asarray(np.maximum(terms.sum(axis=-1), 0.0))
 
 
 def information(
@@ -38,67 +36,42 @@ def information(
     `logprobs` (nats): [F, k] or [T, F, k], the likeliest tokens under each frame, −inf or NaN where
     there are fewer. Over the union of these and "any other": a token that only other frames list
     has under a frame what they give it on average, at most what this frame gives its own k-th, all
-    of them together at most what it has left. Shape [] or [T].
+    of them together at most what it has left. That is less than it would be over all tokens (half,
+    for the bundled model and 20 of its 8,192), yet ranks places alike (.95). Shape [] or [T].
     """
-    one = ids.ndim == 2
-    shares = np.asarray(weights, np.float64)
-    rows, chances = (ids[None], logprobs[None]) if one else (ids, logprobs)
-    shares = np.broadcast_to(shares, rows.shape[:2])
-    parts = [
-        _information(shares[at : at + AT_ONCE], rows[at : at + AT_ONCE], chances[at : at + AT_ONCE])
-        for at in range(0, len(rows), AT_ONCE)
-    ]
-    found = np.concatenate(parts) if parts else np.zeros(0)
-    return found[0] if one else found
+    if ids.ndim == 2:
+        return np.asarray(_information(np.asarray(weights, np.float64), ids, logprobs))
+    shares = np.broadcast_to(np.asarray(weights, np.float64), ids.shape[:2])
+    every = zip(shares, ids, logprobs, strict=True)
+    return np.array([_information(*each) for each in every], np.float64)
 
 
-def _information(weights: Floats, ids: NDArray[np.integer[Any]], logprobs: NDArray[Any]) -> Floats:
-    """[T]; every token of every union is one row of a table [N, F], sorted by t."""
-    count, frames, _ = ids.shape
-    total = weights.sum(axis=1, keepdims=True)
-    shares = np.divide(weights, total, out=np.full(weights.shape, 1 / frames), where=total > 0)
-    there = np.isfinite(logprobs)
-    time, frame, _ = np.nonzero(there)
-    width = int(ids.max(initial=0)) + 1
-    keys, row = np.unique(time * width + ids[there], return_inverse=True)
-    of = keys // width
-    chance = np.full((len(keys), frames), np.nan)
-    chance[row, frame] = np.exp(logprobs[there].astype(np.float64))
-    least = np.where(there, np.exp(np.where(there, logprobs, 0.0)), np.inf).min(axis=2)
-    starts = np.searchsorted(of, np.arange(count))
-    filled, left = _filled(chance, shares, np.where(np.isfinite(least), least, 0.0), of, starts)
-    mixed, mixed_left = (filled * shares[of]).sum(axis=1), (left * shares).sum(axis=1)
-    apart = -_sums(_plogp(filled), starts) - _plogp(left)
-    together = -_sums(_plogp(mixed), starts) - _plogp(mixed_left)
-    return np.maximum(together - (apart * shares).sum(axis=1), 0.0)
+def _information(weights: Floats, ids: NDArray[np.integer[Any]], logprobs: NDArray[Any]) -> float:
+    """Of one token. In tables [U, F]: a row for each id of the union."""
+    total = weights.sum()
+    shares = weights / total if total > 0 else np.full(len(weights), 1 / len(weights))
+    listed = np.isfinite(logprobs)
+    union, row = np.unique(ids[listed], return_inverse=True)
+    place = row, np.nonzero(listed)[0]
+    chance, known = np.zeros((2, len(union), len(weights)))
+    chance[place], known[place] = np.exp(logprobs[listed].astype(np.float64)), 1.0
+    least = np.exp(np.where(listed, logprobs, 0.0).min(axis=1)) * listed.any(axis=1)
+    left = _fill(chance, known, shares, least)
+    together = _plogp(chance @ shares).sum() + _plogp(left @ shares)
+    apart = _plogp(chance).sum(axis=0) + _plogp(left)
+    return max(0.0, float(apart @ shares - together))
 
 
-def _filled(
-    chance: Floats, shares: Floats, least: Floats, of: NDArray[np.intp], starts: NDArray[np.intp]
-) -> tuple[Floats, Floats]:
-    """The table with nothing unknown [N, F], and what each frame has left [T, F]."""
-    unknown = np.isnan(chance)
-    known = np.where(unknown, 0.0, chance)
-    left = np.maximum(1 - _sums(known, starts), 0.0)
-    weight = np.where(unknown, 0.0, shares[of])
-    total = weight.sum(axis=1)
-    plain = np.divide(known.sum(axis=1), np.maximum((~unknown).sum(axis=1), 1))
-    mean = np.divide((known * weight).sum(axis=1), total, out=plain, where=total > 0)
-    guess = np.where(unknown, np.minimum(mean[:, None], least[of]), 0.0)
-    guessed = _sums(guess, starts)
-    fits = np.divide(left, guessed, out=np.ones_like(left), where=guessed > left)
-    guess *= fits[of]
-    return known + guess, np.maximum(left - _sums(guess, starts), 0.0)
-
-
-def _sums(values: Floats, starts: NDArray[np.intp]) -> Floats:
-    """Over the rows from each start to the next; a start without rows has 0."""
-    lengths = np.diff(np.append(starts, len(values)))
-    found = np.zeros((len(starts), *values.shape[1:]))
-    if len(values):
-        found[lengths > 0] = np.add.reduceat(values, starts[lengths > 0], axis=0)
-    return found
+def _fill(chance: Floats, known: Floats, shares: Floats, least: Floats) -> Floats:
+    """Puts what isn't known into `chance`; what each frame has left then, float64[F]."""
+    left = np.maximum(1 - chance.sum(axis=0), 0.0)
+    mean = (chance @ shares) / np.maximum(known @ shares, np.finfo(np.float64).tiny)
+    guess = np.minimum(mean[:, None], least) * (1 - known)
+    guessed = guess.sum(axis=0)
+    guess *= np.divide(left, guessed, out=np.ones_like(left), where=guessed > left)
+    chance += guess
+    return np.asarray(np.maximum(left - guess.sum(axis=0), 0.0))
 
 
 def _plogp(shares: Floats) -> Floats:
-    return shares * np.log2(np.where(shares > 0, shares, 1.0))
+    return np.asarray(shares * np.log2(np.where(shares > 0, shares, 1.0)))
