@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: run test check bench faults evaluate evaluate-house calibrate record-sessions picture artifacts llama clean help
+.PHONY: run test check bench faults evaluate evaluate-house evaluate-detectors evaluate-sources calibrate record-sessions picture artifacts llama clean help
 SHELL := /bin/sh
 
 VENV := .venv
@@ -36,7 +36,9 @@ help: ## list what make can do
 	@echo 'make faults [ARGS=...]  do to sessions what may happen to them, and count what becomes of each'
 	@echo 'make evaluate-house CORPUS=...  measure the bundled model anew: docs/house-model.md and .json'
 	@echo 'make calibrate CORPUS=...       have it read human text anew: backends/house/calibration.json'
-	@echo 'make evaluate CORPUS=...        measure the detectors: docs/instruments.md and .json'
+	@echo 'make evaluate CORPUS=...        measure detectors and source estimates; a part alone:'
+	@echo '                        evaluate-detectors (docs/instruments.md and .json), evaluate-sources'
+	@echo '                        (docs/source-estimates.md and .json; ARGS="--parts cost" does a part)'
 	@echo 'make record-sessions    record the sessions of sessions/ anew on the bundled model'
 	@echo 'make picture            draw the picture of the README anew'
 	@echo 'make artifacts CORPUS=...       regenerate everything that depends on its weights'
@@ -75,12 +77,16 @@ evaluate-house: $(STAMPS)/run-$(KEY)
 calibrate: $(STAMPS)/run-$(KEY)
 	@$(BIN)/python -m loom calibrate house "$(CORPUS)/heldout" --tokens 400000 \
 	    --out backends/house/calibration.json $(ARGS)
+	@sed 's|.*|"$(CORPUS)/train/&"|' backends/house/kept-apart.txt | xargs $(BIN)/python -m loom \
+	    calibrate --sources house --tokens 17408 --out backends/house/calibration.json house
 
-evaluate: $(STAMPS)/dev-$(KEY)
+evaluate: evaluate-detectors evaluate-sources
+
+evaluate-detectors evaluate-sources: evaluate-%: $(STAMPS)/dev-$(KEY)
 	@test -d "$(CORPUS)/heldout" || { \
 	    echo 'loom: say where the corpus lies: make evaluate CORPUS=FOLDER (with train/, heldout/)'; \
 	    exit 1; }
-	@$(BIN)/python -m benchmarks.instruments "$(CORPUS)" $(ARGS)
+	@$(BIN)/python -m benchmarks.$(subst detectors,instruments,$*) "$(CORPUS)" $(ARGS)
 
 record-sessions: $(STAMPS)/run-$(KEY)
 	@$(BIN)/python -m sessions.record $(ARGS)

@@ -64,6 +64,8 @@ def test_a_plugin_that_fails_is_named_and_spoils_nothing(
         (["echo"], "has not been calibrated"),
         (["echo", "nowhere.txt"], "There is no nowhere.txt"),
         (["echo", "short.txt"], "too few to calibrate on"),
+        (["--sources", "nothing", "echo", "short.txt"], "There is no source set"),
+        (["echo", "--sources", "house"], "There is no text to calibrate on"),
     ],
 )
 def test_what_can_not_be_done_is_said_in_a_sentence(
@@ -97,6 +99,64 @@ def test_a_run_that_was_interrupted_goes_on_where_it_stopped(text: Path, home: P
     run.communicate()
     after = {file.name: file.stat().st_mtime_ns for file in kept.glob("*/*[0-9a-f].npz")}
     assert before.items() < after.items()
+
+
+SET = """
+name = "keepers"
+about = "Who kept the light."
+probes = ["\\n\\n— "]
+[[source]]
+name = "Ada"
+frame = "the cold storm\\n\\n"
+[[source]]
+name = "Mr. Bell"
+frame = "my old house\\n\\n"
+"""
+
+
+@pytest.fixture
+def keepers(tmp_path: Path) -> list[str]:
+    (tmp_path / "keepers.toml").write_text(SET)
+    for name in ("ada", "Mr_Bell", "nobody"):
+        folder = tmp_path / "texts" / name
+        folder.mkdir(parents=True)
+        for work in ("one", "two"):
+            (folder / f"{work}.txt").write_text(f"{name} {work}. {SENTENCE * 160}")
+    return ["--sources", str(tmp_path / "keepers.toml"), "echo", str(tmp_path / "texts")]
+
+
+def test_what_evidence_about_sources_is_worth_is_kept_beside_the_rest(
+    keepers: list[str], text: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calibrate", *keepers, "--tokens", "4096", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    (kept,) = facts["sources"]
+    assert kept["works"] == 4
+    assert facts["fitted"]["sources"] == 2
+    assert facts["fitted"]["tempered"] <= facts["fitted"]["raw"]
+    assert facts["surprise"] is None
+    assert not list((home / "state" / "calibrating").iterdir())
+    assert main(["calibrate", "echo", str(text), "--tokens", "21000"]) == 0
+    known = load(facts["fingerprint"])
+    assert known is not None
+    tempering = known.tempering(kept["digest"])
+    assert tempering is not None
+    assert (tempering.eta, tempering.delta) == (kept["eta"], kept["delta"])
+    assert known.of("traps") is not None
+    capsys.readouterr()
+    assert main(["calibrate", "echo"]) == 0
+    assert "sources of keepers" in capsys.readouterr().out
+
+
+def test_folders_of_no_source_are_named_and_left_out(
+    keepers: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in (tmp_path / "texts").glob("*/*.txt"):
+        file.write_text(SENTENCE * 60)
+    assert main(["calibrate", *keepers]) == 1
+    said = capsys.readouterr().err
+    assert "the set keepers has none of these: nobody" in said
+    assert "too few to calibrate on" in said
 
 
 @pytest.mark.skipif("house" not in models(), reason="the bundled model is not here")

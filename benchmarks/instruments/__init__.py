@@ -1,1 +1,1 @@
-"""Whether the detectors do what they say: `make evaluate` (docs/instruments.md)."""
+"""Whether the detectors do what they say: `make evaluate-detectors` (docs/instruments.md)."""

@@ -1,4 +1,4 @@
-"""`make evaluate CORPUS=…`: false alarms on unseen human text, delays until changes are noticed.
+"""`make evaluate-detectors`: false alarms on unseen human text, delays until changes are noticed.
 
 Writes docs/instruments.md and .json (`--out`). What was read is kept in `--cache`; a seed draws
 passages, folds, fills and tokens. `--fresh` takes one by lot and adds what comes out to the page.
@@ -191,7 +191,7 @@ def _row(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="make evaluate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="make evaluate-detectors", description=__doc__)
     parser.add_argument("corpus", type=Path, help="a folder with train/, heldout/, federalist/")
     parser.add_argument("--out", type=Path, default=Path("docs"), help="(default: docs)")
     cache = Paths.default().state / "evaluating"

@@ -46,7 +46,7 @@ class Rate:
 
 
 def rate(alarms: Sequence[float], works: Sequence[str]) -> Rate:
-    by_work: dict[str, list[bool]] = defaultdict(list)
+    by_work: dict[str, list[float]] = defaultdict(list)
     for alarm, work in zip(alarms, works, strict=True):
         by_work[work].append(alarm)
     means = [float(np.mean(some)) for some in by_work.values()]

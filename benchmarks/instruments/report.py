@@ -35,9 +35,9 @@ def _head(facts: Facts) -> Iterator[str]:
     yield "# Instruments, measured"
     yield ""
     yield (
-        f"`make evaluate` wrote this page and `instruments.json` in {facts['seconds']} s, on the "
-        f"model {facts['model']} (`{facts['fingerprint']}`), seed {facts['seed']}. How the "
-        "detectors work is in [traps.md](traps.md)."
+        "`make evaluate-detectors` wrote this page and `instruments.json` in "
+        f"{facts['seconds']} s, on the model {facts['model']} (`{facts['fingerprint']}`), seed "
+        f"{facts['seed']}. How the detectors work is in [traps.md](traps.md)."
     )
 
 

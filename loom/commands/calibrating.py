@@ -1,4 +1,7 @@
-"""`calibrate [MODEL] [TEXT…]`: a model reads human text; what instruments make of it is kept."""
+"""`calibrate [MODEL] [TEXT…]`: a model reads human text; what instruments make of it is kept.
+
+With `--sources` it is what evidence about sources is worth; see `tempering`.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ import hashlib
 import json
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from loom import __version__, extensions
 from loom.asking import Asking
 from loom.commands import access
+from loom.commands.tempering import temper
 from loom.config import Config
 from loom.console import CommandError, Console
 from loom.core.text import visible
@@ -35,15 +40,25 @@ async def calibrate(args: Namespace, console: Console) -> None:
     config = access.config_of(args)
     name, texts = _told_apart(args.words, args.model)
     model = extensions.resolve_model(name or config.model)
+    if args.sources is not None:
+        tempered, kept, file = await temper(args, model, texts, console)
+        console.answer(
+            lambda: {**_facts(kept, file), "fitted": tempered.facts()},
+            lambda: [*tempered.lines(), *_where(file)],
+        )
+        return
     async with Asking(model, config.engine, console.progress) as asking:
         capabilities = await asking.ready()
         console.end_progress()
         if not texts:
             _show(capabilities, console)
             return
-        readings, found = await _read(asking, capabilities, texts, args.tokens, console)
+        readings, found = await _read(asking, capabilities, texts, args.tokens or ENOUGH, console)
     with console.waiting("calibrating"):
         kept = await asyncio.to_thread(_calibrated, capabilities, found, config, console)
+    before = load(capabilities.fingerprint, None if args.out is None else [args.out])
+    if before is not None and before.fingerprint == kept.fingerprint:
+        kept = replace(kept, sources=before.sources)
     file = save(kept, args.out)
     readings.clear()
     console.answer(lambda: _facts(kept, file), lambda: _lines(kept, file))
@@ -144,9 +159,10 @@ def _facts(kept: Calibration, file: Path | None) -> Facts:
         "model": kept.model,
         "fingerprint": kept.fingerprint,
         "file": None if file is None else str(file),
-        **{name: kept.facts[name] for name in _TOLD},
-        "genres": [{"genre": name, **row} for name, row in kept.facts["genres"].items()],
+        **{name: kept.facts.get(name) for name in _TOLD},
+        "genres": [{"genre": name, **row} for name, row in kept.facts.get("genres", {}).items()],
         "plugins": {name: entry["kept"] for name, entry in kept.plugins.items()},
+        "sources": [{"digest": digest, **entry} for digest, entry in kept.sources.items()],
     }
 
 
@@ -167,17 +183,30 @@ _TOLD = (
 
 
 def _lines(kept: Calibration, file: Path | None) -> Iterator[str]:
-    facts = kept.facts
     yield visible(f"{kept.model} ({kept.fingerprint})")
+    if kept.facts:
+        yield from _read_text(kept.facts)
+    for name, entry in kept.plugins.items():
+        yield visible(f"calibrated: {name} {entry['version']}")
+    for entry in kept.sources.values():
+        works, name = entry["works"], entry["set"]
+        yield visible(
+            f"calibrated: sources of {name}, on {entry['tokens']:,} tokens of {works} works"
+        )
+    yield from _where(file)
+
+
+def _where(file: Path | None) -> Iterator[str]:
+    if file is not None:
+        yield visible(f"kept in {file}")
+
+
+def _read_text(facts: Mapping[str, Any]) -> Iterator[str]:
     yield f"{facts['tokens']:,} tokens of {facts['works']} works in {facts['passages']} passages"
     yield f"{'':<14}{'bits a token':>16}{'excess':>17}{'temperature':>16}{'ECE':>8}"
     yield _row("all", facts)
     for name, row in facts["genres"].items():
         yield _row(name, row)
-    for name, entry in kept.plugins.items():
-        yield visible(f"calibrated: {name} {entry['version']}")
-    if file is not None:
-        yield visible(f"kept in {file}")
 
 
 def _row(name: str, row: Mapping[str, Any]) -> str:

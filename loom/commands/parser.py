@@ -194,8 +194,10 @@ def _calibrating(commands: Commands) -> None:
     parser = commands.add("calibrate", "calibrating:calibrate", text)
     text = "the model, if not the usual one, then files or folders of human text"
     parser.add_argument("words", nargs="*", metavar="MODEL|TEXT", help=text)
-    text = "how many to read, as evenly from all files as they allow (default: 250000)"
-    parser.add_argument("--tokens", type=count, default=250_000, metavar="N", help=text)
+    text = "how many to read, as evenly as texts allow (default: 250000, with --sources 25600)"
+    parser.add_argument("--tokens", type=count, metavar="N", help=text)
+    text = "what evidence about a set's sources is worth instead, of texts FOLDER/<source>/*.txt"
+    parser.add_argument("--sources", metavar="SET", help=text)
     text = "keep what was found there (default: where Loom looks for it)"
     parser.add_argument("--out", type=Path, metavar="FILE", help=text)
 

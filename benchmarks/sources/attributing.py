@@ -1,0 +1,120 @@
+"""Which source a passage is by: believed after so many tokens, by a tempering fitted elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.instruments.judging import folds
+from benchmarks.sources.judging import Beliefs, Floats, mean, ranks
+from loom.coherence import frame_bits
+from loom.instruments.sources import filtering, tempering
+from loom.instruments.sources.api import HAZARD, Scores, SourceSet, Tempering
+from loom.labelled import LENGTH, Read
+
+LENGTHS = (16, 32, 64, 128, LENGTH)
+RAW = Tempering(1.0, 0.0)
+
+
+class Attribution:
+    """Passages of a split, read under every frame of `wanted`."""
+
+    def __init__(self, wanted: SourceSet, reads: Sequence[Read]) -> None:
+        self.wanted, self.reads = wanted, reads
+        self.works = tuple(read.work for read in reads)
+        names = [source.name for source in wanted.sources]
+        self.truth = np.array([names.index(read.source) + 1 for read in reads])
+
+    def crossed(self, seed: int) -> list[Tempering]:
+        """For each passage the tempering fitted on other works than those of its fold."""
+        found: dict[str, Tempering] = {}
+        for fold in filter(None, folds(self.works, seed)):
+            fitted = fit(self.wanted, [read for read in self.reads if read.work not in fold])
+            found |= dict.fromkeys(fold, fitted)
+        return [found[work] for work in self.works]
+
+    def beliefs(self, tempered: Sequence[Tempering]) -> dict[int, Beliefs]:
+        """By number of tokens."""
+        courses = np.stack(
+            [
+                shares_at(self.wanted, read.scores, its, LENGTHS)
+                for read, its in zip(self.reads, tempered, strict=True)
+            ]
+        )
+        return {
+            length: Beliefs(courses[:, place], self.truth, self.works)
+            for place, length in enumerate(LENGTHS)
+        }
+
+    def evidence(self) -> Floats:
+        """float64[N, S] bits of each source after the whole passage."""
+        rows = [frame_bits(self.wanted, read.scores) for read in self.reads]
+        return np.array([[row[source.name] for source in self.wanted.sources] for row in rows])
+
+    def facts(self, seed: int) -> dict[str, Any]:
+        fitted = self.crossed(seed)
+        found = ranks(self.evidence(), self.truth - 1)
+        return {
+            "passages": len(self.reads),
+            "works": len(set(self.works)),
+            "sources": len({read.source for read in self.reads}),
+            "by_evidence": self.hits(found),
+            "tempering": _spread(fitted),
+            "raw": _by_length(self.beliefs([RAW] * len(self.reads))),
+            "tempered": _by_length(self.beliefs(fitted)),
+            "prior": _prior(self.wanted),
+        }
+
+    def hits(self, found: Sequence[int] | np.ndarray[Any, Any]) -> dict[str, Any]:
+        """Of ranks of the right source."""
+        order = np.asarray(found)
+        return {"top1": mean(order < 1, self.works), "top3": mean(order < 3, self.works)}
+
+
+def fit(wanted: SourceSet, reads: Sequence[Read]) -> Tempering:
+    examples = [tempering.Example(read.scores, read.source, read.work) for read in reads]
+    return tempering.fit(wanted, examples)
+
+
+def shares_at(
+    wanted: SourceSet,
+    scores: Scores,
+    its: Tempering,
+    lengths: Sequence[int],
+    hazard: float = HAZARD,
+) -> Floats:
+    """float64[len(lengths), S + 1] what is believed after so many tokens, the null first."""
+    _, course = filtering.advance(wanted, filtering.begin(wanted), scores, its, hazard)
+    shares = course.shares[np.array(lengths) - 1].astype(np.float64)
+    return np.asarray(shares / shares.sum(1, keepdims=True), np.float64)
+
+
+def _by_length(found: Mapping[int, Beliefs]) -> dict[str, Any]:
+    return {
+        str(length): {"shown": beliefs.facts(), "given": beliefs.given.facts()}
+        for length, beliefs in found.items()
+    }
+
+
+def _spread(fitted: Sequence[Tempering]) -> dict[str, list[float]]:
+    """Of the folds."""
+    return {
+        "eta": sorted({round(each.eta, 5) for each in fitted}),
+        "gamma": sorted({round(each.gamma, 3) for each in fitted}),
+    }
+
+
+def _prior(wanted: SourceSet) -> dict[str, float]:
+    """Bits of entropy before anything is read, with the null among the hypotheses and without."""
+    weights = np.array([source.prior for source in wanted.sources], float)
+    weights /= weights.sum()
+    given = float(-(weights * np.log2(weights)).sum())
+    null = wanted.null_prior
+    split = -null * np.log2(null) - (1 - null) * np.log2(1 - null)
+    return {
+        "shown": float(split + (1 - null) * given),
+        "given": given,
+        "loss": float(given - np.log2(1 - null)),
+    }

@@ -1,0 +1,174 @@
+"""`calibrate --sources SET [MODEL] TEXT…`: what a model's evidence of a source is worth is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import statistics
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from loom.asking import Asking
+from loom.bylines import by_folder
+from loom.coherence import Suffixes, agreements, frame_bits
+from loom.commands import access
+from loom.console import CommandError, Console
+from loom.core.text import visible
+from loom.engine.api import Capabilities
+from loom.facts import Facts
+from loom.instruments import calibration
+from loom.instruments.calibration import Calibration
+from loom.instruments.sources import finding, sets, tempering
+from loom.instruments.sources.api import SourceSet, Tempering
+from loom.labelled import LENGTH, Kept, Read, evenly, keys, labelled, read_all
+from loom.paths import Paths
+
+USUAL = 25_600  # tokens
+FEWEST = 12  # passages
+ASKED = 32  # of them, at least, if there are so many
+RAW, SILENT = (1.0, 0.0), (tempering.LEAST_ETA, 0.0)
+BITS = 1.4426950408889634  # of a nat
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    wanted: SourceSet
+    its: Tempering
+    passages: int
+    sources: int
+    losses: tuple[float, float, float]  # bits: all evidence as it is, tempered, next to none
+
+    def facts(self) -> Facts:
+        """FITTED."""
+        raw, tempered, none = (round(loss, 4) for loss in self.losses)
+        return {
+            "set": self.wanted.name,
+            "passages": self.passages,
+            "sources": self.sources,
+            "raw": raw,
+            "tempered": tempered,
+            "prior": none,
+        }
+
+    def lines(self) -> Iterator[str]:
+        its, (raw, tempered, none) = self.its, self.losses
+        yield visible(
+            f"{self.wanted.name}: {its.tokens:,} tokens of {its.works} works by {self.sources} of"
+            f" {len(self.wanted.sources)} sources, in {self.passages} passages"
+        )
+        yield f"token t counts {its.eta:.3g} · (t/256)^{-its.gamma:+.2f}, at most 1"
+        losses = f"{tempered:.2f} tempered, {raw:.2f} not, {none:.2f} of the prior alone"
+        yield f"log loss in bits, on average over 16 to 256 tokens: {losses}"
+
+
+async def temper(
+    args: Namespace, model: str, texts: Sequence[Path], console: Console
+) -> tuple[Fitted, Calibration, Path]:
+    """What was found, and where it is kept with all else that is known of the model.
+
+    Texts lie as FOLDER/<source>/*.txt: a file's folder says whose it is.
+    """
+    try:
+        wanted = finding.find(args.sources)
+    except sets.SetError as error:
+        raise CommandError(str(error), error.hint) from error
+    if not texts:
+        raise CommandError(
+            "There is no text to calibrate on.", "Name folders of text, one for each source."
+        )
+    for path in texts:
+        if not path.exists():
+            raise CommandError(f"There is no {path}.", "Name folders of text, one for each source.")
+    config = access.config_of(args)
+    async with Asking(model, config.engine, console.progress) as asking:
+        capabilities = await asking.ready()
+        console.end_progress()
+        kept, reads = await _read(asking, capabilities, wanted, texts, args.tokens, console)
+        with console.waiting("asking"):
+            delta = await _apart(asking, wanted, reads)
+    with console.waiting("fitting"):
+        fitted = await asyncio.to_thread(_fitted, wanted, reads, delta)
+    known = _with(capabilities, fitted, args.out)
+    file = calibration.save(known, args.out)
+    kept.clear()
+    return fitted, known, file
+
+
+async def _read(
+    asking: Asking,
+    model: Capabilities,
+    wanted: SourceSet,
+    texts: Sequence[Path],
+    tokens: int | None,
+    console: Console,
+) -> tuple[Kept, list[Read]]:
+    works, strange = labelled(texts, keys(wanted, by_folder()))
+    if strange:
+        console.note(f"Left out, for the set {wanted.name} has none of these: {', '.join(strange)}")
+    if len(works) < 2:
+        raise CommandError(
+            f"Texts of {len(works)} of the sources in {wanted.name} are too few to calibrate on.",
+            "Put the texts of each source into a folder that is called like it.",
+        )
+    each = max(1, (tokens or USUAL) // (LENGTH * len(works)))
+    passages = evenly(works, each)
+    folder = _folder(model.fingerprint, wanted)
+    kept = Kept(folder, model.fingerprint, wanted)
+    done = 0
+
+    def advanced(count: int) -> None:
+        nonlocal done
+        done = count
+        said = f"reading under {len(wanted.frames)} frames: {count} of {len(passages)} passages"
+        console.progress(said, count / len(passages))
+
+    try:
+        reads = await read_all(asking, kept, passages, advanced=advanced)
+    except asyncio.CancelledError:
+        console.end_progress()
+        console.note(
+            f"{done} of {len(passages)} passages are kept; the same command goes on there."
+        )
+        raise
+    console.end_progress()
+    if len(reads) < FEWEST or len({read.source for read in reads}) < 2:
+        raise CommandError(
+            f"{len(reads)} passages of {LENGTH} tokens are too few to calibrate on.",
+            f"Name more text by more of the sources: {FEWEST} passages at least, better 100.",
+        )
+    return kept, reads
+
+
+def _folder(fingerprint: str, wanted: SourceSet) -> Path:
+    text = f"{fingerprint} {sets.digest(wanted)}"
+    mark = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return Paths.default().state / "calibrating" / mark
+
+
+async def _apart(asking: Asking, wanted: SourceSet, reads: Sequence[Read]) -> float:
+    """The median over some passages of |PMI by frame − PMI by probe| of the right source."""
+    suffixes = Suffixes(asking, wanted)
+    found = []
+    for read in reads[:: max(1, len(reads) // ASKED)]:
+        bits = {read.source: frame_bits(wanted, read.scores)[read.source]}
+        found += await agreements(suffixes, bits, read.ids)
+    return statistics.median(abs(one.delta) for one in found)
+
+
+def _fitted(wanted: SourceSet, reads: Sequence[Read], delta: float) -> Fitted:
+    examples = [tempering.Example(read.scores, read.source, read.work) for read in reads]
+    its = replace(tempering.fit(wanted, examples), delta=delta)
+    losses = tempering.Losses.of(wanted, examples)
+    raw, tempered, none = (BITS * losses(*at) for at in (RAW, (its.eta, its.gamma), SILENT))
+    sources = len({read.source for read in reads})
+    return Fitted(wanted, its, len(reads), sources, (raw, tempered, none))
+
+
+def _with(model: Capabilities, fitted: Fitted, out: Path | None) -> Calibration:
+    """It beside whatever else is known of the model."""
+    known = calibration.load(model.fingerprint, None if out is None else [out])
+    if known is None or known.fingerprint != model.fingerprint:
+        known = Calibration(model.fingerprint, model.label)
+    return known.tempered(sets.digest(fitted.wanted), fitted.wanted.name, fitted.its)
