@@ -161,6 +161,10 @@ COMMANDS: tuple[Command, ...] = (
         Group.GO,
     ),
     Command("flag(-1)", ("F",), "Previous flag", "To the flag before.", Group.GO),
+    Command(
+        "diverge", ("D",), "Where the worlds part",
+        "To where the next token would tell most about the source; again: next most.", Group.GO,
+    ),
     Command("page(-1)", ("pageup",), "Page up", "Scroll the text up a page.", Group.GO),
     Command("page(1)", ("pagedown",), "Page down", "Scroll the text down a page.", Group.GO),
     Command(
@@ -232,7 +236,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "layer", ("c",), "Colour layer",
-        "Plain, probability, surprise, entropy, author, one after the other.", Group.SEE,
+        "Plain, probability, surprise, entropy, author, one after the other; with sources who "
+        "leads, what moved that, what would tell.", Group.SEE,
     ),
     Command("tree", ("T",), "Show or hide the tree", "Show or hide the tree.", Group.SEE),
     Command(
@@ -246,6 +251,11 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "instruments", ("I",), "Readings along the path",
         "What each plugin reads, token by token, as strips to move along.", Group.SEE,
+    ),
+    Command(
+        "sources", ("S",), "Sources",
+        "Who could have written this: weighed, asked, chosen to go on under; sets of them.",
+        Group.SEE,
     ),
     Command(
         "beside", ("M",), "Beside another model",

@@ -57,6 +57,7 @@ KEYMAPS: Mapping[str, Own] = {
         "hoist": ("Z",),
         "unhoist": ("z",),
         "hide": ("D", "backspace", "delete"),
+        "diverge": ("*",),
         "word_left": ("H", "ctrl+left"),
         "word_right": ("L", "ctrl+right"),
     },

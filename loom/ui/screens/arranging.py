@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from loom.chronicle import NAMES
 from loom.core.display import Segment
 from loom.core.marks import Kind, Mark
@@ -74,9 +76,15 @@ class Arranging(Keyed):
             f"Redone: {NAMES.get(kind, kind)}." if kind else "There is nothing to redo.", timeout=2
         )
 
+    @property
+    def colour_layers(self) -> Sequence[str]:
+        """The colour layers that there are, one after the other."""
+        return LAYERS
+
     def action_layer(self) -> None:
-        now = [str(layer) for layer in LAYERS].index(self.text_pane.colour_layer)
-        self.text_pane.colour_layer = self.status.colours = LAYERS[(now + 1) % len(LAYERS)]
+        layers, now = self.colour_layers, self.text_pane.colour_layer
+        number = layers.index(now) if now in layers else len(layers) - 1
+        self.text_pane.colour_layer = self.status.colours = layers[(number + 1) % len(layers)]
 
     def action_tree(self) -> None:
         """Beside the text where there is room, over it where there isn't."""

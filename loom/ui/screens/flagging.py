@@ -142,7 +142,11 @@ class Flagging(Hoisting, Aiming):
             self.set_focus(self.text_pane)
             self.text_pane.cursor = self.flags.place(byte)
 
-        await self.app.push_screen(Instruments(lambda: self._course_to(place), look, at or 0))
+        readings = Instruments(lambda: self._course_to(place), look, at or 0)
+        await self.app.push_screen(readings, lambda _: self.instruments_closed())
+
+    def instruments_closed(self) -> None:
+        """The readings along the path are no longer shown."""
 
     async def _course_to(self, place: Place) -> Course:
         session = self.session

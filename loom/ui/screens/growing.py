@@ -69,6 +69,8 @@ class Growing(Keyed):
             self.notify("The model reads no further; in the text, a lets it go on.")
         elif self.in_text:
             self.focus_tree()
+        elif self.session.stop_weighing():
+            self.notify("Sources are weighed no further until you move.", timeout=3)
 
     def _say_rest(self, count: int) -> None:
         if count:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import events, on
 
-from loom.changes import Grew, Scored
+from loom.changes import Grew, Scored, Weighed, Weighing
 from loom.core.node import ROOT, Place
 from loom.ui.moments import Moment
 from loom.ui.screens.growing import Growing
@@ -13,6 +13,7 @@ from loom.ui.screens.page import Page, TextPane
 from loom.ui.widgets.strip import Strip
 
 NO_MODEL = ("dead", "none")
+UNGUIDED = (Grew, Scored, Weighed, Weighing)  # after which the same keys matter
 
 
 class Guiding(Hoisting, Growing):
@@ -36,7 +37,7 @@ class Guiding(Hoisting, Growing):
 
     @on(Page.Told)
     def guide_on(self, told: Page.Told) -> None:
-        if not all(isinstance(change, Grew | Scored) for change in told.changes):
+        if not all(isinstance(change, UNGUIDED) for change in told.changes):
             self.guide()
 
     @on(TextPane.CursorMoved)

@@ -1,4 +1,5 @@
-"""All readings along the path, under each other: where one moves, the token cursor moves."""
+"""All readings along the path, under each other, and what is believed of the sources: where one
+moves, the token cursor moves."""
 
 from __future__ import annotations
 
@@ -18,11 +19,12 @@ from loom.raised import Raised
 from loom.ui import glyphs
 from loom.ui.screens.dialog import Dialog
 from loom.ui.series import Name, Series
+from loom.ui.widgets.stack import Stack
 from loom.ui.widgets.strips import Strips
 
 AROUND = 60  # bytes of text before and after the token under the cursor
 PAGE = 10  # columns
-NOTHING = "No plugin has read this path yet; `X` lists them."
+NOTHING = "No plugin has read this path yet (`X` lists them), and no sources are weighed (`S`)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Course:
     series: Series
     flags: Sequence[Raised]
     units: dict[Name, str]
+    stack: Stack | None = None
 
 
 class Instruments(Dialog[None]):
@@ -77,7 +80,7 @@ class Instruments(Dialog[None]):
         if not course.series.columns:
             self.query_one("#reading-of", Static).update(Content(NOTHING))
             return
-        self.strips.show(course.series, course.flags, course.units)
+        self.strips.show(course.series, course.flags, course.units, course.stack)
         self.strips.point(course.series.token_at(self._byte))
         self._tell()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import events, on
 
-from loom.changes import Change, EngineChanged, Grew, Read
+from loom.changes import Change, EngineChanged, Grew, Read, Weighed, Weighing
 from loom.context import context_of
 from loom.ui.screens.context import ContextScreen
 from loom.ui.screens.growing import Growing
@@ -54,8 +54,8 @@ class Looking(Growing):
     def _concerns_lens(self, change: Change) -> bool:
         if isinstance(change, Grew):
             return self.lens.waits
-        if isinstance(change, Read):
-            return False  # what is flagged tells the lens itself
+        if isinstance(change, Read | Weighed | Weighing):
+            return False  # who shows flags and sources tells the lens
         if isinstance(change, EngineChanged):
             if change.state == self._engine_state:
                 return False

@@ -38,6 +38,7 @@ from loom.ui.widgets.banner import Banner
 from loom.ui.widgets.cards import Cards
 from loom.ui.widgets.divider import Divider
 from loom.ui.widgets.editor import Editor
+from loom.ui.widgets.legend import Legend
 from loom.ui.widgets.lens import Lens
 from loom.ui.widgets.status import Status
 from loom.ui.widgets.strip import Strip
@@ -98,6 +99,7 @@ class Page(Screen[None], inherit_bindings=False):
             yield Divider(id="tree-edge")
             with Vertical(id="middle"):
                 yield TextPane(self.session, id="text")
+                yield Legend(id="legend")
                 yield Editor(id="editor")
                 yield Divider(lying=True, id="cards-edge")
                 yield Cards(self.session, id="cards")

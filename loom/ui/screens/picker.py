@@ -59,10 +59,15 @@ class Picker(Dialog[T | None], Generic[T]):
     def compose(self) -> ComposeResult:
         with Vertical(id="picker") as box:
             box.border_title, box.border_subtitle = self.HEADING, self.KEYS
+            yield from self.compose_head()
             yield OptionList(id="picked")
             with Vertical(id="foot"):
                 yield Input(id="asked", compact=True, select_on_focus=False)
                 yield Static(id="said")
+
+    def compose_head(self) -> ComposeResult:
+        """What stands over the list."""
+        return ()
 
     def on_mount(self) -> None:
         self.options, self.line = self.query_one(OptionList), self.query_one(Input)

@@ -82,6 +82,7 @@ class Card(Widget):
         "card--strip",
         "card--facts",
         "card--flag",
+        "card--source",
     }
 
     @dataclass
@@ -96,9 +97,10 @@ class Card(Widget):
         number: int,
         segment: Segment,
         flag_of: Callable[[Segment], str] = lambda segment: "",
+        source_of: Callable[[Segment], str] = lambda segment: "",
     ) -> None:
         super().__init__()
-        self._flag_of = flag_of
+        self._flag_of, self._source_of = flag_of, source_of
         self._session, self.number, self.segment = session, number, segment
         self.is_last = False
         self._after: Place | None = None
@@ -191,6 +193,8 @@ class Card(Widget):
         reading, room = Reading.of(self._session, self.segment), self.outer_size.width - GUTTER
         flag = self._flag_of(self.segment)
         room -= cell_len(flag) + 3 if flag else 0
+        source = self._source_of(self.segment)
+        room -= cell_len(source) + 3 if source else 0
         facts = self._said(reading)
         if reading.bits and room - len(facts) - 2 < SHORTEST:
             facts = self._said(reading, brief=True)
@@ -201,6 +205,8 @@ class Card(Widget):
             (flag, self._look("flag")),
             (" · " if flag and facts else "", self._look("facts")),
             (facts, self._look("facts")),
+            (" · " if source and (flag or facts) else "", self._look("facts")),
+            (source, self._look("source")),
         ).truncate(max(8, self.outer_size.width), ellipsis=True)
 
     def _said(self, reading: Reading, *, brief: bool = False) -> str:

@@ -45,6 +45,7 @@ class Cards(VerticalScroll, can_focus=False):
         self._shown: tuple[Segment, ...] = ()
         self._place = session.place
         self.flag_of: Callable[[Segment], str] = lambda segment: ""
+        self.source_of: Callable[[Segment], str] = lambda segment: ""
         self._showing = asyncio.Lock()
         self._lines: int | None = None
         self._hint = ""
@@ -77,7 +78,13 @@ class Cards(VerticalScroll, can_focus=False):
             await self.remove_children(self._cards[most:])
             del self._cards[most:]
         new = [
-            Card(self._session, number, segment, lambda segment: self.flag_of(segment))
+            Card(
+                self._session,
+                number,
+                segment,
+                lambda segment: self.flag_of(segment),
+                lambda segment: self.source_of(segment),
+            )
             for number, segment in enumerate(segments[have:], start=have + 1)
         ]
         self._cards += new

@@ -5,6 +5,7 @@ Knows the tree, tokens and component classes; knows nothing of views and cursors
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from rich.segment import Segment as Piece
@@ -13,9 +14,17 @@ from textual.strip import Strip
 from loom.core.node import Author
 from loom.core.tree import Tree
 from loom.ui.widgets.course import Course
-from loom.ui.widgets.layers import SCALES, STEPS
+from loom.ui.widgets.layers import LEADING, PREFIXES, SCALES, STEPS
 from loom.ui.widgets.looks import Looks
-from loom.ui.widgets.margin import RAISED, Passage, flag_beside, with_raised
+from loom.ui.widgets.margin import (
+    MOVED,
+    RAISED,
+    Passage,
+    Spot,
+    flag_beside,
+    raised_spots,
+    with_spots,
+)
 from loom.ui.widgets.page import Line, Page
 from loom.ui.widgets.runs import CURSOR, Look, runs, token_looks
 from loom.ui.widgets.tokens import Tokens
@@ -29,10 +38,12 @@ CLASSES: set[str] = {
     "text--unseen",
     "text--flag",
     RAISED,
+    MOVED,
     CURSOR,
     *(f"text--{author}" for author in Author),
     *(f"text--author-{author}" for author in Author),
     *(f"text--{scale.prefix}{step}" for scale in SCALES.values() for step in range(STEPS)),
+    *(f"text--{LEADING}{step}" for step in range(STEPS)),
 }
 CSS = """
 TokenText {
@@ -68,6 +79,13 @@ TokenText {
     & > .text--e4 { background: $primary 36%; text-style: underline; }
     & > .text--e5 { background: $primary 46%; text-style: bold underline; }
 
+    & > .text--w1 { background: $primary 34%; }
+    & > .text--w2 { background: $success 30%; text-style: italic; }
+    & > .text--w3 { background: $warning 30%; text-style: bold; }
+    & > .text--w4 { background: $error 30%; text-style: bold italic; }
+    & > .text--w5 { background: $foreground 9%; }
+    & > .text--moved { text-style: bold underline; }
+
     & > .text--author-writer { background: $primary 30%; text-style: bold; }
     & > .text--author-import { background: $secondary 30%; text-style: italic; }
 
@@ -77,6 +95,11 @@ TokenText {
         & > .text--p3, & > .text--s3, & > .text--e3 { background: $foreground 15%; }
         & > .text--p4, & > .text--s4, & > .text--e4 { background: $foreground 25%; }
         & > .text--p5, & > .text--s5, & > .text--e5 { background: $foreground 40%; }
+        & > .text--w1 { background: $foreground 32%; }
+        & > .text--w2 { background: $foreground 12%; }
+        & > .text--w3 { background: $foreground 22%; }
+        & > .text--w4 { background: $foreground 40%; }
+        & > .text--w5 { background: $foreground 5%; }
     }
 }
 """
@@ -90,6 +113,7 @@ class Ink:
         self._layer = "plain"
         self._seen_from = 0
         self._passages: Sequence[Passage] = ()
+        self._moved: Sequence[Spot] = ()
         self._strips: dict[int, Strip] = {}
 
     def use_layer(self, layer: str) -> None:
@@ -116,6 +140,17 @@ class Ink:
     def passages(self, passages: Sequence[Passage]) -> None:
         if passages != self._passages:
             self._passages = passages
+            self.dry()
+
+    @property
+    def moved(self) -> Sequence[Spot]:
+        """The tokens that moved the posterior most, in order."""
+        return self._moved
+
+    @moved.setter
+    def moved(self, spots: Sequence[Spot]) -> None:
+        if spots != self._moved:
+            self._moved = spots
             self.dry()
 
     def dry(self) -> None:
@@ -147,13 +182,19 @@ class Ink:
         self, line: Line, tree: Tree, cursor: tuple[int, int] | None, left: int, width: int
     ) -> Strip:
         used, pieces = left, list(self._beside(line, left))
-        looks = list(
-            with_raised(self._stretches(line, tree), line.start, line.stop, self._passages)
-        )
+        looks = list(self._set_off(line, tree))
         for run in runs(line, looks, cursor, self._page.width):
             pieces.append(Piece(run.text, self._looks(*run.names)))
             used += run.width
         return Strip(pieces, used).adjust_cell_length(width, self._looks())
+
+    def _set_off(self, line: Line, tree: Tree) -> Iterator[Look]:
+        """How what is on a line looks, single tokens of it set off."""
+        raised = raised_spots(self._passages, line.start, line.stop)
+        looks = with_spots(self._stretches(line, tree), line.start, raised, RAISED)
+        first = bisect_left(self._moved, line.start, key=lambda spot: spot[1])
+        last = bisect_left(self._moved, line.stop, key=lambda spot: spot[0])
+        return with_spots(looks, line.start, self._moved[first:last], MOVED)
 
     def _beside(self, line: Line, left: int) -> Iterator[Piece]:
         """The columns before a line: flags stand a column farther away where there is room."""
@@ -183,15 +224,15 @@ class Ink:
 
     def _written(self, line: Line, tree: Tree) -> Iterator[Look]:
         """How the nodes on a line look, token by token where the layer is about tokens."""
-        scale = SCALES.get(self._layer)
+        prefix = PREFIXES.get(self._layer)
         for start, stretch in self._course.between(line.start, line.stop):
             names, stop = self._names(stretch.node, tree), start + stretch.at
-            if scale is None:
+            if prefix is None:
                 yield Look(stop, names)
                 continue
             first, last = max(start, line.start), min(stop, line.stop)
             tokens = self._tokens.of(stretch.node)
-            yield from token_looks(tokens, start, first, last, names, f"text--{scale.prefix}")
+            yield from token_looks(tokens, start, first, last, names, f"text--{prefix}")
 
     def _names(self, node: int, tree: Tree) -> tuple[str, str]:
         author = tree[node].author

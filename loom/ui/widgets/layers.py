@@ -1,6 +1,6 @@
 """Colour layers over text: which of six steps a token falls in.
 
-Knows token columns; knows nothing of colours, which are the stylesheet's.
+Knows columns over tokens; knows nothing of colours, which are the stylesheet's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from loom.core.span import Floats, Span
 
 LayerName = Literal["plain", "probability", "surprise", "entropy", "author"]
 LAYERS: tuple[LayerName, ...] = get_args(LayerName)
+WorldLayer = Literal["source", "evidence", "information"]
+WORLD_LAYERS: tuple[WorldLayer, ...] = get_args(WorldLayer)
 STEPS = 6
+UNKNOWN = -1  # the step of a token of which a layer knows nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,15 @@ SCALES: dict[str, Scale] = {
     "surprise": Scale("s", " bits", (2, 4, 7, 10, 13)),
     "entropy": Scale("e", " bits", (0.5, 1.5, 3, 4.5, 6)),
 }
+WORLD_SCALES: dict[str, Scale] = {
+    "evidence": Scale("s", " bits", (0.02, 0.1, 0.3, 0.7, 1.5)),
+    "information": Scale("e", " bits", (0.005, 0.02, 0.05, 0.12, 0.3)),
+}
+LEADING = "w"  # begins the component class of a source: w0 is none of them, w5 any but the first
+PREFIXES: dict[str, str] = {
+    **{name: scale.prefix for name, scale in (SCALES | WORLD_SCALES).items()},
+    "source": LEADING,
+}
 
 
 def steps(span: Span, layer: str) -> Sequence[int]:
@@ -53,12 +65,17 @@ def steps(span: Span, layer: str) -> Sequence[int]:
     scale = SCALES.get(layer)
     if scale is None:
         return ()
-    values = _values(span, layer)
+    return stepped(_values(span, layer), scale)
+
+
+def stepped(values: Floats, scale: Scale) -> list[int]:
+    """The step of every value; UNKNOWN for NaN."""
     sign = -1 if scale.falling else 1
     limits = sign * np.asarray(scale.limits)
     side: Literal["left", "right"] = "left" if scale.falling else "right"
-    found: list[int] = np.searchsorted(limits, sign * values, side=side).tolist()
-    return found
+    found = np.searchsorted(limits, sign * values, side=side)
+    steps: list[int] = np.where(np.isnan(values), UNKNOWN, found).tolist()
+    return steps
 
 
 def _values(span: Span, layer: str) -> Floats:

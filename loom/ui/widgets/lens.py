@@ -35,7 +35,7 @@ PATIENCE = 0.5  # seconds after which it is said that the engine has been asked
 SUBJECT = 9  # lines of a token, above its odds
 BELOW = 19  # lines of node and recipe, below
 FEWEST, MOST = 8, 21  # lines of a token's odds
-LEAST = 3  # of them where there are flags to tell
+LEAST = 3  # of them where there are flags or sources to tell
 WORDS = 48  # bytes of what a flag is about
 
 
@@ -68,6 +68,7 @@ class Lens(VerticalScroll, can_focus=False):
         self._session = session
         self.outlook = Outlook(session)
         self.flags_here: Callable[[], Sequence[Raised]] = tuple
+        self.sources_here: Callable[[Sight, int], Sequence[Line]] = lambda sight, width: ()
         self.sight: Sight | None = None
         self.awaits_engine = True
         self._prospect: Prospect | None = None
@@ -78,6 +79,7 @@ class Lens(VerticalScroll, can_focus=False):
         yield Panel(id="lens-subject")
         yield Odds(id="lens-odds")
         yield FlagPanel(id="lens-flags")
+        yield Panel(id="lens-sources")
         yield Panel(id="lens-node")
         yield Panel(id="lens-force")
 
@@ -85,6 +87,7 @@ class Lens(VerticalScroll, can_focus=False):
         self.subject_panel = self.query_one("#lens-subject", Panel)
         self.odds = self.query_one(Odds)
         self.flag_panel = self.query_one(FlagPanel)
+        self.source_panel = self.query_one("#lens-sources", Panel)
         self.node_panel = self.query_one("#lens-node", Panel)
         self.force_panel = self.query_one("#lens-force", Panel)
 
@@ -110,11 +113,12 @@ class Lens(VerticalScroll, can_focus=False):
             self._pursue(sight.ahead)
         if self.size.width:
             self._show_flags()
+            self._show_sources(sight)
             self._show_subject(sight)
             self._show_node(sight.node)
 
     def look_again(self) -> None:
-        """There may be other flags."""
+        """There may be other flags, or other sources."""
         if self.sight is not None:
             self.look(self.sight)
 
@@ -169,9 +173,9 @@ class Lens(VerticalScroll, can_focus=False):
     def _rows(self) -> int:
         """Lines for the odds: as many as make what is below begin on the same line always."""
         both = max(FEWEST, min(MOST, self.size.height - SUBJECT - BELOW)) + SUBJECT
-        flags = len(self.flag_panel.lines)
-        if flags:
-            both = min(both, max(SUBJECT + LEAST, self.size.height - 1 - flags))
+        more = len(self.flag_panel.lines) + len(self.source_panel.lines)
+        if more:
+            both = min(both, max(SUBJECT + LEAST, self.size.height - 1 - more))
         return both - len(self.subject_panel.lines)
 
     def _say(self, text: str) -> None:
@@ -230,6 +234,10 @@ class Lens(VerticalScroll, can_focus=False):
     def _show_flags(self) -> None:
         rows = list(lens_flags.rows(self.flags_here(), self._width, self._words_of))
         self.flag_panel.tell([(BLANK, None), *rows[:-1]] if rows else [])
+
+    def _show_sources(self, sight: Sight) -> None:
+        lines = self.sources_here(sight, self._width)
+        self.source_panel.show([BLANK, *lines] if lines else [])
 
     def _words_of(self, raised: Raised) -> str:
         number, at = raised.origin

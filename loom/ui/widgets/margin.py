@@ -1,4 +1,5 @@
-"""Flags beside a text: a line along what one is about, its glyph where it was raised.
+"""Flags beside a text: a line along what one is about, its glyph where it was raised; and tokens of
+a text set off.
 
 Knows bytes of a page; knows nothing of tokens, nodes or colours.
 """
@@ -13,8 +14,12 @@ from loom.ui.glyphs import FLAGS
 from loom.ui.widgets.page import Line
 from loom.ui.widgets.runs import Look
 
-RAISED = "text--raised"
+RAISED, MOVED = "text--raised", "text--moved"
 ALONG: dict[Level, str] = {"info": "╎", "flag": "┃"}
+
+
+Spot = tuple[int, int]
+"""The first byte of a token, and the one after its last."""
 
 
 class Passage(NamedTuple):
@@ -41,15 +46,19 @@ def flag_beside(line: Line, passages: Iterable[Passage]) -> str:
     return ""
 
 
-def with_raised(
-    looks: Iterable[Look], start: int, stop: int, passages: Sequence[Passage]
+def raised_spots(passages: Sequence[Passage], start: int, stop: int) -> list[Spot]:
+    """The tokens that raised flags, of those with bytes in `start`..`stop`."""
+    return sorted({(p.token, p.last) for p in passages if p.token < stop and start < p.last})
+
+
+def with_spots(
+    looks: Iterable[Look], start: int, spots: Sequence[Spot], name: str
 ) -> Iterator[Look]:
-    """The looks of a line's bytes, those of tokens that raised flags set off."""
-    spots = sorted({(p.token, p.last) for p in passages if p.token < stop and start < p.last})
+    """The looks of bytes from `start` on, those of `spots` set off by one more class."""
     at = start
     for look in looks:
         edges = sorted({edge for spot in spots for edge in spot if at < edge < look.stop})
         for edge in (*edges, look.stop):
-            inside = any(token <= at < last for token, last in spots)
-            yield Look(edge, (*look.names, RAISED) if inside else look.names)
+            inside = any(first <= at < last for first, last in spots)
+            yield Look(edge, (*look.names, name) if inside else look.names)
             at = edge

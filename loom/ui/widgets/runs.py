@@ -33,12 +33,14 @@ class Run(NamedTuple):
 def token_looks(
     tokens: NodeTokens, start: int, first: int, last: int, names: Names, prefix: str
 ) -> Iterator[Look]:
-    """A look for each token with bytes in `first`..`last` of a node that begins at `start`."""
+    """A look for each token with bytes in `first`..`last` of a node that begins at `start`; those
+    of a step below 0 look as all of it does."""
     index = bisect_right(tokens.ends, first - start)
     at = first
     while index < len(tokens.steps) and at < last:
         at = min(last, start + tokens.ends[index])
-        yield Look(at, (*names, f"{prefix}{tokens.steps[index]}"))
+        step = tokens.steps[index]
+        yield Look(at, names if step < 0 else (*names, f"{prefix}{step}"))
         index += 1
     if at < last:
         yield Look(last, names)

@@ -60,6 +60,7 @@ class Status(Widget):
         "status--fact",
         "status--token",
         "status--flags",
+        "status--source",
         "status--busy",
         "status--trouble",
     }
@@ -69,6 +70,8 @@ class Status(Widget):
     flags: reactive[str] = reactive("")
     badge: reactive[str] = reactive("")
     """What is to be known of the model that has read what one is at."""
+    source: reactive[str] = reactive("")
+    """Who is likeliest to have written what one is at."""
     awaited: reactive[str] = reactive("")
     """What the program is busy with and the writer waits for."""
 
@@ -83,6 +86,7 @@ class Status(Widget):
         self._session = session
         self._engine = EngineChanged("loading", "loading the model")
         self._doing = ""
+        self._weighing: tuple[int, int] | None = None  # done, and how much there is to do
         self._speed = Speed(now)
         self._line: Content | None = None
 
@@ -90,7 +94,8 @@ class Status(Widget):
         self.set_interval(TICK, self._tick)
 
     def _tick(self) -> None:
-        if self._session.growing() or self._speed.value():
+        weighing, self._weighing = self._weighing, self._session.weighing
+        if self._session.growing() or self._speed.value() or weighing != self._weighing:
             self.refresh()
 
     def engine_changed(self, change: EngineChanged) -> None:
@@ -173,6 +178,11 @@ class Status(Widget):
             facts.append((7, 0, self.flags, "flags"))
         if self.badge:
             facts.append((3, 4, self.badge, "fact"))
+        if self.source:
+            facts.append((3, 1, self.source, "source"))
+        if self._weighing is not None and self._weighing[1]:
+            share = self._weighing[0] / self._weighing[1]
+            facts.append((2, 1, f"weighing {share:.0%}", "fact"))
         if self.found:
             facts.append((8, 0, self.found, "fact"))
         if self._doing:

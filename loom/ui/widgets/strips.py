@@ -6,7 +6,8 @@ Knows columns over tokens and where flags are; knows neither sessions nor keys.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+from itertools import groupby
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from rich.segment import Segment as Piece
@@ -20,15 +21,27 @@ from loom.core.text import visible
 from loom.raised import Raised
 from loom.ui import glyphs
 from loom.ui.series import Floats, Name, Series, binned
+from loom.ui.widgets.layers import LEADING, STEPS
 from loom.ui.widgets.looks import Looks
+from loom.ui.widgets.stack import Stack
 from loom.ui.widgets.wrapping import clip
 
 NAME, VALUE = 15, 15  # columns
 LEAST = 0.005  # what is told of a value
 ALONG, SEAM, HERE, REST = "╌", "┊", "▼", "─"
 
-Row = tuple[str, str, str, str]
-"""Name, value, strip, and the look of the strip."""
+MOVED = "▴"
+SOURCES = "sources"  # who tells what is known of them
+
+
+class Row(NamedTuple):
+    """`look` is that of the strip; `looks` those of its cells, where each has its own."""
+
+    name: str
+    value: str
+    strip: str
+    look: str
+    looks: Sequence[str] = ()
 
 
 class Strips(Widget):
@@ -36,7 +49,7 @@ class Strips(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "strips--name", "strips--plugin", "strips--value", "strips--bars", "strips--flags",
-        "strips--ruler", "strips--here",
+        "strips--ruler", "strips--here", *(f"strips--{LEADING}{step}" for step in range(STEPS)),
     }  # fmt: skip
 
     class Sought(Message):
@@ -53,11 +66,18 @@ class Strips(Widget):
         self._flags: Sequence[Raised] = ()
         self._units: Mapping[Name, str] = {}
         self._bars: tuple[int, dict[Name, str]] = (0, {})
+        self._stack: Stack | None = None
         self._rows: list[Row] = []
         self._looks = Looks(self)
 
-    def show(self, series: Series, flags: Sequence[Raised], units: Mapping[Name, str]) -> None:
-        self._series, self._flags, self._units = series, flags, units
+    def show(
+        self,
+        series: Series,
+        flags: Sequence[Raised],
+        units: Mapping[Name, str],
+        stack: Stack | None = None,
+    ) -> None:
+        self._series, self._flags, self._units, self._stack = series, flags, units, stack
         self._bars = 0, {}
         self._lay()
         self.refresh(layout=True)
@@ -96,20 +116,37 @@ class Strips(Widget):
         self._rows = list(self._listed()) if len(self._series) else []
 
     def _listed(self) -> Iterator[Row]:
-        yield f"token {self.cursor + 1}", f"of {len(self._series)}", self._ruler(), "ruler"
+        here, count = f"token {self.cursor + 1}", f"of {len(self._series)}"
+        yield Row(here, count, self._ruler(), "ruler")
         bars, before = self._drawn_bars(), ""
         for name, column in self._series.columns.items():
             if name.plugin != before:
                 before = name.plugin
                 yield self._plugin_row(before)
+                yield from self._levels() if before == SOURCES else ()
             value = measured(float(column[self.cursor]), self._units.get(name, ""))
-            yield f"  {name.value.replace('_', ' ')}", value, bars[name], "bars"
+            yield Row(f"  {name.value.replace('_', ' ')}", value, bars[name], "bars")
 
     def _plugin_row(self, plugin: str) -> Row:
         mine = [raised for raised in self._flags if raised.plugin == plugin]
         if mine:
-            return plugin, "", self._flag_line(mine), "flags"
-        return plugin, "", self._series.said.get(plugin, ""), "ruler"
+            return Row(plugin, "", self._flag_line(mine), "flags")
+        if plugin == SOURCES and self._stack is not None:
+            return Row(plugin, self._series.said.get(plugin, ""), self._moved_line(), "flags")
+        return Row(plugin, "", self._series.said.get(plugin, ""), "ruler")
+
+    def _levels(self) -> Iterator[Row]:
+        """The shares of the sources, one row above the other."""
+        levels = self._stack.levels(self.edges, self.cursor) if self._stack is not None else ()
+        for name, value, cells, looks in levels:
+            yield Row(f"  {name}", value, cells, "bars", looks)
+
+    def _moved_line(self) -> str:
+        """Where the tokens are that moved the shares most."""
+        cells = [" "] * (len(self.edges) - 1)
+        for first, _ in self._stack.along.spots if self._stack is not None else ():
+            cells[self.column_of(self._series.token_at(first))] = MOVED
+        return "".join(cells)
 
     def _ruler(self) -> str:
         cells = [REST] * (len(self.edges) - 1)
@@ -155,19 +192,27 @@ class Strips(Widget):
     def render_line(self, y: int) -> Strip:
         if y >= len(self._rows):
             return Strip.blank(self.size.width, self._looks())
-        name, value, strip, look = self._rows[y]
+        name, value, strip, look, looks = self._rows[y]
         kind = "name" if name.startswith(" ") else "plugin"
         here = self.column_of(self.cursor) if look != "ruler" else len(strip)
         strip, _ = clip(visible(strip), self.room)
-        style = self._looks(f"strips--{look}")
+        cells = [(look,) if not looks else (look, looks[x]) for x in range(len(strip))]
         pieces = [
             Piece(_cell(name, NAME), self._looks(f"strips--{kind}")),
             Piece(_cell(value, VALUE), self._looks("strips--value")),
-            Piece(strip[:here], style),
-            Piece(strip[here : here + 1], self._looks(f"strips--{look}", "strips--here")),
-            Piece(strip[here + 1 :], style),
+            *self._pieces(strip, cells, here),
         ]
         return Strip(pieces).adjust_cell_length(self.size.width, self._looks())
+
+    def _pieces(self, strip: str, cells: Sequence[tuple[str, ...]], here: int) -> Iterator[Piece]:
+        """Runs of cells that look alike; the one at the cursor stands out."""
+        marked = [(*names, "here") if x == here else names for x, names in enumerate(cells)]
+        at = 0
+        for names, run in groupby(marked):
+            count = len(list(run))
+            style = self._looks(*(f"strips--{name}" for name in names if name))
+            yield Piece(strip[at : at + count], style)
+            at += count
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)

@@ -21,7 +21,7 @@ from loom.ui.widgets.course import Course
 from loom.ui.widgets.drawn import Drawn
 from loom.ui.widgets.ink import CLASSES, CSS, Ink
 from loom.ui.widgets.looks import Looks
-from loom.ui.widgets.margin import Passage
+from loom.ui.widgets.margin import Passage, Spot
 from loom.ui.widgets.page import Page
 from loom.ui.widgets.tokens import Tokens, TokenSource
 
@@ -139,6 +139,16 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
         self._tokens.forget(node)
         self._ink.dry()
         self.look_again()
+
+    def colour_sources(
+        self, steps: Callable[[str, int], Sequence[int]], moved: Sequence[Spot] = ()
+    ) -> None:
+        """`steps` of a layer about sources, by layer and node; `moved`: tokens to be set off."""
+        self._tokens.of_sources = steps
+        self._tokens.use_layer(self.colour_layer)
+        self._ink.moved = moved
+        self._ink.dry()
+        self.refresh_changed()
 
     def look_again(self) -> None:
         """The model's sight may begin elsewhere."""
@@ -258,6 +268,10 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
     def style_of(self, author: str, when: str) -> Style:
         """Of the words of an author; `when`: in the current node or an earlier one."""
         return self._looks(f"text--{when}", f"text--{author}")
+
+    def look_of(self, *names: str) -> Style:
+        """Of text with these of the component classes, in the current node."""
+        return self._looks("text--current", *names)
 
     def _left_in(self, columns: int) -> int:
         """Empty columns left of the text; one is kept right of it for the cursor."""

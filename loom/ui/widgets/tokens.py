@@ -6,13 +6,13 @@ Reads nodes when they are first asked about and remembers them; knows nothing of
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from loom.core.span import Span
 from loom.ui.widgets.course import Course
-from loom.ui.widgets.layers import SCALES, steps
+from loom.ui.widgets.layers import SCALES, WORLD_LAYERS, steps
 
 NODES_KEPT = 512
 
@@ -40,6 +40,7 @@ class Tokens:
         self._course = course
         self._layer = "plain"
         self._nodes: dict[int, NodeTokens] = {}
+        self.of_sources: Callable[[str, int], Sequence[int]] = lambda layer, node: ()
 
     def use_layer(self, layer: str) -> None:
         self._layer = layer
@@ -58,6 +59,8 @@ class Tokens:
         return found
 
     def _read(self, node: int) -> NodeTokens:
+        if self._layer in WORLD_LAYERS:
+            return NodeTokens(self._source.edges(node), self.of_sources(self._layer, node))
         span = self._source.span(node) if self._layer in SCALES else None
         return NodeTokens(self._source.edges(node), steps(span, self._layer) if span else ())
 

@@ -35,6 +35,7 @@ class TreeView(TreeInk, can_focus=True, inherit_bindings=False):
         "tree--bookmark",
         "tree--count",
         "tree--flag",
+        "tree--source",
         "tree--growing",
         *(f"tree--{author}" for author in Author),
     }
@@ -62,6 +63,7 @@ class TreeView(TreeInk, can_focus=True, inherit_bindings=False):
         & > .tree--unvisited { color: $text-accent; }
         & > .tree--bookmark { color: $text-warning; text-style: bold; }
         & > .tree--flag { color: $text-warning; text-style: bold; }
+        & > .tree--source { color: $foreground 72%; text-style: italic; }
         & > .tree--count { color: $foreground 72%; text-style: italic; }
     }
     """
@@ -119,7 +121,7 @@ class TreeView(TreeInk, can_focus=True, inherit_bindings=False):
         self._soon()
 
     def flags_changed(self, nodes: AbstractSet[int]) -> None:
-        """Flags of these came or went."""
+        """Flags of these came or went, or what is believed of their sources."""
         self._lines = {
             index: line
             for index, line in self._lines.items()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
+from rich.cells import cell_len
 from rich.segment import Segment as Piece
 from rich.style import Style
 from textual.strip import Strip
@@ -24,6 +25,8 @@ from loom.ui.widgets.rows import Rails, Rows
 from loom.ui.widgets.wrapping import clip
 
 WORDS = 20  # columns that indentation leaves to the words
+SOURCE, SHORTEST = 11, 5  # columns at the end of a row for who may have written it
+LEAST = 17  # columns that this leaves to the words
 TOP = "⌂"
 CURRENT = ("tree--current",)
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -67,7 +70,8 @@ class TreeInk(Drawn, inherit_bindings=False):
     def __init__(self, session: TreeSource, *, id: str | None, classes: str | None) -> None:
         super().__init__(id=id, classes=classes)
         self.session = session
-        self.flag_of: Callable[[Segment], str] = _no_flag
+        self.flag_of: Callable[[Segment], str] = _nothing
+        self.source_of: Callable[[Segment], str] = _nothing
         self._looks = Looks(self)
         self._path = Course()
         self._current = 0
@@ -120,8 +124,12 @@ class TreeInk(Drawn, inherit_bindings=False):
         yield from marks
         tail = list(self._tail(row, base))
         room = width - len(head) - sum(piece.cell_length for piece in (*marks, *tail))
+        source = self._source(row.segment, room)
+        room -= cell_len(source)
         words, used = clip(self._words(row.segment, room), max(0, room))
         yield Piece(words + " " * max(0, room - used), self._looks(*base))
+        if source:
+            yield Piece(source, self._part(base, "tree--source"))
         yield from tail
 
     def _head(self, index: int, row: Row) -> str:
@@ -169,6 +177,12 @@ class TreeInk(Drawn, inherit_bindings=False):
         if node.author is Author.MODEL and not self.session.is_visited(node.id):
             yield Piece(" ●", self._part(base, "tree--unvisited"))
 
+    def _source(self, segment: Segment, room: int) -> str:
+        """Who is likeliest to have written it, where that leaves enough to the words."""
+        most = min(SOURCE, room - LEAST)
+        source = visible(self.source_of(segment)) if most >= SHORTEST else ""
+        return f" {clip(source, most - 1)[0]}" if source else ""
+
     def _words(self, segment: Segment, room: int) -> str:
         node, start, stop = self._now(segment)
         if node == ROOT and start == stop:
@@ -191,5 +205,5 @@ class TreeInk(Drawn, inherit_bindings=False):
         return self._looks(*base) if base == CURRENT else self._looks(*base, name)
 
 
-def _no_flag(segment: Segment) -> str:
+def _nothing(segment: Segment) -> str:
     return ""

@@ -1,0 +1,89 @@
+"""The line under a text that tells what its colours mean.
+
+Knows names of looks and what to say of them; the looks themselves are the text's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len
+from rich.segment import Segment as Piece
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from loom.core.node import Author
+from loom.core.text import visible
+from loom.ui.widgets.layers import LEADING, SCALES, STEPS, WORLD_SCALES, Scale
+from loom.ui.widgets.wrapping import clip
+
+AUTHORS = {Author.WRITER: "yours", Author.MODEL: "the model's", Author.IMPORT: "imported"}
+LONGEST = 24  # cells of a name
+
+
+class Entry(NamedTuple):
+    """What is said, in the looks it is said of."""
+
+    text: str
+    names: tuple[str, ...]
+
+
+def entries(layer: str, slots: Sequence[str] = ()) -> list[Entry]:
+    """Of a colour layer; `slots` are the sources with a look of their own, as they are called."""
+    scale = (SCALES | WORLD_SCALES).get(layer)
+    if scale is not None:
+        return [_step(scale, step) for step in range(STEPS)]
+    if layer == "author":
+        return [Entry(said, (f"text--author-{author}",)) for author, said in AUTHORS.items()]
+    if layer != "source":
+        return []
+    named = [
+        Entry(clip(visible(name), LONGEST)[0], (f"text--{LEADING}{step}",))
+        for step, name in enumerate(slots, start=1)
+    ]
+    others = Entry("other", (f"text--{LEADING}{STEPS - 1}",))
+    return [*named, Entry("none", (f"text--{LEADING}0",)), others]
+
+
+def _step(scale: Scale, step: int) -> Entry:
+    label = scale.label(step)
+    unit = scale.unit if step in (0, STEPS - 1) else ""
+    return Entry(label.removesuffix(scale.unit) + unit, (f"text--{scale.prefix}{step}",))
+
+
+class Legend(Widget):
+    """One line; what there is no room for is left out. `look_of` gives a text's looks."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.display = False
+        self.look_of: Callable[..., Style] = lambda *names: Style()
+        self.entries: Sequence[Entry] = ()
+
+    def show(self, shown: Sequence[Entry]) -> None:
+        if shown != self.entries:
+            self.entries = shown
+            self.display = bool(shown)
+            self.refresh()
+
+    @property
+    def allow_select(self) -> bool:
+        return False
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        pieces = list(self._pieces(width)) if y == 0 else []
+        used = sum(piece.cell_length for piece in pieces)
+        left = Piece(" " * max(0, (width - used) // 2), self.look_of())
+        return Strip([left, *pieces]).adjust_cell_length(width, self.look_of())
+
+    def _pieces(self, width: int) -> Iterator[Piece]:
+        used = 0
+        for entry in self.entries:
+            if used + cell_len(entry.text) + 3 > width:
+                return
+            used += cell_len(entry.text) + 3
+            yield Piece(f" {entry.text} ", self.look_of(*entry.names))
+            yield Piece(" ", self.look_of())

@@ -1,0 +1,493 @@
+"""Sources on the screen: what is believed is told everywhere, goes with the text, and can be acted
+on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.pilot import Pilot
+from textual.widgets import Static, TextArea
+
+from loom.changes import Weighed
+from loom.core.node import Place
+from loom.instruments.sources import sets
+from loom.instruments.sources.api import (
+    NULL,
+    Attribution,
+    Cluster,
+    Course,
+    Posterior,
+    Source,
+    SourceSet,
+    Standing,
+)
+from loom.paths import Paths
+from loom.ui.along import layers, order
+from loom.ui.app import LoomApp
+from loom.ui.screens import standings
+from loom.ui.screens.instruments import Instruments
+from loom.ui.screens.probe import Found, Probe, Verdict
+from loom.ui.screens.set_editor import Draft, SetEditor
+from loom.ui.screens.source_sets import SourceSets
+from loom.ui.screens.sources import Sources
+from loom.ui.widgets import lens_sources
+from loom.ui.worlds import NONE, Trace
+
+MakeApp = Callable[..., LoomApp]
+Settle = Callable[[Pilot[None]], Awaitable[None]]
+WaitFor = Callable[[Pilot[None], Callable[[], Any]], Awaitable[None]]
+
+WORDS = "The lamp was lit and the sea was calm and nobody came to the light that night"
+
+
+def lines(app: LoomApp) -> list[str]:
+    return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+
+
+def seen(app: LoomApp) -> str:
+    return "\n".join(lines(app))
+
+
+async def read(app: LoomApp, pilot: Pilot[None], wait_for: WaitFor, node: int = 1) -> None:
+    """Until the writer's words have tokens, which is when something can be believed of them."""
+    await wait_for(pilot, lambda: app.session.tree[node].token_count)
+    app.session._emit(Weighed(frozenset({node})))
+    await pilot.pause()
+
+
+async def open_panel(pilot: Pilot[None], wait_for: WaitFor) -> Sources:
+    await pilot.press("S")
+    await wait_for(pilot, lambda: isinstance(pilot.app.screen, Sources))
+    assert isinstance(pilot.app.screen, Sources)
+    return pilot.app.screen
+
+
+# ── told ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_who_leads_is_told_in_tree_cards_status_line_and_lens(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor, settle: Settle
+) -> None:
+    app = make_app(WORDS)
+    async with app.run_test(size=(130, 40)) as pilot:
+        await read(app, pilot, wait_for)
+        assert "Wells 100 %" in lines(app)[0]
+        row = next(line for line in lines(app) if "✎" in line)
+        assert "Wells" in row[: app.main.tree_pane.region.right]
+        await wait_for(pilot, lambda: "1.0 world" in seen(app))
+        assert any("Wells" in line and "100 %" in line for line in lines(app)[1:])
+        assert NONE in seen(app)
+        await pilot.press("g")
+        await settle(pilot)
+        await wait_for(pilot, lambda: app.session.tree[3].ended)
+        app.session._emit(Weighed(frozenset({3, 5})))
+        await wait_for(
+            pilot, lambda: "full length · Telegraph" in seen(app) or "· Telegraph" in seen(app)
+        )
+
+
+async def test_without_a_calibration_nothing_is_told_in_shares(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor
+) -> None:
+    believed.calibrated = False
+    app = make_app(WORDS)
+    async with app.run_test(size=(130, 40)) as pilot:
+        await read(app, pilot, wait_for)
+        assert "Wells, uncalibrated" in lines(app)[0]
+        await wait_for(pilot, lambda: app.main.lens.source_panel.lines)
+        told = ["".join(text for text, _ in line) for line in app.main.lens.source_panel.lines]
+        assert any("Wells" in line and "+" in line for line in told)
+        assert lens_sources.BADGE in told
+        await pilot.press("tab", "left")
+        await wait_for(
+            pilot, lambda: any("rank" in t for t, _ in app.main.lens.source_panel.lines[2])
+        )
+        told += ["".join(text for text, _ in line) for line in app.main.lens.source_panel.lines]
+        panel = await open_panel(pilot, wait_for)
+        told += [str(panel.options.get_option_at_index(n).prompt) for n in range(7)]
+        told.append(str(panel.query_one("#weighed", Static).render()))
+        assert "uncalibrated" in told[-1] and "belief" not in told[-1]
+        assert not [line for line in told if "%" in line]
+        await pilot.press("escape", "I")
+        await wait_for(pilot, lambda: isinstance(app.screen, Instruments) and app.screen.course)
+        await pilot.pause()
+        assert isinstance(app.screen, Instruments)
+        values = [row.value for row in app.screen.strips._rows if row.looks]
+        assert len(values) == 6 and all(value.startswith("rank") for value in values)
+
+
+async def test_the_lens_tells_what_a_token_has_done(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor
+) -> None:
+    app = make_app(WORDS)
+    async with app.run_test(size=(130, 40)) as pilot:
+        await read(app, pilot, wait_for)
+        trace = app.main.worlds.trace(1)
+        assert trace is not None
+        turn = int(np.flatnonzero(np.diff(trace.leading))[-1]) + 1
+        app.main.set_focus(app.main.text_pane)
+        app.main.text_pane.cursor = Place(1, app.session.edges(1)[turn - 1])
+        await wait_for(pilot, lambda: "→" in seen(app))
+        told = ["".join(text for text, _ in line) for line in app.main.lens.source_panel.lines]
+        assert f"moved {trace.moved[turn]:.2f} bits" in told[1]
+        assert told[2].startswith("Wells") and told[3].startswith("Austen")
+        expected = f"{trace.information[turn]:.2f} bits"
+        assert any("expected" in line and expected in line for line in told)
+
+
+async def test_nothing_is_told_where_no_set_is_in_force(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor
+) -> None:
+    believed.known = None
+    app = make_app(WORDS)
+    async with app.run_test(size=(130, 40)) as pilot:
+        await read(app, pilot, wait_for)
+        assert app.main.status.source == "" and not app.main.lens.source_panel.lines
+        await pilot.press("D")
+        await pilot.pause()
+        assert [n.message for n in app._notifications] == [
+            "No set of sources is in force; S chooses one."
+        ]
+
+
+# ── in colours ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_layers_about_sources_come_after_the_others_and_have_a_legend(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor
+) -> None:
+    app = make_app(WORDS)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await read(app, pilot, wait_for)
+        text, found = app.main.text_pane, []
+        for _ in range(8):
+            await pilot.press("c")
+            found.append(text.colour_layer)
+        assert found[4:] == ["source", "evidence", "information", "plain"]
+        assert not app.main.legend.display
+        await pilot.press(*"ccccc")
+        await wait_for(pilot, lambda: app.main.worlds.slots)
+        assert [entry.text for entry in app.main.legend.entries][:2] == ["Austen", "Wells"]
+        await pilot.pause()
+        assert any("Austen" in line and "other" in line for line in lines(app))
+        steps = app.main.worlds.steps("source", 1)
+        assert {steps[3], steps[-1]} == {1, 2}
+        style = {t: s for t, s, _ in text.render_line(0) if s is not None}
+        kinds = {(s.bgcolor, bool(s.italic)) for t, s in style.items() if t.strip()}
+        assert len(kinds) >= 2, "told apart by more than a hue"
+
+
+async def test_the_tokens_that_moved_it_most_are_set_off(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor
+) -> None:
+    app = make_app(WORDS)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await read(app, pilot, wait_for)
+        text = app.main.text_pane
+        await pilot.press("I")
+        await wait_for(pilot, lambda: text._ink.moved)
+        trace = app.main.worlds.trace(1)
+        assert trace is not None
+        most = int(np.nanargmax(trace.moved))
+        edges = [0, *app.session.edges(1)]
+        assert text._ink.moved == ((edges[most], edges[most + 1]),)
+        assert "▴" in seen(app)
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: not text._ink.moved)
+
+
+async def test_the_strips_stack_the_shares(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor
+) -> None:
+    app = make_app(WORDS)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await read(app, pilot, wait_for)
+        await pilot.press("I")
+        await wait_for(pilot, lambda: isinstance(app.screen, Instruments) and app.screen.course)
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, Instruments)
+        cells = [row.strip for row in screen.strips._rows if row.looks]
+        assert len(cells) == 6 and len({len(row) for row in cells}) == 1
+        first, last = ({row[x] for row in cells} for x in (3, -1))
+        assert "1" in first and last == {"2"}
+        assert any("2 Wells" in line and "100 %" in line for line in lines(app))
+
+
+# ── where they part ────────────────────────────────────────────────────────────────────────────
+
+
+async def test_d_goes_from_where_most_is_expected_to_where_less_is(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor
+) -> None:
+    app = make_app(WORDS)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await read(app, pilot, wait_for)
+        trace = app.main.worlds.trace(1)
+        assert trace is not None
+        found = []
+        along = await app.main.along()
+        for _ in range(len(along.peaks) + 2):
+            await pilot.press("D")
+            await pilot.pause()
+            found.append(app.main.cursor.at)
+        starts = [0, *app.session.edges(1)]
+        told = [trace.information[starts.index(at)] if at < len(WORDS) else 0.25 for at in found]
+        assert told[:-1] == sorted(told[:-1], reverse=True) and found[-1] == found[0]
+        assert len(WORDS) in found, "the end of the path is a place too"
+        assert told[0] == trace.information.max()
+
+
+# ── the panel ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_panel_lists_all_narrows_and_marks(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor
+) -> None:
+    app = make_app(WORDS)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await read(app, pilot, wait_for)
+        panel = await open_panel(pilot, wait_for)
+        assert believed.weighed == [Place(1, len(WORDS))]
+        names = [row.name for row in panel.rows]
+        assert names[0] == "H. G. Wells" and NULL in names and len(names) == 7
+        told = seen(app)
+        assert "shelf, 6 sources" in told and "1.0 world" in told and "entropy" in told
+        header = next(line for line in lines(app) if "evidence" in line)
+        row = next(line for line in lines(app) if "H. G. Wells" in line)
+        assert header.index("prior") + len("prior") == row.rindex("2.7") + 3
+        assert header.index("belief") + len("belief") == row.index("%") + 1
+        assert lens_sources.STALE in next(line for line in lines(app) if "Daily" in line)
+        await pilot.press("slash", *"he")
+        assert (
+            [row.name for row in panel.rows] == ["O. Henry"]
+            or {row.name for row in panel.rows} == {"O. Henry", "The Daily Telegraph"}
+            or len(panel.rows) < 7
+        )
+        await pilot.press("escape")
+        assert len(panel.rows) == 7
+        await pilot.press("S")
+        await pilot.pause()
+        assert app.screen is app.main
+
+
+async def test_a_source_is_gone_on_under_once_or_from_now_on(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor, settle: Settle
+) -> None:
+    app = make_app(WORDS)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await read(app, pilot, wait_for)
+        await open_panel(pilot, wait_for)
+        await pilot.press("enter", "enter")
+        await wait_for(pilot, lambda: app.screen is app.main)
+        await settle(pilot)
+        recipe = app.session.recipe_of(2)
+        assert recipe is not None and recipe.frame == "H. G. Wells\n\n"
+        assert app.session.recipe.frame == ""
+        await open_panel(pilot, wait_for)
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: not isinstance(app.screen, Sources))
+        await pilot.press("b")
+        await wait_for(pilot, lambda: app.session.recipe.frame)
+        assert app.session.recipe.frame == "H. G. Wells\n\n"
+        panel = await open_panel(pilot, wait_for)
+        assert "H. G. Wells" in str(panel.query_one("#said", Static).render())
+        await pilot.press("0")
+        await wait_for(pilot, lambda: not app.session.recipe.frame)
+        await pilot.press("u", "u")
+        await pilot.pause()
+        assert app.session.recipe.frame == ""
+
+
+async def test_esc_stops_the_weighing_where_nothing_else_is_to_be_closed(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor
+) -> None:
+    app = make_app(WORDS)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await read(app, pilot, wait_for)
+        believed.weighing = (30, 60)
+        await wait_for(pilot, lambda: "weighing 50%" in lines(app)[0])
+        await pilot.press("tab", "escape")
+        assert believed.weighing == (30, 60) and not app.main.in_text
+        await pilot.press("escape")
+        assert believed.weighing is None
+
+
+# ── sets ───────────────────────────────────────────────────────────────────────────────────────
+
+BROKEN = 'about = "x"\n[[source]]\nname = "A"\nframe = "a\\n"\nprior = -1\n'
+
+
+async def open_sets(app: LoomApp, pilot: Pilot[None], wait_for: WaitFor) -> SourceSets:
+    await open_panel(pilot, wait_for)
+    await pilot.press("s")
+    await wait_for(pilot, lambda: isinstance(app.screen, SourceSets) and app.screen.listed)
+    await pilot.pause()
+    assert isinstance(app.screen, SourceSets)
+    return app.screen
+
+
+async def test_a_set_is_taken_and_one_with_a_mistake_says_where_it_is(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor
+) -> None:
+    folder = Paths.default().sources
+    folder.mkdir(parents=True)
+    (folder / "aa.toml").write_text(BROKEN)
+    (folder / "ab.toml").write_text(sets.to_toml(believed.known))
+    app = make_app(WORDS)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await read(app, pilot, wait_for)
+        screen = await open_sets(app, pilot, wait_for)
+        row = str(screen.options.get_option_at_index(0).prompt)
+        assert "line 5" in row and "prior" in row
+        await pilot.press("home", "enter")
+        await pilot.pause()
+        assert "mistake" in str(screen.query_one("#said", Static).render())
+        await pilot.press("down", "enter")
+        await wait_for(pilot, lambda: isinstance(app.screen, Sources))
+        assert believed.known.name == "shelf"
+        await pilot.press("s")
+        await wait_for(pilot, lambda: isinstance(app.screen, SourceSets) and app.screen.listed)
+        await pilot.press("end", "enter")
+        await wait_for(pilot, lambda: believed.known is None)
+
+
+async def test_a_set_is_edited_and_is_in_force_at_once(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor
+) -> None:
+    folder = Paths.default().sources
+    folder.mkdir(parents=True)
+    (folder / "aa.toml").write_text(sets.to_toml(believed.known))
+    app = make_app(WORDS)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await read(app, pilot, wait_for)
+        await open_sets(app, pilot, wait_for)
+        await pilot.press("home", "e")
+        await wait_for(pilot, lambda: isinstance(app.screen, SetEditor))
+        screen = app.screen
+        assert isinstance(screen, SetEditor)
+        area = screen.query_one(TextArea)
+        before = area.text
+        area.text = before.replace("null_prior = 0.1", "null_prior = 0", 1)
+        await pilot.press("ctrl+s")
+        said = str(screen.query_one("#set-said", Static).render())
+        line = before[: before.index("null_prior")].count("\n") + 1
+        assert f"line {line}" in said and "null_prior" in said
+        assert area.cursor_location[0] == line - 1
+        await pilot.press("escape")
+        assert app.screen is screen, "what isn't saved isn't thrown away at once"
+        area.text = before.replace("[[source]]\n", "[[source]]\nprior = 7\n", 1)
+        await pilot.press("ctrl+s")
+        await wait_for(pilot, lambda: isinstance(app.screen, SourceSets))
+        await wait_for(pilot, lambda: believed.known.sources[0].prior == 7)
+        assert sets.read(folder / "aa.toml") == believed.known
+
+
+def test_a_new_set_is_saved_under_its_name(tmp_path: Path, believed: Any) -> None:
+    draft = Draft("", tmp_path / "sets")
+    file = draft.saved(sets.to_toml(replace(believed.known, name="Who/else?")))
+    assert file == tmp_path / "sets" / "Who-else.toml"
+    with pytest.raises(sets.SetError):
+        draft.saved("nonsense")
+
+
+# ── asking ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Answers:
+    """Ten at a time."""
+
+    asked = 0
+
+    async def answers(self, count: int) -> AsyncIterator[Attribution]:
+        for asked in range(10, count + 1, 10):
+            self.asked = asked
+            await asyncio.sleep(0.001)
+            known = Cluster("Homer", asked * 7 // 10, 0.4, 0.9, ("Homer",), "Homer")
+            other = Cluster("A Stranger", asked * 3 // 10, 0.1, 0.6, ("a stranger",))
+            yield Attribution(asked, (known, other), 0.25)
+
+    def sources(self, found: Attribution) -> Mapping[str, Source]:
+        return {one.name: Source(one.name, (f"{one.name}\n\n",)) for one in found.clusters}
+
+    async def verdicts(self, found: Attribution) -> Mapping[str, Verdict]:
+        return {one.name: Verdict(12.5, -3.25) for one in found.clusters}
+
+
+async def test_answers_come_with_intervals_and_are_held_against_the_reading(
+    make_app: MakeApp, wait_for: WaitFor
+) -> None:
+    app, found = make_app(WORDS), list[Found | None]()
+    async with app.run_test(size=(80, 24)) as pilot:
+        probe = Probe(Answers(), count=40)
+        await app.push_screen(probe, found.append)
+        await wait_for(pilot, lambda: probe.verdicts)
+        await wait_for(pilot, lambda: "Δ" in seen(app) and "−3.2" in seen(app))
+        row = next(line for line in lines(app) if "Homer" in line)
+        assert "28" in row and ".40–.90" in row and "+12.5 bits" in row
+        assert "40 of 40 answers" in seen(app) and "25 in 100" in seen(app)
+        await pilot.press("a")
+        await pilot.pause()
+    assert [one and [source.name for source in one.added] for one in found] == [["A Stranger"]]
+
+
+async def test_asking_can_be_stopped(make_app: MakeApp, wait_for: WaitFor) -> None:
+    answers = Answers()
+    app, found = make_app(WORDS), list[Found | None]()
+    async with app.run_test(size=(80, 24)) as pilot:
+        probe = Probe(answers, count=1_000_000)
+        await app.push_screen(probe, found.append)
+        await wait_for(pilot, lambda: answers.asked)
+        await pilot.press("x")
+        await wait_for(pilot, lambda: probe.verdicts)
+        assert answers.asked < 1_000_000
+        await pilot.press("enter", "enter")
+        await wait_for(pilot, lambda: found)
+    assert found[0] is not None and found[0].choice == ("grow", "Homer\n\n")
+
+
+# ── without a screen ───────────────────────────────────────────────────────────────────────────
+
+shares = st.lists(st.floats(0, 1, width=32), min_size=1, max_size=7).filter(sum)
+
+
+@given(shares, st.integers(1, 12))
+def test_cells_are_as_many_as_come_closest_to_a_share(parts: list[float], height: int) -> None:
+    parts = [part / sum(parts) for part in parts]
+    cells = layers(parts, height)
+    assert len(cells) == height and cells == sorted(cells)
+    for number, part in enumerate(parts):
+        assert abs(cells.count(number) - part * height) <= 1 + 1e-6
+    assert sorted(order(parts)) == list(range(len(parts)))
+
+
+def test_a_byline_that_a_passage_leaves_out_is_at_the_start_of_its_node() -> None:
+    three = np.array([0.1, 0.2, 0.3], np.float32)
+    table = np.array([[0.1, 0.9], [0.6, 0.4], [0.2, 0.8]], np.float32)
+    course = Course((NULL, "A"), table, three, three, three)
+    trace = Trace.of(course, 5)
+    assert trace.leading.tolist() == [-1, -1, 1, 0, 1] and trace.known == 2
+    assert np.isnan(trace.moved[:2]).all() and trace.moved[2:].tolist() == three.tolist()
+    assert len(Trace.of(course, 2)) == 2
+
+
+def test_rows_rank_none_of_these_among_the_sources(believed: Any) -> None:
+    known: SourceSet = believed.known
+    names = [source.name for source in known.sources]
+    shares = [0.4, 0.05, 0.05, 0.05, 0.05, 0.05]
+    listed = tuple(Standing(n, n, s, 1.0) for n, s in zip(names, shares, strict=True))
+    found = standings.rows(known, Posterior(listed, 0.35, 2.0, 9, True))
+    assert [row.name for row in found][:2] == [names[0], NULL]
+    assert [row.rank for row in found] == list(range(1, 8))
+    priors = standings.priors_of(known)
+    assert sum(2.0**-bits for bits in priors.values()) == pytest.approx(1)
+    assert [row.rank for row in standings.rows(known, None)] == [None] * 7
+    assert {row.name for row in standings.rows(known, None, "aus")} == {"Jane Austen"}
