@@ -29,6 +29,8 @@ RECIPES = st.builds(
     stop=st.lists(st.text(max_size=3), max_size=3).map(tuple),
     top=st.integers(1, 100),
     preset=st.text(max_size=5),
+    frame=st.just("By nobody.\n\n"),
+    instead=st.integers(0, 9),
 )
 
 
@@ -42,9 +44,16 @@ def test_what_json_leaves_out_is_the_default() -> None:
     assert Recipe.from_json({"sampling": {"top_k": 3}}).sampling == Sampling(top_k=3)
 
 
+def test_a_loom_that_knows_no_frames_reads_what_has_none() -> None:
+    assert not {"frame", "instead"} & Recipe(tokens=3).to_json().keys()
+    assert Recipe(frame="By nobody.\n\n").to_json()["frame"] == "By nobody.\n\n"
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
+        ({"instead": 3}, "instead must be 0 without a frame, not 3"),
+        ({"instead": -1, "frame": "x"}, "instead must be 0"),
         ({"temprature": 1}, "unknown recipe key 'temprature'"),
         ({"sampling": {"heat": 1}}, "unknown sampling key 'heat'"),
         ({"sampling": {"temperature": -1}}, "temperature must be 0 or more, not -1"),
