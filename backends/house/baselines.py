@@ -8,75 +8,26 @@ from __future__ import annotations
 
 import lzma
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loom.instruments.sources.letters import Counts, Letters, grams
+
 ORDER = 5
 SMOOTHING = 0.01  # α of naive Bayes
 BITS_PER_BYTE = 8
-
-Codes = NDArray[np.int64]
-
-
-def grams(text: bytes, length: int) -> Codes:
-    """Every stretch of `length` bytes as one integer; int64[len(text) − length + 1]."""
-    data = np.frombuffer(text, np.uint8).astype(np.int64)
-    count = max(0, len(data) - length + 1)
-    codes = np.zeros(count, np.int64)
-    for offset in range(length):
-        codes = (codes << BITS_PER_BYTE) | data[offset : offset + count]
-    return codes
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Sorted codes and how often each occurs."""
-
-    codes: Codes
-    counts: Codes
-
-    @classmethod
-    def of(cls, codes: Codes) -> Counts:
-        return cls(*np.unique(codes, return_counts=True))
-
-    def __getitem__(self, codes: Codes) -> Codes:
-        """Counts of `codes`, 0 where never seen."""
-        if not len(self.codes):
-            return np.zeros(len(codes), np.int64)
-        places = np.searchsorted(self.codes, codes).clip(max=len(self.codes) - 1)
-        return np.where(self.codes[places] == codes, self.counts[places], 0)
 
 
 class CharacterModel:
     """p(byte | the 4 before it), each order interpolated with the next lower one."""
 
     def __init__(self, text: bytes) -> None:
-        self._grams = [Counts.of(grams(text, length)) for length in range(1, ORDER + 1)]
-        self._total = len(text)
-        self._followers = [
-            Counts.of(counts.codes >> BITS_PER_BYTE) for counts in self._grams
-        ]  # distinct continuations of every context
+        self._letters = Letters([text], ORDER)
 
     def bits(self, text: bytes) -> float:
         """−log2 p of the whole text."""
-        probability = np.full(len(text), 1 / 256)
-        for length, counts in enumerate(self._grams, start=1):
-            codes = grams(text, length)
-            seen = counts[codes].astype(float)
-            if length == 1:
-                total = np.full(len(codes), float(self._total))
-                kinds = np.full(len(codes), float(len(counts.codes)))
-            else:
-                contexts = codes >> BITS_PER_BYTE
-                total = self._grams[length - 2][contexts].astype(float)
-                kinds = self._followers[length - 1][contexts].astype(float)
-            lower = probability[length - 1 :]
-            known = total > 0
-            mixed = (seen + kinds * lower) / np.where(known, total + kinds, 1)
-            probability[length - 1 :] = np.where(known, mixed, lower)
-        return float(-np.log2(probability).sum())
+        return float(-self._letters.logprobs(text).sum() / np.log(2))
 
 
 class NaiveBayes:
