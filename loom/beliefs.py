@@ -7,9 +7,9 @@ Changes nothing itself: what was weighed goes into the file through the Session 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from loom.changes import (
     Change,
@@ -34,30 +34,22 @@ from loom.framing import frames_of
 from loom.instruments import calibration
 from loom.instruments.sources.api import BLOCK, Course, Posterior, Scores, SourceSet
 from loom.instruments.sources.sets import digest
-from loom.scales import Depth, Engine, Passage, Scales, TooMuch
+from loom.known import Depth, Passage
+from loom.scales import Scales, TooMuch
 from loom.setbacks import Setbacks
 from loom.spellings import Spellings
 from loom.store.errors import StoreError
+from loom.targets import Target, Targets
+from loom.weighing import Engine
 
 if TYPE_CHECKING:
     from loom.engine.client import Encoded
     from loom.generation import Generation
     from loom.session import Session
 
-SEEN = 32  # continuations, and siblings
-LOOKED_AT = 128  # places that were asked for last
 IDLE_MOST = 1 << 20  # tokens times frames that are weighed without being asked for
 SAVED_AT_ONCE = 16  # nodes
 TOLD_EVERY = 0.1  # seconds
-
-
-class Target(NamedTuple):
-    """What is known of `place` is to have that depth; or the course of its node is wanted."""
-
-    place: Place
-    depth: Depth
-    asked: bool = False
-    course: bool = False
 
 
 class Beliefs:
@@ -70,10 +62,7 @@ class Beliefs:
         self._engine: Engine | None = None
         self._in_force: tuple[SourceSet, str, int] | None = None
         self._block = BLOCK
-        self._wanted: dict[Place, None] = {}  # asked for by the writer
-        self._looked: dict[Place, None] = {}  # shown somewhere
-        self._traced: dict[int, None] = {}
-        self._hopeless: set[Target] = set()
+        self._targets = Targets(session)
         self._idle_too = self._stopped = False
         self._setbacks = Setbacks(session.emit)
         self._engine_state: EngineState = "none"
@@ -121,7 +110,7 @@ class Beliefs:
             self._scales.gate.shut()
         elif not self._scales.gate.is_open:
             self._scales.gate.open()
-            self._hopeless.clear()
+            self._targets.hope()
             self._wake()
 
     def _wake(self) -> None:
@@ -155,7 +144,7 @@ class Beliefs:
     def course(self, node: int) -> Course | None:
         scales = self._current()
         if scales is None or not scales.has_course(node):
-            self._traced[node] = None
+            self._targets.trace(node)
             self._look(self._session.tree[node].end)
         return None if scales is None else scales.course(node)
 
@@ -178,26 +167,21 @@ class Beliefs:
         return self._scales
 
     def _look(self, place: Place) -> None:
-        if self._task is None or place in self._looked:
-            return
-        self._looked[place] = None
-        while len(self._looked) > LOOKED_AT:
-            del self._looked[next(iter(self._looked))]
-        self._wake()
+        if self._task is not None and self._targets.look(place):
+            self._wake()
 
     # ── asking ─────────────────────────────────────────────────────────────────────────────
 
     def weigh(self, place: Place) -> None:
-        self._wanted[place] = None
+        self._targets.want(place)
         self._stopped = False
-        self._hopeless.clear()
         self._setbacks.forget()
         self._begin()
 
     def stop(self) -> bool:
         under_way = self.progress is not None
         self._stopped = True
-        self._wanted.clear()
+        self._targets.want_nothing()
         self._break_off()
         return under_way
 
@@ -218,17 +202,16 @@ class Beliefs:
         match change:
             case Moved():
                 self._stopped = False
-                self._looked.clear()
-                self._traced.clear()
+                self._targets.moved()
                 self._break_off(unless_wanted=True)
             case Scored(node):
-                self._hopeless.clear()
+                self._targets.hope()
                 if self._scales is not None:
                     self._scales.forget(list(self._session.tree.preorder(node)))
             case EngineChanged(state) if state != self._engine_state:
                 self._engine_state = state
                 self._engine = None
-                self._hopeless.clear()
+                self._targets.hope()
             case SamplingChanged() | TreeChanged() | Sealed():
                 pass
             case _:
@@ -239,38 +222,13 @@ class Beliefs:
         target = self._under_way
         if target is None or self._step is None:
             return
-        if not unless_wanted or all(target.place != other.place for other in self._targets()):
+        if not (unless_wanted and self._targets.has(target.place, idle=self._is_idle)):
             self._step.cancel()
 
-    # ── what is next ───────────────────────────────────────────────────────────────────────
-
-    def _targets(self) -> Iterator[Target]:
-        """The nearest to the writer first."""
-        session, tree = self._session, self._session.tree
-        yield from (Target(place, Depth.EVERY, asked=True) for place in self._wanted)
-        idle = self._idle_too and not self._stopped and not self._setbacks.off
-        every, some = (Depth.EVERY, Depth.SOME) if idle else (Depth.KEPT, Depth.KEPT)
-        here = session.place
-        yield from (Target(place, every) for place in dict.fromkeys((tree[here.node].end, here)))
-        beside = session.display.siblings(session.display.segment_of(here))
-        near = [*session.continuations(here)[:SEEN], *beside[:SEEN]]
-        yield from (Target(tree[segment.node].end, some) for segment in near)
-        yield from (Target(place, some) for place in reversed(self._looked))
-
-    def _next(self, scales: Scales) -> Target | None:
-        able = self._generation.can_score
-        for target in self._targets():
-            node = self._session.tree[target.place.node]
-            if target in self._hopeless or node.growing or node.parent is None:
-                continue
-            if not scales.is_current(target.place, target.depth if able else Depth.KEPT):
-                return target
-        for number in self._traced:
-            target = Target(self._session.tree[number].end, Depth.KEPT, course=True)
-            known = scales.is_current(target.place) and not scales.has_course(number)
-            if known and target not in self._hopeless:
-                return target
-        return None
+    @property
+    def _is_idle(self) -> bool:
+        """Whether what is in sight is weighed unasked."""
+        return self._idle_too and not self._stopped and not self._setbacks.off
 
     # ── the work ───────────────────────────────────────────────────────────────────────────
 
@@ -293,11 +251,15 @@ class Beliefs:
         finally:
             self._settled.set()
 
+    def _next(self, scales: Scales) -> Target | None:
+        able = self._generation.can_score
+        return self._targets.next(scales, idle=self._is_idle, able=able)
+
     async def _rest(self) -> None:
         """Until there is something to do."""
         self._save()
-        if not (self._wanted and self._generation.is_coming):
-            self._wanted.clear()
+        if not (self._targets.wanted and self._generation.is_coming):
+            self._targets.want_nothing()
             self._settled.set()
         await self._awake.wait()
 
@@ -308,7 +270,7 @@ class Beliefs:
         force = None if wanted is None or not model else (wanted, model, self._block)
         if force != self._in_force or news:
             self._engine, self._in_force = None, force
-            self._hopeless.clear()
+            self._targets.hope()
             self._setbacks.forget()
             self._scales = None if force is None else await self._made(*force)
             self._session.emit(Weighed(frozenset()))
@@ -361,16 +323,11 @@ class Beliefs:
             self._setbacks.failed(error)
         except EngineError as error:
             self._setbacks.lost(error)
-        self._done(target, good=good)
-
-    def _done(self, target: Target, *, good: bool) -> None:
         if good:
             self._setbacks.went_well()
-            self._hopeless = {other for other in self._hopeless if other.depth}
+            self._targets.done(target)
         else:
-            self._hopeless.add(target)
-        if target.asked and (good or not self._generation.is_coming):
-            self._wanted.pop(target.place, None)
+            self._targets.give_up(target, forget=not self._generation.is_coming)
 
     async def _engine_for(self, scales: Scales) -> Engine | None:
         """None where there is none, or it can't do this, which is said once."""

@@ -68,6 +68,8 @@ class Generation:
         self._asked = Asked()
         self._failures: dict[int, EngineError] = {}
         self._waiters: list[tuple[set[int], asyncio.Future[None]]] = []
+        self._calm = asyncio.Event()  # nothing grows or is being read
+        self._calm.set()
         self._spec = ""
         self._row: ModelRow | None = None
         self._pieces_known: dict[int, set[int]] = {}
@@ -284,7 +286,9 @@ class Generation:
     async def score(
         self, prefix: tuple[Piece, ...], text: Piece, top: int = TOP, *, following: bool = False
     ) -> Answer:
-        """What the model makes of `text` after `prefix`, for no node. Raises EngineError."""
+        """What the model makes of `text` after `prefix`, for no node, once nothing goes before it.
+        Raises EngineError."""
+        await self._calm.wait()
         if self.client is None:
             raise EngineError("No model is loaded.")
         job = Score(self._name("weigh"), prefix, text, top, following)
@@ -313,6 +317,7 @@ class Generation:
 
     def _come_first(self) -> None:
         """Nothing that can wait is before the engine."""
+        self._calm.clear()
         self._session.engine_wanted(True)
         if self.client is not None:
             self._asked.withdraw(self.client)
@@ -482,6 +487,7 @@ class Generation:
                 future.set_result(None)
         self._waiters = [(w, future) for w, future in self._waiters if not future.done()]
         if not growing:
+            self._calm.set()
             self._session.engine_wanted(False)
 
     # ── when things go wrong ───────────────────────────────────────────────────────────────

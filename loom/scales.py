@@ -7,86 +7,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from contextlib import aclosing
-from dataclasses import dataclass, replace
-from enum import IntEnum
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loom.core.node import Place
-from loom.core.span import TOP
-from loom.evidence import Evidence, Recent, Shelf, in_time, rounded
-from loom.framing import Frames, blocks
+from loom.evidence import Evidence, Recent, Shelf, in_time
 from loom.instruments.sources.api import Belief, Course, Posterior, Scores, SourceSet, Tempering
 from loom.instruments.sources.filtering import advance, begin, posterior
 from loom.instruments.sources.tempering import DEFAULT
-from loom.instruments.sources.tracking import Follower, bits_following
-from loom.instruments.sources.windows import Block, joined
-from loom.questions import Gate, Scorer
+from loom.instruments.sources.tracking import Follower
+from loom.instruments.sources.windows import joined
+from loom.known import Base, Depth, Known, Passage
+from loom.questions import Gate
 from loom.record import Record
 from loom.spellings import Spelling, Spellings
+from loom.weighing import Engine, Weighing
 
 LIKELIEST = 7  # sources of the node before, besides the null, where not every frame is rescored
 KNOWN = 1 << 25  # bytes of beliefs and what they are of
 SHOWN = 1024  # posteriors
 COURSES = 1 << 26  # bytes
-SAVED_AT_ONCE = 1 << 19  # tokens times frames of a node that isn't done
 SLICE = 32  # nodes between two looks at what else is to be done
-
-
-class Depth(IntEnum):
-    """How much of a node and those before it is to be weighed: nothing that isn't yet; the null and
-    the likeliest sources at least; every frame."""
-
-    KEPT = 0
-    SOME = 1
-    EVERY = 2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Known:
-    """What is believed before a node and after it. `scored` bool[F]: under which frames all of the
-    passage was."""
-
-    spelling: Spelling
-    evidence: Evidence
-    before: Belief
-    after: Belief
-    scored: NDArray[np.bool_]
-
-    @property
-    def depth(self) -> Depth:
-        return Depth.EVERY if self.scored.all() else Depth.SOME
-
-    @property
-    def size(self) -> int:
-        return 4 * self.before.weights.nbytes
-
-    def is_like(self, other: Known) -> bool:
-        """Whether nothing has changed."""
-        same = self.evidence is other.evidence and bool((self.scored == other.scored).all())
-        return same and bool((self.before.weights == other.before.weights).all())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Passage:
-    """One up to a place: its tokens, the byte of the path at which it begins and where each token
-    ends, and what each frame gave them."""
-
-    ids: tuple[int, ...]
-    start: int
-    ends: tuple[int, ...]
-    scores: Scores
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """What a node goes on from."""
-
-    belief: Belief
-    scored: NDArray[np.bool_]
 
 
 class TooMuch(Exception):
@@ -257,7 +200,7 @@ class Scales:
         elif not _suffices(evidence, size, every=every):
             if engine is None:
                 return False
-            evidence = await _Weighing(self, engine, spelling, base, every).done(evidence)
+            evidence = await Weighing(self, engine, spelling, base, every).done(evidence)
         assert evidence is not None
         await self._follow(spelling, base, evidence)
         return True
@@ -334,88 +277,6 @@ class Scales:
         """So many tokens times frames are scored."""
         self.done = min(self.total, done)
         self.on_progress()
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """Who is asked, and the frames as its model reads them."""
-
-    scorer: Scorer
-    frames: Frames
-
-    def tokens_of(self, text: str) -> int | None:
-        """How many a frame has; None for a text that is none."""
-        texts = self.frames.texts
-        return len(self.frames.windows.frames[texts.index(text)]) if text in texts else None
-
-
-class _Weighing:
-    """The tokens of one node under `every` frame or the likeliest. What came is kept, should it be
-    broken off."""
-
-    def __init__(
-        self, scales: Scales, engine: Engine, spelling: Spelling, base: Base, every: bool
-    ) -> None:
-        self._scales, self._engine, self._spelling, self._base = scales, engine, spelling, base
-        self._every = every
-        texts = scales.wanted.frames
-        self._only = None if every else scales.likeliest(base)
-        asked = [every or not text or text in (self._only or ()) for text in texts]
-        self._scored = np.array(asked, bool)
-        self._parts: list[Scores] = []
-        self._following: float | None = None
-
-    async def done(self, before: Evidence | None) -> Evidence:
-        """Goes on from what there is under the same frames."""
-        base = self._base
-        if before is not None and np.array_equal(before.scored, self._scored):
-            self._parts.append(before.scores)
-            base = replace(base, belief=await self._scales.advanced(base.belief, before.scores))
-        try:
-            await self._read(self._scales.follower(base))
-        finally:
-            evidence = self._evidence()
-            self._scales.shelf.remember(self._spelling, evidence)
-        await self._scales.shelf.keep(self._spelling, evidence)
-        return evidence
-
-    async def _read(self, follower: Follower) -> None:
-        spelling, engine, start = self._spelling, self._engine, self._scales.done
-        passage = self._scales.spellings.passage_until(spelling)
-        first = len(passage) - (len(spelling) - spelling.skipped) + sum(map(len, self._parts))
-        unsaved = 0
-        come = blocks(
-            engine.scorer,
-            engine.frames,
-            passage,
-            first,
-            only=self._only,
-            following=self._every,
-            wide=True,
-            top=TOP if self._every else 1,
-            opens=not spelling.passage,
-            gate=self._scales.gate,
-            progress=lambda done, total: self._scales.went_on(start + done),
-        )
-        async with aclosing(come) as every:
-            async for block in every:
-                block = replace(block, scores=rounded(block.scores))
-                self._parts.append(await self._informed(follower, block))
-                unsaved += block.scores.ratio.size
-                if unsaved > SAVED_AT_ONCE and block.stop < len(passage):
-                    unsaved = 0
-                    await self._scales.shelf.keep(self._spelling, self._evidence())
-
-    async def _informed(self, follower: Follower, block: Block) -> Scores:
-        if not self._every:
-            return block.scores
-        scores = await asyncio.to_thread(follower.read, block)
-        self._following = bits_following(block, follower.belief.weights)
-        return scores
-
-    def _evidence(self) -> Evidence:
-        scores = joined(self._parts, len(self._scored))
-        return Evidence(scores, self._scored, self._following)
 
 
 def _suffices(evidence: Evidence | None, size: int, *, every: bool) -> bool:

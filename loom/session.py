@@ -37,6 +37,7 @@ from loom.instruments import calibration
 from loom.instruments.api import Flag, Reading
 from loom.instruments.sources.api import Course, Posterior, Scores, SourceSet
 from loom.journal import Journal
+from loom.known import Passage
 from loom.past import EMPTY
 from loom.paths import Paths
 from loom.raised import Raised

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
 
 from loom.asked import Asked
-from loom.changes import Change, EngineChanged, Notice, Weighed
+from loom.changes import EngineChanged, Notice, Weighed
 from loom.config import Config, SourcesConfig
 from loom.core.node import Place
 from loom.core.recipe import Recipe
@@ -26,6 +27,8 @@ from loom.instruments.sources import filtering
 from loom.instruments.sources.api import Posterior, Source, SourceSet, Tempering
 from loom.instruments.sources.tempering import DEFAULT
 from loom.session import Session
+
+C = TypeVar("C")
 
 OPENING = "The lighthouse keeper had not spoken to anyone since the old boat came in the night."
 WORDS = ("old boat", "keeper", "night river", "window", "mother", "salt street", "tree", "sea wind")
@@ -86,8 +89,8 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Score]]:
         yield jobs
 
 
-def heard(session: Session, kind: type[Change]) -> list[Change]:
-    changes: list[Change] = []
+def heard(session: Session, kind: type[C]) -> list[C]:
+    changes: list[C] = []
     session.subscribe(lambda change: changes.append(change) if isinstance(change, kind) else None)
     return changes
 

@@ -18,7 +18,7 @@ from loom.console import CommandError, Console, UsageError
 from loom.core.node import ROOT, Place
 from loom.engine.api import Capabilities
 from loom.extensions import resolve_model
-from loom.scales import Passage
+from loom.known import Passage
 from loom.session import Session
 from loom.shelf import text_in
 

@@ -1,0 +1,126 @@
+"""Which nodes are to be weighed, the nearest to the writer first.
+
+Works nothing off; what is in sight is looked up in the session whenever it is asked what is next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from loom.core.node import ROOT, Place
+from loom.known import Depth
+from loom.scales import Scales
+
+if TYPE_CHECKING:
+    from loom.session import Session
+
+SEEN = 32  # continuations, and siblings
+LOOKED_AT = 128  # places that were asked for last
+
+
+class Target(NamedTuple):
+    """What is known of `place` is to have that depth; or the course of its node is wanted. `asked`:
+    by the writer."""
+
+    place: Place
+    depth: Depth
+    asked: bool = False
+    course: bool = False
+
+
+class Targets:
+    """`idle`: what is in sight is weighed without being asked for; else only what was weighed
+    before is looked up."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._wanted: dict[Place, None] = {}  # asked for by the writer
+        self._looked: dict[Place, None] = {}  # shown somewhere
+        self._traced: dict[int, None] = {}
+        self._hopeless: set[Target] = set()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything the writer has asked for."""
+        return bool(self._wanted)
+
+    def want(self, place: Place) -> None:
+        self._wanted[place] = None
+        self.hope()
+
+    def want_nothing(self) -> None:
+        self._wanted.clear()
+
+    def look(self, place: Place) -> bool:
+        """It is shown somewhere; whether that is news."""
+        news = place not in self._looked
+        self._looked[place] = None
+        while len(self._looked) > LOOKED_AT:
+            del self._looked[next(iter(self._looked))]
+        return news
+
+    def trace(self, node: int) -> None:
+        """Its course is shown somewhere."""
+        self._traced[node] = None
+
+    def moved(self) -> None:
+        """What was shown may be out of sight."""
+        self._looked.clear()
+        self._traced.clear()
+
+    def hope(self) -> None:
+        """What could not be done may be possible now."""
+        self._hopeless.clear()
+
+    def done(self, target: Target) -> None:
+        """What goes on from it may be possible now."""
+        self._wanted.pop(target.place, None)
+        self._hopeless = {other for other in self._hopeless if other.depth}
+
+    def give_up(self, target: Target, *, forget: bool) -> None:
+        """Until there is hope; with `forget` the writer isn't taken to wait for it any more."""
+        self._hopeless.add(target)
+        if forget:
+            self._wanted.pop(target.place, None)
+
+    def has(self, place: Place, *, idle: bool) -> bool:
+        """Whether it still is one."""
+        return any(target.place == place for target in self._every(idle=idle))
+
+    def next(self, scales: Scales, *, idle: bool, able: bool) -> Target | None:
+        """The first that isn't reached; `able`: there is an engine to ask."""
+        for target in self._every(idle=idle):
+            node = self._session.tree[target.place.node]
+            if target in self._hopeless or node.growing or node.id == ROOT:
+                continue
+            if not scales.is_current(target.place, target.depth if able else Depth.KEPT):
+                return target
+        while self._traced:
+            number = next(iter(self._traced))
+            del self._traced[number]
+            place = self._session.tree[number].end
+            if scales.is_current(place) and not scales.has_course(number):
+                return Target(place, Depth.KEPT, course=True)
+        return None
+
+    def _every(self, *, idle: bool) -> Iterator[Target]:
+        session, tree = self._session, self._session.tree
+        yield from [Target(place, Depth.EVERY, asked=True) for place in self._wanted]
+        every, some = (Depth.EVERY, Depth.SOME) if idle else (Depth.KEPT, Depth.KEPT)
+        here = session.place
+        yield from (Target(place, every) for place in dict.fromkeys((tree[here.node].end, here)))
+        for segment in session.continuations(here)[:SEEN]:
+            yield Target(tree[segment.node].end, some)
+        for node in self._beside(here):
+            yield Target(tree[node].end, some)
+        yield from [Target(place, some) for place in reversed(self._looked)]
+
+    def _beside(self, here: Place) -> list[int]:
+        """Siblings of where the writer is, the nearest first."""
+        display = self._session.display
+        own = display.segment_of(here)
+        every = display.siblings(own)
+        at = every.index(own) if own in every else 0
+        near = sorted(range(len(every)), key=lambda index: abs(index - at))
+        return [every[index].node for index in near[:SEEN]]
