@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loom.instruments.sources.api import Pair, Source, SourceSet
+from loom.instruments.sources.flaws import MOST_FRAMES
 from loom.instruments.sources.sets import (
-    MOST_FRAMES,
     SetError,
     checked,
     digest,
