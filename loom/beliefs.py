@@ -28,22 +28,16 @@ from loom.config import Config
 from loom.core.node import Place
 from loom.core.recipe import Recipe
 from loom.engine.api import EngineError, JobFailed
-from loom.evidence import Shelf
+from loom.fitting import Fitting
 from loom.framed import Room, framed
-from loom.framing import frames_of
-from loom.instruments import calibration
-from loom.instruments.sources.api import BLOCK, Course, Posterior, Scores, SourceSet
-from loom.instruments.sources.sets import digest
+from loom.instruments.sources.api import Course, Posterior, Scores, SourceSet
 from loom.known import Depth, Passage
 from loom.scales import Scales, TooMuch
 from loom.setbacks import Setbacks
-from loom.spellings import Spellings
 from loom.store.errors import StoreError
 from loom.targets import Target, Targets
-from loom.weighing import Engine
 
 if TYPE_CHECKING:
-    from loom.engine.client import Encoded
     from loom.generation import Generation
     from loom.session import Session
 
@@ -58,13 +52,10 @@ class Beliefs:
     def __init__(self, session: Session, generation: Generation) -> None:
         self._session, self._generation = session, generation
         self._chosen = Chosen(session)
-        self._scales: Scales | None = None
-        self._engine: Engine | None = None
-        self._in_force: tuple[SourceSet, str, int] | None = None
-        self._block = BLOCK
+        self._setbacks = Setbacks(session.emit)
+        self._fitting = Fitting(session, generation, self._chosen, self._setbacks)
         self._targets = Targets(session)
         self._idle_too = self._stopped = False
-        self._setbacks = Setbacks(session.emit)
         self._engine_state: EngineState = "none"
         self._stop_listening: Callable[[], None] = lambda: None
         self._task: asyncio.Task[None] | None = None
@@ -104,12 +95,13 @@ class Beliefs:
 
     def give_way(self, *, busy: bool) -> None:
         """The model is wanted for something else, or isn't any more."""
-        if self._scales is None:
+        scales = self._fitting.scales
+        if scales is None:
             return
         if busy:
-            self._scales.gate.shut()
-        elif not self._scales.gate.is_open:
-            self._scales.gate.open()
+            scales.gate.shut()
+        elif not scales.gate.is_open:
+            scales.gate.open()
             self._targets.hope()
             self._wake()
 
@@ -125,8 +117,7 @@ class Beliefs:
         able = None if engine is None else engine.capabilities
         room = None
         if able is not None:
-            frame = None if self._engine is None else self._engine.tokens_of(recipe.frame)
-            room = Room(able.fingerprint, able.context, frame)
+            room = Room(able.fingerprint, able.context, self._fitting.tokens_of(recipe.frame))
         return framed(self._session, place, recipe, wanted.frames if wanted else (), room)
 
     # ── what is believed ───────────────────────────────────────────────────────────────────
@@ -161,10 +152,7 @@ class Beliefs:
 
     def _current(self) -> Scales | None:
         """None where they are of another set or model."""
-        force = self._in_force
-        if force is None or force[0] is not self.sources or force[1] != self._chosen.model:
-            return None
-        return self._scales
+        return self._fitting.scales if self._fitting.fits else None
 
     def _look(self, place: Place) -> None:
         if self._task is not None and self._targets.look(place):
@@ -187,7 +175,7 @@ class Beliefs:
 
     @property
     def progress(self) -> tuple[int, int] | None:
-        scales = self._scales
+        scales = self._fitting.scales
         if self._under_way is None or scales is None or scales.done >= scales.total:
             return None
         return scales.done, scales.total
@@ -206,11 +194,11 @@ class Beliefs:
                 self._break_off(unless_wanted=True)
             case Scored(node):
                 self._targets.hope()
-                if self._scales is not None:
-                    self._scales.forget(list(self._session.tree.preorder(node)))
+                if self._fitting.scales is not None:
+                    self._fitting.scales.forget(list(self._session.tree.preorder(node)))
             case EngineChanged(state) if state != self._engine_state:
                 self._engine_state = state
-                self._engine = None
+                self._fitting.engine_changed()
                 self._targets.hope()
             case SamplingChanged() | TreeChanged() | Sealed():
                 pass
@@ -265,30 +253,12 @@ class Beliefs:
 
     async def _prepared(self) -> Scales | None:
         """For the set and the model at hand."""
-        news = await self._chosen.learn()
-        wanted, model = self.sources, self._chosen.model
-        force = None if wanted is None or not model else (wanted, model, self._block)
-        if force != self._in_force or news:
-            self._engine, self._in_force = None, force
+        if await self._fitting.fit(self._save):
             self._targets.hope()
-            self._setbacks.forget()
-            self._scales = None if force is None else await self._made(*force)
             self._session.emit(Weighed(frozenset()))
-        return self._scales
-
-    async def _made(self, wanted: SourceSet, model: str, block: int) -> Scales:
-        session = self._session
-        known = await asyncio.to_thread(calibration.load, model)
-        tempering = None if known is None else known.tempering(digest(wanted))
-        spellings = Spellings(
-            session, model, wanted.frames, self._encode, lambda node: session.will_be_read([node])
-        )
-        shelf = Shelf.of_set(session, wanted, model, block)
-        scales = Scales(session, wanted, spellings, shelf, tempering)
-        if self._generation.busy:
-            scales.gate.shut()
-        scales.on_progress = self._tell
-        return scales
+            if self._fitting.scales is not None:
+                self._fitting.scales.on_progress = self._tell
+        return self._fitting.scales
 
     async def _weighed(self, scales: Scales, target: Target) -> None:
         self._under_way = target
@@ -310,15 +280,7 @@ class Beliefs:
             return
         good = False
         try:
-            engine = await self._engine_for(scales) if target.depth else None
-            if engine is not None:
-                limit = float("inf") if target.asked else IDLE_MOST
-                good = await scales.reach(target.place, target.depth, engine, limit)
-            if not good:
-                kept = await scales.reach(target.place, Depth.KEPT)
-                good = kept and not target.depth
-        except TooMuch:
-            await scales.reach(target.place, Depth.KEPT)
+            good = await self._reached(scales, target)
         except JobFailed as error:
             self._setbacks.failed(error)
         except EngineError as error:
@@ -329,33 +291,22 @@ class Beliefs:
         else:
             self._targets.give_up(target, forget=not self._generation.is_coming)
 
-    async def _engine_for(self, scales: Scales) -> Engine | None:
-        """None where there is none, or it can't do this, which is said once."""
-        if not self._generation.can_score:
-            return None
-        if self._engine is None:
-            try:
-                frames = await frames_of(self._generation, scales.wanted)
-            except EngineError as error:
-                self._setbacks.refused(error)
-                return None
-            self._engine = Engine(self._generation, frames)
-            if frames.windows.block != self._block:
-                self._block = frames.windows.block  # what was weighed by others isn't comparable
-                return None
-        return self._engine
-
-    async def _encode(self, text: bytes, opens: bool) -> Encoded | None:
-        if not self._generation.can_score:
-            return None
-        return await self._generation.encode(text, start=opens)
+    async def _reached(self, scales: Scales, target: Target) -> bool:
+        """Where it isn't, at least what was weighed before is looked up."""
+        engine = await self._fitting.engine() if target.depth else None
+        limit = float("inf") if target.asked else IDLE_MOST
+        with suppress(TooMuch):
+            if engine and await scales.reach(target.place, target.depth, engine, limit):
+                return True
+        return await scales.reach(target.place, Depth.KEPT) and not target.depth
 
     def _tell(self) -> None:
-        scales, now = self._scales, asyncio.get_running_loop().time()
+        scales, now = self._fitting.scales, asyncio.get_running_loop().time()
         if scales is not None and now - self._told > TOLD_EVERY:
             self._told = now
             self._session.emit(Weighing(scales.done, scales.total))
 
     def _save(self) -> None:
-        if self._scales is not None and self._scales.shelf.unsaved:
-            self._session.keep_readings(*self._scales.shelf.take_unsaved())
+        scales = self._fitting.scales
+        if scales is not None and scales.shelf.unsaved:
+            self._session.keep_readings(*scales.shelf.take_unsaved())

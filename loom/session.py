@@ -43,7 +43,6 @@ from loom.paths import Paths
 from loom.raised import Raised
 from loom.readings import Readings
 from loom.roster import Calibrations, Running
-from loom.scales import Passage
 from loom.seams import Cut
 from loom.store.backup import Backups, Keeper
 from loom.store.batch import Batch, ModelRow, ReadingRow

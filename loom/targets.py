@@ -85,8 +85,12 @@ class Targets:
             self._wanted.pop(target.place, None)
 
     def has(self, place: Place, *, idle: bool) -> bool:
-        """Whether it still is one."""
-        return any(target.place == place for target in self._every(idle=idle))
+        """Whether it still is one, or before one."""
+        if any(target.place == place for target in self._every(idle=idle)):
+            return True
+        return any(
+            place.node == node for node, _ in self._session.tree.stretches(self._session.place)
+        )
 
     def next(self, scales: Scales, *, idle: bool, able: bool) -> Target | None:
         """The first that isn't reached; `able`: there is an engine to ask."""
