@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from loom.instruments.api import Flag, Reading
-from loom.instruments.keeping import Glance, Kept, glance, pack, unpack
+from loom.instruments.keeping import Glance, Kept, glance, pack, unpack, unpack_state
 from loom.record import Record
 from loom.store.batch import ReadingRow
 
@@ -49,6 +49,14 @@ class Holdings:
         row = self._row(node, name, key)
         try:
             return None if row is None else unpack(row.state, row.data)
+        except ValueError:
+            return None
+
+    def state(self, node: int, name: str, key: str) -> str | None:
+        """Of what was kept, only the state."""
+        row = self._row(node, name, key)
+        try:
+            return None if row is None else unpack_state(row.state, row.data)
         except ValueError:
             return None
 

@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 from loom.core.node import ROOT
 from loom.holdings import Holdings
 from loom.instruments.api import Reading, Settings
-from loom.instruments.client import InstrumentClient, Reader, Step
+from loom.instruments.client import Reader, Step
 from loom.instruments.dealing import dealt
 from loom.instruments.folding import Stretch, joined
 from loom.instruments.keeping import BEGINNING, Kept
+from loom.instruments.lanes import Lanes
 from loom.logbook import Job, Logbook, Spot, after
 from loom.roster import Roster
 from loom.walking import PIECE, groups, pieces
@@ -68,7 +69,7 @@ class Tally:
                 return Due(model, names, jobs[first:stop])
         return None
 
-    async def read(self, client: InstrumentClient, due: Due) -> list[int]:
+    async def read(self, client: Lanes, due: Due) -> list[int]:
         """As many of the jobs as are sent at once, at least one; the nodes that were read."""
         settings = {n: self._settings(n, due.model) for n in due.names}
         spot = self._account(due.names[0], settings[due.names[0]][0]).spot

@@ -9,10 +9,11 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequenc
 from dataclasses import replace
 
 from loom.holdings import Holdings
-from loom.instruments.api import Reading, Settings
-from loom.instruments.client import InstrumentClient, Reader, Step
+from loom.instruments.api import Context, Reading, Settings
+from loom.instruments.client import Reader, Step
 from loom.instruments.folding import Stretch, joined
-from loom.instruments.keeping import BEGINNING, DIGEST, Kept, basis_of
+from loom.instruments.keeping import BEGINNING, DIGEST, Kept, basis_of, surroundings
+from loom.instruments.lanes import Lanes
 from loom.roster import Roster
 from loom.stretches import Link, Stretches, Way
 
@@ -28,7 +29,7 @@ class Walk:
 
     def __init__(
         self,
-        client: InstrumentClient,
+        client: Lanes,
         stretches: Stretches,
         holdings: Holdings,
         roster: Roster,
@@ -43,7 +44,8 @@ class Walk:
         base, before = way.base, self._after(way.base)
         lead: list[Link] = []
         for link in way.links:
-            around = self._around(link, before)
+            seen = self._stretches.context_of(link.node)
+            around = self._around(seen, link.tokens, before)
             lead.append(link)
             if link.tokens is not None:
                 before = around
@@ -51,21 +53,18 @@ class Walk:
             missing = self._missing(link.node, around)
             if missing and not await self._fold(base, lead, before, around, missing):
                 return
-            if missing and around != self._around(link, before):
+            if missing and seen != self._stretches.context_of(link.node):
                 return  # it was chosen in another way meanwhile, and is on the agenda again
             base, lead, before = link.node, [], self._settled(link.node)
             yield link.node, bool(missing)
 
-    def _around(self, link: Link, before: Mapping[str, bytes]) -> dict[str, bytes]:
+    def _around(
+        self, seen: Context, tokens: int | None, before: Mapping[str, bytes]
+    ) -> dict[str, bytes]:
         """What stands for all that is read in a link."""
-        seen = self._stretches.context_of(link.node)
-        unseen = replace(seen, choice=None)
-        return {
-            name: basis_of(
-                before[name], seen if self._roster.looks_at_choices(name) else unseen, link.tokens
-            )
-            for name in self._readers
-        }
+        whole, blind = surroundings(seen, tokens), surroundings(replace(seen, choice=None), tokens)
+        looks = self._roster.looks_at_choices
+        return {n: basis_of(before[n], whole if looks(n) else blind) for n in self._readers}
 
     def _after(self, base: int | None) -> dict[str, bytes]:
         if base is None:
@@ -144,12 +143,11 @@ class Walk:
         """None where one is lost: the node is no longer sound then."""
         if base is None:
             return dict.fromkeys(names)
-        kept = {n: self._holdings.kept(base, n, self._readers[n][0]) for n in names}
-        states = {name: one.state for name, one in kept.items() if one is not None}
-        if len(states) < len(names):
+        states = {n: self._holdings.state(base, n, self._readers[n][0]) for n in names}
+        if None in states.values():
             self._holdings.discard(base)
             return None
-        return dict(states)
+        return states
 
     def _keep(
         self, node: int, name: str, basis: bytes, own: Sequence[Stretch], steps: Sequence[Step]

@@ -578,3 +578,60 @@ def heard(session: Session, kind: type[Change]) -> list[Change]:
     found: list[Change] = []
     session.subscribe(lambda change: found.append(change) if isinstance(change, kind) else None)
     return found
+
+
+WAITER = """
+import pathlib, time
+from loom.instruments.api import Reading
+
+NAME = "waiter"
+OPTIONS = {"folder": ""}
+
+def start(settings):
+    return settings.options["folder"]
+
+def step(state, span, context):
+    folder = pathlib.Path(state)
+    (folder / "begun").touch()
+    time.sleep(0.02)
+    while (folder / "wait").exists():
+        time.sleep(0.01)
+    return state, Reading(summary={"tokens": len(span)})
+"""
+
+
+async def test_what_has_just_come_does_not_wait_for_a_slow_plugin_that_is_at_work(
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loom.instruments.client.SLOW", 0.01)
+    monkeypatch.setattr("loom.instruments.client.STRIKES", 1000)
+    (plugins / "waiter.py").write_text(WAITER)
+    config = Config(plugins={"waiter": PluginConfig(options={"folder": str(tmp_path)})})
+    begun, wait = tmp_path / "begun", tmp_path / "wait"
+    async with opened(tmp_path / "a.loom") as session:
+        await session.attach("echo")
+        await read(session, found_in(plugins, "counter", "waiter"), config)
+        assert begun.exists()
+        begun.unlink()
+        wait.touch()
+        await session.engine_ready()
+        came = asyncio.Event()
+        more = [await grown_at(session, nodes[-1])]
+        while not begun.exists():  # it is at work, and stays there
+            await asyncio.sleep(0.01)
+        session.subscribe(lambda change: came.set() if isinstance(change, Read) else None)
+        more.append(await grown_at(session, nodes[0]))
+        while not session.readings(more[1]):
+            came.clear()
+            await came.wait()
+        assert set(session.readings(more[1])) == {"counter"}
+        assert wait.exists()
+        wait.unlink()
+        await session.instruments_settled()
+        for node in more:
+            assert set(session.readings(node)) == {"counter", "waiter"}
+            assert same(session.readings(node)["counter"], counted(session, plugins, node))
+
+
+async def grown_at(session: Session, node: int) -> int:
+    return (await session.generate(session.tree[node].end, count=1, recipe=SHORT))[0]

@@ -345,7 +345,7 @@ async def test_a_long_log_is_read_in_pieces_and_kept_as_one(
 ) -> None:
     monkeypatch.setattr("loom.walking.PIECE", 4)
     monkeypatch.setattr("loom.tally.PIECE", 20)
-    monkeypatch.setattr("loom.readings.FEW", 1)
+    monkeypatch.setattr("loom.rounds.FEW", 1)
     async with opened(tmp_path / "a.loom") as session:
         await read(session, plugins)
         check(session, plugins)

@@ -90,6 +90,7 @@ class InstrumentClient:
         self._heard: asyncio.Queue[Record] = asyncio.Queue()
         self._turn = asyncio.Lock()
         self._closed = False
+        self._missing: set[str] = set()  # plugins that the process hasn't got yet
         self._seconds: dict[str, float] = {}  # that a plugin takes for a stretch, lately
         self._ended = 0  # times the process has ended while no plugin was at work
 
@@ -100,6 +101,13 @@ class InstrumentClient:
     def is_slow(self, name: str) -> bool:
         """Whether others had better not wait for it."""
         return self._seconds.get(name, 0.0) > SLOW
+
+    def hand(self, name: str, other: InstrumentClient) -> None:
+        """From now on `other` runs that plugin."""
+        other._found[name], other.plugins[name] = self._found.pop(name), self.plugins.pop(name)
+        other._strikes[name] = self._strikes.pop(name, 0)
+        other._seconds[name] = self._seconds.pop(name, 0.0)
+        other._missing.add(name)
 
     def listen(self, on_off: Callable[[SwitchedOff], None]) -> None:
         """From now on `on_off` hears."""
@@ -132,7 +140,8 @@ class InstrumentClient:
                 if left and self._child is not None:
                     await self._attempt(stretches, left, answers)
                 left = {name: left[name] for name in left if name not in answers}
-            return answers
+        await asyncio.sleep(0)  # who waits for the process sends what it is to do next
+        return answers
 
     @asynccontextmanager
     async def _whole(self) -> AsyncIterator[None]:
@@ -151,6 +160,9 @@ class InstrumentClient:
                 await self._end()
         while self._child is None and self._found and not self._closed:
             await self._begin()
+        for name in tuple(self._missing):
+            if self._child is not None:
+                await self._load(name)
 
     async def _begin(self) -> None:
         """A process with all plugins that aren't switched off; none where one of them ended it."""
@@ -179,6 +191,7 @@ class InstrumentClient:
             self._switch_off(name, why)
 
     async def _load(self, name: str) -> None:
+        self._missing.discard(name)
         self._send({"do": "load", "found": asdict(self._found[name])})
         match await self._next(self._patience.load):
             case {"say": "loaded", "about": about}:
@@ -203,6 +216,8 @@ class InstrumentClient:
 
     async def _next(self, seconds: float) -> Record | None:
         """What the process says next; None where it takes too long."""
+        if not self._heard.empty():
+            return self._heard.get_nowait()
         try:
             return await asyncio.wait_for(self._heard.get(), seconds)
         except TimeoutError:

@@ -13,18 +13,19 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from loom.instruments.api import Context, Flag, Reading, Settings
+from loom.instruments.api import Choice, Context, Flag, Reading, Settings
 from loom.instruments.dealing import InNode
 from loom.instruments.loading import Declared
 
 DIGEST = 8
 BEGINNING = bytes(DIGEST)  # stands for the state before anything was read
 _HEAD = 4 + 2 * DIGEST + 1
+_CHOICE = [field.name for field in fields(Choice)]
 _MOST = 255  # flags that are counted
 
 
@@ -59,14 +60,17 @@ def settings_key(about: Declared, settings: Settings) -> tuple[str, dict[str, An
     return _digest(_json(spelled)).hex(), spelled
 
 
-def basis_of(before: bytes, context: Context, tokens: int | None = None) -> bytes:
-    """Of what stands for the state before a node, and what stands around the node.
-
-    With `tokens` it stands for the state inside the node, after so many of them.
-    """
+def surroundings(context: Context, tokens: int | None = None) -> bytes:
+    """What stands around a node, spelled out; with `tokens` around so many of its first ones."""
     around = (context.position, context.offset, str(context.author), context.temperature)
-    choice = None if context.choice is None else astuple(context.choice)
-    return _digest(_json([before.hex(), around, choice, tokens]))
+    choice = context.choice
+    known = None if choice is None else [getattr(choice, name) for name in _CHOICE]
+    return _json([around, known, tokens])
+
+
+def basis_of(before: bytes, around: bytes) -> bytes:
+    """Of what stands for the state before a node, and of its surroundings."""
+    return _digest(before + around)
 
 
 def digest_of(state: str) -> bytes:
@@ -104,6 +108,15 @@ def glance(state: bytes, data: bytes) -> Glance:
         raise ValueError("a reading is cut short")
     basis, after = data[4 : 4 + DIGEST], data[4 + DIGEST : _HEAD - 1]
     return Glance(basis, after, bool(data[_HEAD - 1]))
+
+
+def unpack_state(state: bytes, data: bytes) -> str:
+    """The state alone. Raises ValueError for blobs that are not what was written."""
+    glance(state, data)
+    try:
+        return zlib.decompress(state).decode()
+    except zlib.error as error:
+        raise ValueError(f"a state makes no sense: {error}") from error
 
 
 def unpack(state: bytes, data: bytes) -> Kept:

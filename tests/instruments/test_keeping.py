@@ -17,6 +17,7 @@ from loom.instruments.keeping import (
     glance,
     pack,
     settings_key,
+    surroundings,
     unpack,
 )
 from loom.instruments.loading import Declared
@@ -108,13 +109,13 @@ def test_the_basis_changes_with_what_comes_before_and_stands_around() -> None:
     context = Context(3, 7, Author.MODEL, (b"a",), 0.9, Choice(4, 0, 1.5))
     before = digest_of("[1]")
     variants = [
-        basis_of(before, context),
-        basis_of(digest_of("[2]"), context),
-        basis_of(BEGINNING, context),
-        basis_of(before, context, 2),
-        basis_of(before, context, 3),
-        basis_of(before, replace(context, position=4)),
-        basis_of(before, replace(context, choice=Choice(3, 0, 1.5))),
-        basis_of(before, replace(context, choice=None)),
+        basis_of(before, surroundings(context)),
+        basis_of(digest_of("[2]"), surroundings(context)),
+        basis_of(BEGINNING, surroundings(context)),
+        basis_of(before, surroundings(context, 2)),
+        basis_of(before, surroundings(context, 3)),
+        basis_of(before, surroundings(replace(context, position=4))),
+        basis_of(before, surroundings(replace(context, choice=Choice(3, 0, 1.5)))),
+        basis_of(before, surroundings(replace(context, choice=None))),
     ]
     assert len(set(variants)) == len(variants)
