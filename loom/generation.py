@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from loom.asked import Asked
+from loom.asked import Aloud, Asked
 from loom.asking import Answer
 from loom.changes import EngineChanged, Grew, Notice, Scored, Sealed
 from loom.config import Paths
@@ -293,6 +293,12 @@ class Generation:
             raise EngineError("No model is loaded.")
         job = Score(self._name("weigh"), prefix, text, top, following)
         return await self._asked.answer(self.client, job, quiet=True)
+
+    def aloud(self) -> Aloud:
+        """Raises EngineError without an engine."""
+        if self.client is None:
+            raise EngineError("No model is loaded.", "Choose one to be asked.")
+        return Aloud(self.client, self._asked, self._name)
 
     async def encode(self, text: bytes, *, start: bool) -> Encoded:
         """(ids, ends) of `text`; `start` when it opens a document. Raises EngineError."""

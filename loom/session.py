@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from loom.asked import Aloud
 from loom.beliefs import Beliefs
 from loom.changes import Moved, TreeChanged
 from loom.chosen import SETTING, spelled
@@ -352,6 +353,10 @@ class Session(Journal):
         """The whole passage up to a place, its tokens and their scores; None while it isn't known.
         Asking changes nothing."""
         return self._beliefs.passage(place)
+
+    def asking(self) -> Aloud:
+        """The engine, for questions that become no nodes. Raises EngineError without one."""
+        return self._generation.aloud()
 
     def weigh(self, place: Place | None = None) -> None:
         """Weigh the path to a place under every frame, also where idle time isn't used."""

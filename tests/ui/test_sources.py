@@ -4,7 +4,7 @@ on."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,10 @@ from loom.instruments.sources.api import (
     Standing,
 )
 from loom.paths import Paths
+from loom.session import Session
 from loom.ui.along import layers, order
 from loom.ui.app import LoomApp
+from loom.ui.inquiring import Inquiring
 from loom.ui.screens import standings
 from loom.ui.screens.instruments import Instruments
 from loom.ui.screens.probe import Found, Probe, Verdict
@@ -407,7 +409,7 @@ class Answers:
 
     asked = 0
 
-    async def answers(self, count: int) -> AsyncIterator[Attribution]:
+    async def answers(self, count: int) -> AsyncGenerator[Attribution]:
         for asked in range(10, count + 1, 10):
             self.asked = asked
             await asyncio.sleep(0.001)
@@ -452,6 +454,42 @@ async def test_asking_can_be_stopped(make_app: MakeApp, wait_for: WaitFor) -> No
         await pilot.press("enter", "enter")
         await wait_for(pilot, lambda: found)
     assert found[0] is not None and found[0].choice == ("grow", "Homer\n\n")
+
+
+# ── with a model ───────────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_a_model_makes_of_it_is_told_once_it_is_weighed(
+    make_app: MakeApp, wait_for: WaitFor
+) -> None:
+    known = SourceSet("two", "", (Source("A", ("The sea\n\n",)), Source("B", ("No light\n\n",))))
+    app = make_app(WORDS)
+    app.session.set_sources(known)
+    async with app.run_test(size=(130, 40)) as pilot:
+        await wait_for(pilot, lambda: "uncalibrated" in lines(app)[0])
+        assert app.main.worlds.trace(1) is not None or app.session.course(1) is None
+        panel = await open_panel(pilot, wait_for)
+        assert {row.name for row in panel.rows} == {"A", "B", NULL}
+        assert [row.rank for row in panel.rows] == [1, 2, 3]
+
+
+async def test_answers_are_drawn_without_a_node_and_read_under_their_frames(
+    tmp_path: Path,
+) -> None:
+    known = SourceSet("two", "", (Source("A", ("A\n\n",)),), probes=("\n\n— ",))
+    async with Session.create(tmp_path / "asked.loom", seed=7) as session:
+        await session.attach("echo")
+        await session.engine_ready()
+        session.write(WORDS)
+        asked = Inquiring(session, known, session.place)
+        every = [found async for found in asked.answers(24)]
+        assert [found.asked for found in every] == [12, 24]
+        assert len(session.tree) == 2, "they are no nodes"
+        again = [found async for found in Inquiring(session, known, session.place).answers(24)]
+        assert again == every, "the same seed draws the same answers"
+        verdicts = await asked.verdicts(every[-1])
+        assert verdicts.keys() == asked.sources(every[-1]).keys() and verdicts
+        assert all(np.isfinite([one.by_frame, one.delta]).all() for one in verdicts.values())
 
 
 # ── without a screen ───────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@ how it reads the text."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -20,6 +20,7 @@ from loom.instruments.sources.api import Attribution, Cluster, Source
 from loom.ui import glyphs
 from loom.ui.screens.picker import Picker
 from loom.ui.screens.source_choice import Choice, SourceChoice
+from loom.ui.widgets.lens_lines import scale
 from loom.ui.widgets.lens_sources import evidence
 from loom.ui.widgets.wrapping import clip
 
@@ -41,7 +42,7 @@ class Verdict:
 class Inquiry(Protocol):
     """What the screen asks of."""
 
-    def answers(self, count: int) -> AsyncIterator[Attribution]:
+    def answers(self, count: int) -> AsyncGenerator[Attribution]:
         """All so far, every few answers. Raises EngineError."""
         ...
 
@@ -101,8 +102,7 @@ class Probe(Picker[Found]):
 
     async def _collect(self) -> None:
         self.say("Asking …")
-        answers = self._inquiry.answers(self._count)
-        async with aclosing(answers) as every:  # type: ignore[type-var]
+        async with aclosing(self._inquiry.answers(self._count)) as every:
             async for self.found in every:
                 self.refill()
                 if self._stopped:
@@ -113,7 +113,7 @@ class Probe(Picker[Found]):
 
     def refill(self) -> None:
         name, bar = self._widths
-        head = f"{'':{COUNTED}}{'share, 95 %':^{SHARE}} {'':{bar}} {'answer':{name}}"
+        head = f"{'':{COUNTED - 1}}{'share, 95 %':^{SHARE}} {'':{bar}} {'answer':{name}}"
         lines = [
             Content.styled(self._facts(), self.look("name")),
             Content(""),
@@ -131,14 +131,15 @@ class Probe(Picker[Found]):
 
     def _rows(self) -> Iterator[Content]:
         name, bar = self._widths
-        for one in self.found.clusters:
-            share = one.count / max(1, self.found.asked)
+        shares = [one.count / max(1, self.found.asked) for one in self.found.clusters]
+        full = scale(max(shares, default=1.0))
+        for one, share in zip(self.found.clusters, shares, strict=True):
             words, used = clip(visible(one.name), name)
             known = "name" if one.source is not None else "words"
             yield Content.assemble(
                 (f"{one.count:>{COUNTED - 1}} ", self.look("facts")),
                 (f"{_interval(one):^{SHARE}} ", self.look("facts")),
-                (glyphs.bar(share, bar), self.look("words")),
+                (glyphs.bar(share / full, bar), self.look("words")),
                 " ",
                 (words, self.look(known)),
                 " " * (name - used),

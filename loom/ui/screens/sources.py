@@ -22,13 +22,13 @@ from loom.ui.worlds import Worlds
 
 GLANCE = 0.3  # seconds between two looks at what has been weighed
 
-Wanted = Literal["grow", "keep", "drop", "sets"]
+Wanted = Literal["grow", "keep", "drop", "sets", "probe"]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is wanted: to grow under `frame`, to have it as the session's byline or none, or another
-    set."""
+    """What is wanted: to grow under `frame`, to have it as the session's byline or none, another
+    set, or to ask the model."""
 
     what: Wanted
     frame: str = ""
@@ -39,10 +39,11 @@ class Sources(Picker[Answer]):
     """At `place`; what was weighed shows as it comes."""
 
     HEADING = "Sources"
-    KEYS = "Enter goes on under one · / filter · s sets · Esc"
+    KEYS = "Enter goes on under one · / filter · p asks the model · s sets · Esc"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("S", "close", "Close", show=False),
         Binding("slash", "filter", "Filter"),
+        Binding("p", "answer('probe')", "Ask the model"),
         Binding("s", "answer('sets')", "Sets"),
         Binding("0", "answer('drop')", "No byline"),
     ]
@@ -174,4 +175,7 @@ class Sources(Picker[Answer]):
         return next((one for one in known.sources if one.name == name), None) if known else None
 
     def action_answer(self, what: Wanted) -> None:
-        self.dismiss(Answer(what))
+        if what == "probe" and self._worlds.sources is None:
+            self.say("s chooses a set first: it says how to ask.")
+        else:
+            self.dismiss(Answer(what))

@@ -10,14 +10,17 @@ from textual import on
 
 from loom.changes import Change, EngineChanged, Sealed, Weighed
 from loom.core.node import Place
+from loom.instruments.sources.api import Source
 from loom.paths import Paths
 from loom.session import Session
 from loom.ui import glyphs
 from loom.ui.along import Along, along_on
 from loom.ui.bindings import COMMANDS, Command
+from loom.ui.inquiring import Inquiring
 from loom.ui.screens.flagging import Flagging
 from loom.ui.screens.instruments import Course as Readings
 from loom.ui.screens.page import Page, TextPane, TreePane
+from loom.ui.screens.probe import Found, Probe
 from loom.ui.screens.source_sets import SourceSets
 from loom.ui.screens.sources import Answer, Sources
 from loom.ui.series import Name
@@ -281,6 +284,31 @@ class Sourcing(Flagging):
                 self.notify(f"From now on all grows under {answer.name}.", markup=False)
             case "drop":
                 self.attempt(lambda: self._keep_frame(""))
+            case "probe":
+                await self._ask_model(place)
+
+    async def _ask_model(self, place: Place) -> None:
+        known = self.worlds.sources
+        if known is None:
+            return
+
+        async def closed(found: Found | None) -> None:
+            if found is None:
+                await self.action_sources()
+            elif found.choice is not None:
+                await self._answer(Answer(*found.choice, found.name), place)
+            else:
+                self.attempt(lambda: self._add(found.added))
+
+        await self.app.push_screen(Probe(Inquiring(self.session, known, place)), closed)
+
+    def _add(self, sources: Sequence[Source]) -> None:
+        """To the set of this session; its file stays as it is."""
+        known = self.worlds.sources
+        if known is not None:
+            self.session.set_sources(replace(known, sources=(*known.sources, *sources)))
+            names = ", ".join(source.name for source in sources)
+            self.notify(f"This session weighs {names}, too.", markup=False)
 
     async def _sets_closed(self, _: None) -> None:
         """Back to the list, which shows what was chosen."""
