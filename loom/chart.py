@@ -131,9 +131,10 @@ def _curves(lines: Sequence[Line], across: _Scale, up: _Scale, top: float) -> It
         ink, dashes = INKS[index % len(INKS)]
         stroke = f'stroke="{ink}" stroke-width="1.4" stroke-dasharray="{dashes}"'
         yield f'<path d="{_path(line, across, up)}" fill="none" {stroke}/>'
-        y = top + 26 + 16 * index
-        yield f'<path d="M{WIDTH - RIGHT + 8} {y - 4}h22" fill="none" {stroke}/>'
-        yield f'<text x="{WIDTH - RIGHT + 34}" y="{y}">{escape(line.name)}</text>'
+        if line.name:
+            y = top + 26 + 16 * index
+            yield f'<path d="M{WIDTH - RIGHT + 8} {y - 4}h22" fill="none" {stroke}/>'
+            yield f'<text x="{WIDTH - RIGHT + 34}" y="{y}">{escape(line.name)}</text>'
 
 
 def _layers(lines: Sequence[Line], across: _Scale, up: _Scale, top: float) -> Iterator[str]:

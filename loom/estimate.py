@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from loom.core.text import char_offset, decode
 from loom.engine.api import EngineError
 from loom.framing import blocks, frames_of
 from loom.instruments.sources import filtering, tempering
@@ -48,9 +49,12 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Token number `token` moved the posterior by `bits`, most of it to the source `towards`."""
+    """Token number `token` moved the posterior by `bits`, most of it to the source `towards`.
+    `text` are the characters that it is part of, the first of which is number `character`."""
 
     token: int
+    character: int
+    text: str
     bits: float
     towards: str
 
@@ -126,16 +130,26 @@ def cut_up(text: bytes, ends: Sequence[int]) -> tuple[bytes, ...]:
     return tuple(text[start:end] for start, end in zip(starts, ends, strict=True))
 
 
-def moved(wanted: SourceSet, course: Course, count: int) -> list[Moved]:
+def moved(estimate: Estimate, count: int) -> list[Moved]:
     """The `count` tokens that moved the posterior most, the first in the text first."""
-    of = layout(wanted)
+    of, course = layout(estimate.wanted), estimate.course
     shares = np.vstack([of.members @ of.prior, course.shares])
     towards = (shares[1:] - shares[:-1]).argmax(axis=1)
     order = np.argsort(-course.moved, kind="stable")[:count]
     return [
-        Moved(token, float(course.moved[token]), course.names[towards[token]])
+        Moved(token, *_read(estimate, token), float(course.moved[token]), course.names[by])
         for token in np.sort(order).tolist()
+        for by in (towards[token],)
     ]
+
+
+def _read(estimate: Estimate, token: int) -> tuple[int, str]:
+    """Whole characters: a token may be a part of one."""
+    text = estimate.byline + b"".join(estimate.pieces)
+    start = len(estimate.byline) + sum(map(len, estimate.pieces[:token]))
+    last = start + max(0, len(estimate.pieces[token]) - 1)
+    first = char_offset(text, start)
+    return first, decode(text)[first : char_offset(text, last) + 1]
 
 
 def evidence(wanted: SourceSet, scores: Scores) -> NDArray[np.float64]:

@@ -8,15 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Protocol
 
-from loom.asking import Asking
 from loom.coherence import Agreement, Suffixes, agreements, frame_bits
 from loom.framing import score_frames
 from loom.instruments.sources import filtering, tempering
 from loom.instruments.sources.api import Attribution, Posterior, Scores, SourceSet
 from loom.probing import attributions, candidates
+from loom.questions import Drawer, Scorer
 
 LEADING = 3  # of the set's own sources that are held against what is said of them
+
+
+class Asked(Scorer, Drawer, Protocol):
+    """Who reads given text and draws answers: an `Asking`, or a session's own engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class Inquiry:
 
 
 async def inquiry(
-    asking: Asking,
+    asking: Asked,
     wanted: SourceSet,
     ids: Sequence[int],
     scores: Scores,

@@ -64,7 +64,7 @@ def engine() -> Engine:
 def at_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Texts are read in this process: it would take a second to start another each time."""
 
-    monkeypatch.setattr("loom.commands.sourcing.Asking", lambda *asked: InProcess(engine))
+    monkeypatch.setattr("loom.commands.weighing.Asking", lambda *asked: InProcess(engine))
 
 
 @pytest.fixture
@@ -114,6 +114,16 @@ def test_a_text_has_a_posterior_and_a_course_for_every_token(run: Run) -> None:
         assert one["bits"] == pytest.approx(series["moved_bits"][one["token"]])
     least = min(one["bits"] for one in facts["moved"])
     assert sum(bits > least for bits in series["moved_bits"]) == len(facts["moved"]) - 1
+
+
+def test_a_token_that_is_part_of_a_character_is_shown_as_that(run: Run) -> None:
+    facts = run("sources", "Ё’Ё’Ё’", "--set", "sea.toml", code=1)
+    assert "There is no file" in facts["error"], "nothing with a space in it"
+    text = "’Ё ’Ё"
+    facts = run("sources", text, "--set", "sea.toml")
+    assert facts["tokens"] > len(text), "bytes"
+    for one in facts["moved"]:
+        assert text[one["character"] :].startswith(one["text"]) and one["text"]
 
 
 def test_words_standard_input_and_a_file_are_the_same(
@@ -182,18 +192,26 @@ def test_the_model_is_asked_and_both_ways_are_held_together(
     assert any("would be something not said yet" in line for line in lines)
 
 
-def test_a_path_of_a_session_is_weighed_by_the_set_that_was_chosen(run: Run) -> None:
+def test_a_path_of_a_session_is_weighed_by_the_set_that_was_chosen(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     run("new", "story.loom", "--text", TEXT)
     run("write", "story.loom", "--text", " And so on, the whale.")
     assert run("sources", "story.loom", "--choose", "sea.toml")["set"] == "sea"
     Path("sea.toml").rename("other.toml")
-    facts = run("sources", "story.loom")
+    facts = run("sources", "story.loom", "--probe", "2")
+    assert facts["probe"]["asked"] == 2 and facts["probe"]["agreements"]
     assert (facts["set"], facts["node"], Path(facts["session"]).name) == ("sea", 2, "story.loom")
     assert "".join(facts["series"]["token"]) == TEXT + " And so on, the whale."
     earlier = run("sources", "story.loom", "--node", "1")
     assert earlier["tokens"] < facts["tokens"]
     shares, before = facts["series"]["shares"]["Whaler"], earlier["series"]["shares"]["Whaler"]
     assert shares[: len(before)] == pytest.approx(before, abs=1e-3)
+    with monkeypatch.context() as without:
+        without.delattr(Session, "attach")
+        assert main(["sources", "story.loom", "--json"]) == 0
+        kept = json.loads(capsys.readouterr().out)
+    assert kept == {**facts, "probe": None}, "what was weighed is in the session"
     assert run("sources", "story.loom", "--off") == {"session": "story.loom", "set": None}
     assert "switched off" in run("sources", "story.loom", code=1)["error"]
     run("undo", "story.loom")

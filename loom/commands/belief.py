@@ -34,7 +34,7 @@ def estimate_facts(estimate: Estimate) -> Facts:
         "byline": decode(estimate.byline),
         "tokens": len(estimate.pieces),
         **posterior_facts(estimate.posterior),
-        "moved": moved_facts(estimate),
+        "moved": [_moved_facts(one) for one in moved(estimate, MARKED)],
         "series": _series(estimate),
     }
 
@@ -62,28 +62,15 @@ def _standing_facts(standing: Standing) -> Facts:
     }
 
 
-def moved_facts(estimate: Estimate) -> list[Facts]:
-    """MOVED, the first in the text first."""
-    starts = _characters(estimate)
-    return [
-        {
-            "token": one.token,
-            "character": starts[one.token],
-            "text": decode(estimate.pieces[one.token]),
-            "bits": one.bits,
-            "towards": one.towards or None,
-        }
-        for one in moved(estimate.wanted, estimate.course, MARKED)
-    ]
-
-
-def _characters(estimate: Estimate) -> list[int]:
-    """Where each token begins, counted from the start of the text."""
-    text, places = estimate.byline, []
-    for piece in estimate.pieces:
-        places.append(len(decode(text)))
-        text += piece
-    return places
+def _moved_facts(one: Moved) -> Facts:
+    """MOVED."""
+    return {
+        "token": one.token,
+        "character": one.character,
+        "text": one.text,
+        "bits": one.bits,
+        "towards": one.towards or None,
+    }
 
 
 def _series(estimate: Estimate) -> Facts:
@@ -148,13 +135,14 @@ def estimate_lines(estimate: Estimate, console: Console) -> Iterator[str]:
         ahead = pair.first if bits[pair.name] > 0 else pair.second
         by = f" by {abs(bits[pair.name]):.1f} bits" if estimate.posterior.calibrated else ""
         yield visible(f"{pair.name}: {ahead}{by}")
-    named = [_moved(estimate, one) for one in moved(estimate.wanted, estimate.course, MARKED)]
+    calibrated = estimate.posterior.calibrated
+    named = [_moved(one, calibrated=calibrated) for one in moved(estimate, MARKED)]
     yield visible("moved most by " + ", ".join(named))
 
 
-def _moved(estimate: Estimate, one: Moved) -> str:
-    text = one_line(decode(estimate.pieces[one.token]).strip(" ")) or "a space"
-    by = f"{one.bits:.1f} bits " if estimate.posterior.calibrated else ""
+def _moved(one: Moved, *, calibrated: bool) -> str:
+    text = one_line(one.text.strip(" ")) or "a space"
+    by = f"{one.bits:.1f} bits " if calibrated else ""
     return f"“{text}” ({by}to {one.towards or NONE})"
 
 

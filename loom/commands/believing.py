@@ -20,7 +20,7 @@ from loom.commands.belief import (
 from loom.commands.experimenting import give
 from loom.commands.layering import NAME, sources_picture
 from loom.commands.reading import cut, one_line, text_to_read
-from loom.commands.sourcing import asked, chosen, meant_for, set_named, weighed
+from loom.commands.weighing import asked, chosen, meant_for, set_named, weighed
 from loom.console import CommandError, Console, UsageError
 from loom.core.text import decode, visible
 from loom.estimate import Estimate

@@ -11,7 +11,6 @@ from loom.chart import FILLS, INKS, Line, Mark, Panel, svg
 from loom.commands.belief import MARKED, NONE
 from loom.commands.drawing import CELLS, line_of
 from loom.commands.reading import cut, one_line
-from loom.core.text import decode
 from loom.estimate import Estimate, evidence, moved
 
 NAME = 16  # characters of a source's name beside its layer
@@ -61,8 +60,7 @@ def evidence_panel(estimate: Estimate) -> Panel:
 
 def _marks(estimate: Estimate) -> Sequence[Mark]:
     return [
-        Mark(one.token, cut(one_line(decode(estimate.pieces[one.token]).strip()), WORD))
-        for one in moved(estimate.wanted, estimate.course, MARKED)
+        Mark(one.token, cut(one_line(one.text.strip(" ")), WORD)) for one in moved(estimate, MARKED)
     ]
 
 

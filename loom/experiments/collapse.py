@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from loom.asking import Asking
 from loom.core.recipe import Recipe, Sampling
 from loom.experiments.runs import Grown, Report, grow
-from loom.framing import score_frames
+from loom.framing import frames_of, score_frames
 from loom.instruments.sources import filtering
-from loom.instruments.sources.api import BLOCK, NULL, Course, SourceSet, Tempering
+from loom.instruments.sources.api import BLOCK, NULL, Course, Scores, SourceSet, Tempering
 from loom.instruments.sources.layout import layout
 from loom.instruments.sources.measures import entropy_bits
 
@@ -70,21 +70,21 @@ async def worlds(
     asking: Asking, wanted: SourceSet, each: int, length: int, seed: int, report: Report
 ) -> list[World]:
     """`each` texts under every source, its frames in turn, and as many under none."""
-    recipe = Recipe(tokens=length, sampling=Sampling())
+    recipe, frames = Recipe(tokens=length, sampling=Sampling()), await frames_of(asking, wanted)
     found = []
     hypotheses = [(NULL, ("",)), *((source.name, source.frames) for source in wanted.sources)]
-    for number, (name, frames) in enumerate(hypotheses):
+    for number, (name, texts) in enumerate(hypotheses):
         report(f"written as {name or 'nobody'}", number / len(hypotheses))
-        for place, frame in enumerate(frames):
-            seeds = range(seed + place, seed + each, len(frames))
-            for run in await grow(asking, frame, recipe, seeds):
+        for place, text in enumerate(texts):
+            seeds = range(seed + place, seed + each, len(texts))
+            for run in await grow(asking, text, recipe, seeds):
                 if run.span is not None:
-                    found.append(await _read(asking, wanted, name, run))
+                    scores = await score_frames(asking, wanted, run.ids, frames=frames)
+                    found.append(_world(wanted, name, run, scores))
     return found
 
 
-async def _read(asking: Asking, wanted: SourceSet, name: str, run: Grown) -> World:
-    scores = await score_frames(asking, wanted, run.ids)
+def _world(wanted: SourceSet, name: str, run: Grown, scores: Scores) -> World:
     believed = filtering.begin(wanted)
     _, course = filtering.advance(wanted, believed, scores, UNTEMPERED, hazard=0.0)
     return World(name, run.pieces, course)
