@@ -30,6 +30,7 @@ from loom.paths import Paths
 
 NAME = "source-estimates"
 DRAWN_SETS = 4
+DIGITS = 5
 
 
 class Evaluation:
@@ -153,8 +154,21 @@ def _begun(
 def _write(facts: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{NAME}.json"
+    facts = _rounded(facts)
     file.write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
     file.with_suffix(".md").write_text(markdown(facts), "utf-8")
+
+
+def _rounded(value: Any) -> Any:
+    """Floats as far as anybody reads them."""
+    match value:
+        case float():
+            return round(value, DIGITS)
+        case dict():
+            return {key: _rounded(each) for key, each in value.items()}
+        case list():
+            return [_rounded(each) for each in value]
+    return value
 
 
 PARTS = ("held_out", "unseen", "federalist", "simulation", "splices", "probe", "cost")

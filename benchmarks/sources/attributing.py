@@ -55,12 +55,14 @@ class Attribution:
 
     def facts(self, seed: int) -> dict[str, Any]:
         fitted = self.crossed(seed)
-        found = ranks(self.evidence(), self.truth - 1)
+        evidence = self.evidence()
+        right = evidence[np.arange(len(self.truth)), self.truth - 1]
         return {
             "passages": len(self.reads),
             "works": len(set(self.works)),
             "sources": len({read.source for read in self.reads}),
-            "by_evidence": self.hits(found),
+            "by_evidence": self.hits(ranks(evidence, self.truth - 1)),
+            "gain": mean(right, self.works),
             "tempering": _spread(fitted),
             "raw": _by_length(self.beliefs([RAW] * len(self.reads))),
             "tempered": _by_length(self.beliefs(fitted)),
