@@ -29,7 +29,7 @@ from loom.store.batch import ReadingRow
 
 IN_MEMORY = 1 << 25  # bytes of scores
 LARGEST = 60_000.0  # nats; more is no float16
-QUICK = 1 << 14  # numbers that are dealt with at once
+QUICK = 1 << 11  # numbers that are dealt with at once
 
 K = TypeVar("K")
 V = TypeVar("V")
