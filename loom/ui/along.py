@@ -94,6 +94,14 @@ class Along:
             found[where] = np.concatenate([own, rest, null], 1)
         return np.stack([binned(column, edges) for column in found.T], 1)
 
+    def at(self, token: int) -> tuple[tuple[str, ...], Floats] | None:
+        """(names, shares) after one token; None where nothing is known."""
+        for stretch in self.stretches:
+            inside = token - stretch.start
+            if stretch.trace.known <= inside < stretch.count:
+                return stretch.trace.names, stretch.trace.shares[inside]
+        return None
+
     def _told(self, names: tuple[str, ...]) -> Iterator[Stretch]:
         """Those about the same sources: a set may have changed meanwhile."""
         return (stretch for stretch in self.stretches if stretch.trace.names == names)

@@ -123,7 +123,7 @@ async def test_without_a_calibration_nothing_is_told_in_shares(
         await pilot.pause()
         assert isinstance(app.screen, Instruments)
         values = [row.value for row in app.screen.strips._rows if row.looks]
-        assert len(values) == 6 and all(value.startswith("rank") for value in values)
+        assert len(values) == 5 and all(value.startswith("rank") for value in values)
 
 
 async def test_the_lens_tells_what_a_token_has_done(

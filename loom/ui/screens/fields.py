@@ -42,6 +42,8 @@ class Field:
             return bias_text(value)
         if isinstance(value, tuple):
             return stops_text(value)
+        if self.name == "frame":
+            return frame_text(value)
         if isinstance(value, bool):
             return SWITCH[value]
         return f"{value:.12g}" if isinstance(value, float) else str(value)
@@ -145,7 +147,16 @@ def stops(text: str) -> tuple[str, ...]:
     )
 
 
-OF_RECIPE = {"tokens", "end", "stop", "heal"}
+def frame(text: str) -> str:
+    """What `frame_text` has written."""
+    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[0]), text)
+
+
+def frame_text(text: str) -> str:
+    return text.translate({ord(_ESCAPES[letter]): f"\\{letter}" for letter in "ntr\\"})
+
+
+OF_RECIPE = {"tokens", "end", "stop", "heal", "frame"}
 BIAS = "logit_bias"
 
 
@@ -163,6 +174,10 @@ FIELDS = (
     Field(
         "heal", "Heal",
         "on or off: whether the end of your text, if it stops inside a token, is cut anew.", switch,
+    ),
+    Field(
+        "frame", "Frame",
+        "Text that the model is given before yours, such as a byline; \\n is a line end.", frame,
     ),
     Field(
         "temperature", "Temperature",

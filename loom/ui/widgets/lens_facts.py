@@ -20,6 +20,7 @@ from loom.ui.widgets.lens_lines import Fact
 from loom.ui.widgets.status import REMARK
 
 MOST_BITS = 16.0  # surprise or entropy at which a bar is full
+LONGEST = 60  # characters of a frame or a stop string
 SAME = 5e-4  # nats by which two probabilities may differ and still be called one
 
 AUTHORS = {Author.WRITER: "you", Author.MODEL: "the model", Author.IMPORT: "imported"}
@@ -93,6 +94,8 @@ def of_node(session: Session, node: Node, now: float) -> Iterator[Fact]:
         yield Fact("preset", visible(recipe.preset) or "none")
         if recipe.sampling != session.recipe.sampling:
             yield Fact("sampling", sampling(recipe.sampling))
+        if recipe.frame:
+            yield Fact("under", _seen(recipe.frame))
         if recipe.begins:
             yield Fact("repeats", f"{glyphs.token_text(recipe.begins)}, cut anew")
     if node.seed is not None:
@@ -123,6 +126,8 @@ def in_force(recipe: Recipe, branches: int) -> Iterator[Fact]:
     many = 1 if recipe.sampling.temperature == 0 else branches
     yield Fact("grows", f"{many} × {recipe.tokens} tokens")
     yield Fact("preset", visible(recipe.preset) or "none")
+    if recipe.frame:
+        yield Fact("under", _seen(recipe.frame))
     yield Fact("sampling", sampling(recipe.sampling))
     if recipe.end in ENDS:
         yield Fact("ends at", ENDS[recipe.end])
@@ -133,6 +138,8 @@ def in_force(recipe: Recipe, branches: int) -> Iterator[Fact]:
 
 
 def _seen(text: str) -> str:
+    """As much as shows which it is."""
+    text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
     return glyphs.token_text(text.encode("utf-8", "surrogateescape"))
 
 

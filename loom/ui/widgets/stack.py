@@ -8,26 +8,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from loom.core.text import visible
+from loom.instruments.sources.api import NULL
 from loom.ui import glyphs
 from loom.ui.along import Along, layers, order
 from loom.ui.widgets.layers import LEADING, STEPS
-from loom.ui.worlds import Floats
+from loom.ui.worlds import Floats, ranks
 
 DIGITS = "1234"
 OTHERS, NOBODY = "+", "·"  # any other source, and none of them
 
 
-class Level(NamedTuple):
-    """One row: what it is called, what is to be said of it at the cursor, its cells and the looks
-    of those."""
+class Part(NamedTuple):
+    """`column` of it among the shares along a path; `sources` are those that it stands for."""
 
+    glyph: str
     name: str
-    value: str
+    column: int
+    sources: tuple[str, ...]
+
+    @property
+    def look(self) -> str:
+        steps = {OTHERS: STEPS - 1, NOBODY: 0}
+        return f"{LEADING}{steps.get(self.glyph, self.column + 1)}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.glyph} {self.name}"
+
+
+class Level(NamedTuple):
+    """A row of cells, and the looks of those."""
+
     cells: str
     looks: Sequence[str]
 
@@ -40,51 +57,45 @@ class Stack:
     shorts: Mapping[str, str]
     calibrated: bool
 
-    @property
-    def chosen(self) -> tuple[str, ...]:
-        return self.along.slots
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """From the top. Of many sources together there is no rank."""
+        slots, names = self.along.slots, self.along.names
+        found = [
+            Part(DIGITS[number], visible(self.shorts.get(name, name)), number, (name,))
+            for number, name in enumerate(slots)
+        ]
+        if self.calibrated:
+            rest = tuple(name for name in names if name not in (*slots, NULL))
+            found.append(Part(OTHERS, "other", len(slots), rest))
+        return (*found, Part(NOBODY, "none", len(slots) + 1, (NULL,)))
 
-    @property
-    def labels(self) -> list[str]:
-        called = [visible(self.shorts.get(name, name)) for name in self.chosen]
-        keys = [*DIGITS[: len(called)], OTHERS, NOBODY]
-        return [f"{key} {name}" for key, name in zip(keys, (*called, "other", "none"), strict=True)]
-
-    def levels(self, edges: Sequence[int], token: int) -> list[Level]:
+    def levels(self, edges: Sequence[int]) -> list[Level]:
         """As many rows as parts, a cell between each two of `edges`."""
-        columns = self._columns(self.along.shares(self.chosen, edges))
-        here = self.along.shares(self.chosen, [token, token + 1])[0] if len(self.along) else None
-        looks = self._looks
-        glyph = [label[0] for label in self.labels]
-        found = []
-        for level, label in enumerate(self.labels):
-            parts = [column[level] for column in columns]
-            cells = "".join(" " if part is None else glyph[part] for part in parts)
-            names = ["" if part is None else looks[part] for part in parts]
-            found.append(Level(label, self._value(here, level), cells, names))
-        return found
-
-    def _columns(self, shares: Floats) -> list[Sequence[int | None]]:
-        """Which part stands in each cell, column by column from the top."""
-        size = shares.shape[1]
-        put = layers if self.calibrated else _ranked
+        parts = self.parts
+        shares = self.along.shares(self.along.slots, edges)[:, [part.column for part in parts]]
+        columns = [self._put(column) for column in shares]
         return [
-            [None] * size if np.isnan(column).any() else put(column.tolist(), size)
-            for column in shares
+            Level(
+                "".join(" " if put is None else parts[put[row]].glyph for put in columns),
+                ["" if put is None else parts[put[row]].look for put in columns],
+            )
+            for row in range(len(parts))
         ]
 
-    @property
-    def _looks(self) -> list[str]:
-        own = [f"{LEADING}{step}" for step in range(1, len(self.chosen) + 1)]
-        return [*own, f"{LEADING}{STEPS - 1}", f"{LEADING}0"]
+    def _put(self, shares: Floats) -> list[int] | None:
+        """Which part stands in each cell of a column, from the top."""
+        if np.isnan(shares).any():
+            return None
+        return layers(shares.tolist(), len(shares)) if self.calibrated else order(shares.tolist())
 
-    def _value(self, here: Floats | None, part: int) -> str:
-        if here is None or np.isnan(here).any():
+    def value(self, part: Part, token: int) -> str:
+        """Of a part after one token."""
+        found = self.along.at(token)
+        if found is None or not set(part.sources) <= set(found[0]):
             return "–"
-        if self.calibrated:
-            return glyphs.percent(float(here[part]))
-        return f"rank {order(here.tolist()).index(part) + 1}"
-
-
-def _ranked(shares: Sequence[float], height: int) -> list[int]:
-    return order(shares)[:height]
+        names, shares = found
+        columns = [names.index(name) for name in part.sources]
+        if not self.calibrated:
+            return f"rank {ranks(shares)[columns[0]]}"
+        return glyphs.percent(float(shares[columns].sum()))

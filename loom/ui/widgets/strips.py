@@ -23,7 +23,7 @@ from loom.ui import glyphs
 from loom.ui.series import Floats, Name, Series, binned
 from loom.ui.widgets.layers import LEADING, STEPS
 from loom.ui.widgets.looks import Looks
-from loom.ui.widgets.stack import Stack
+from loom.ui.widgets.stack import Level, Stack
 from loom.ui.widgets.wrapping import clip
 
 NAME, VALUE = 15, 15  # columns
@@ -67,6 +67,7 @@ class Strips(Widget):
         self._units: Mapping[Name, str] = {}
         self._bars: tuple[int, dict[Name, str]] = (0, {})
         self._stack: Stack | None = None
+        self._drawn_levels: tuple[int, list[Level]] = (0, [])
         self._rows: list[Row] = []
         self._looks = Looks(self)
 
@@ -78,7 +79,7 @@ class Strips(Widget):
         stack: Stack | None = None,
     ) -> None:
         self._series, self._flags, self._units, self._stack = series, flags, units, stack
-        self._bars = 0, {}
+        self._bars, self._drawn_levels = (0, {}), (0, [])
         self._lay()
         self.refresh(layout=True)
 
@@ -137,9 +138,13 @@ class Strips(Widget):
 
     def _levels(self) -> Iterator[Row]:
         """The shares of the sources, one row above the other."""
-        levels = self._stack.levels(self.edges, self.cursor) if self._stack is not None else ()
-        for name, value, cells, looks in levels:
-            yield Row(f"  {name}", value, cells, "bars", looks)
+        stack = self._stack
+        if stack is None:
+            return
+        if self._drawn_levels[0] != self.room:
+            self._drawn_levels = self.room, stack.levels(self.edges)
+        for part, (cells, looks) in zip(stack.parts, self._drawn_levels[1], strict=True):
+            yield Row(f"  {part.title}", stack.value(part, self.cursor), cells, "bars", looks)
 
     def _moved_line(self) -> str:
         """Where the tokens are that moved the shares most."""
