@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from benchmarks import frames
+from benchmarks import along, frames
 from benchmarks.baselines import Completion, Generation, RawLoop
 from benchmarks.driven import Driven
 from benchmarks.ratios import Contest, Pair
@@ -84,6 +84,8 @@ def contests(subject: Subject) -> Iterator[Contest]:
         )  # fmt: skip
         if name != RANDOM:
             yield from frames.contests(engine, model, name)
+        if name != RANDOM and engine == "transformers":
+            yield from along.contests(model, name)
 
 
 def against_raw(subject: Subject, sampler: str, ending: ExitStack) -> Iterator[Pair]:

@@ -23,14 +23,15 @@ MARGIN = 0.05  # seconds
 RECIPE = Recipe(PRESETS["balanced"], tokens=NEW)
 
 
-def _folder(ending: ExitStack) -> Path:
+def folder(ending: ExitStack) -> Path:
+    """That is removed in the end."""
     return Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="loom-bench-")))
 
 
 def through_the_program(model: Path, ending: ExitStack) -> Iterator[Pair]:
     """Seconds a token of eight branches at a place that was read before."""
     loop = ending.enter_context(asyncio.Runner())
-    session = loop.run(_opened(model, _folder(ending)))
+    session = loop.run(opened(model, folder(ending)))
     ending.callback(lambda: loop.run(session.close()))
     direct = Driven(model, ending)
     ids, _ = direct.engine.encode(TEXT, start=True)
@@ -41,7 +42,8 @@ def through_the_program(model: Path, ending: ExitStack) -> Iterator[Pair]:
         yield loop.run(_grown(session)), seconds / tokens
 
 
-async def _opened(model: Path, folder: Path) -> Session:
+async def opened(model: Path, folder: Path) -> Session:
+    """A new session with a text that the model has read."""
     session = Session.create(folder / "bench.loom", seed=1)
     session.write(TEXT)
     await session.attach(str(model))
@@ -62,7 +64,7 @@ def cancelling(model: Path, ending: ExitStack) -> Iterator[Pair]:
     """Seconds from the cancelling of what grows until the engine's process listens again and is
     silent, against one forward pass and a margin; by turns while a text is read and in a draw."""
     loop = ending.enter_context(asyncio.Runner())
-    watch = _Watch(model, _folder(ending) / "engine.log")
+    watch = _Watch(model, folder(ending) / "engine.log")
     loop.run(watch.start())
     ending.callback(lambda: loop.run(watch.client.close()))
     passes = loop.run(watch.passes())
