@@ -117,6 +117,8 @@ class Worlds:
     def short(self, segment: Segment) -> str:
         """The leading source of a segment's end, briefly; "" where none leads or none is known. It
         may have grown since it was asked for."""
+        if self.sources is None:
+            return ""
         segments = self._session.display.segments(segment.node)
         stop = next((s.stop for s in segments if s.start == segment.start), segment.stop)
         posterior = self.at(Place(segment.node, stop)) if stop else None

@@ -136,7 +136,11 @@ class Sources(Picker[Answer]):
     # ── filtering ──────────────────────────────────────────────────────────────────────────
 
     def action_filter(self) -> None:
-        self.ask("words of a name", self._words, lambda text: self.stop_asking())
+        self.ask("words of a name", self._words, lambda text: self._narrowed())
+
+    def _narrowed(self) -> None:
+        self.stop_asking()
+        self.refill()
 
     @on(Input.Changed)
     def narrow(self, event: Input.Changed) -> None:

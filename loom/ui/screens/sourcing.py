@@ -16,7 +16,6 @@ from loom.session import Session
 from loom.ui import glyphs
 from loom.ui.along import Along, along_on
 from loom.ui.bindings import COMMANDS, Command
-from loom.ui.inquiring import Inquiring
 from loom.ui.screens.flagging import Flagging
 from loom.ui.screens.instruments import Course as Readings
 from loom.ui.screens.page import Page, TextPane, TreePane
@@ -288,6 +287,8 @@ class Sourcing(Flagging):
                 await self._ask_model(place)
 
     async def _ask_model(self, place: Place) -> None:
+        from loom.ui.inquiring import Inquiring  # deferred: it takes a fortieth of the start
+
         known = self.worlds.sources
         if known is None:
             return
