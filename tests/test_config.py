@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loom.config import Config, ConfigError, PluginConfig, load_config, parse_config
+from loom.config import Config, ConfigError, PluginConfig, SourcesConfig, load_config, parse_config
 from loom.core.recipe import PRESETS, End, Recipe, Sampling
 
 FILE = Path("loom.toml")
@@ -298,6 +298,29 @@ def test_any_toml_is_settings_or_a_config_error(text: str) -> None:
         parsed(text)
     except ConfigError as error:
         assert str(error).startswith("loom.toml, line ")
+
+
+def test_sources_are_weighed_unless_the_file_says_otherwise(tmp_path: Path) -> None:
+    assert parsed("").sources == SourcesConfig("", True)
+    assert parsed('[sources]\nset = "general"').sources == SourcesConfig("general", True)
+    assert not parsed("[sources]\nweigh = false").sources.weigh
+    file = tmp_path / "loom.toml"
+    found = parse_config(b'[sources]\nset = "./mine.toml"', file)
+    assert found.sources.set == str(tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "named"),
+    [
+        ("sources = 3", 1, "sources must be a table"),
+        ("\n[sources]\nsets = 'a'", 3, "sources.sets is unknown"),
+        ("[sources]\nset = 4", 2, "sources.set must be a text"),
+        ("[sources]\n\nweigh = 'no'", 3, "sources.weigh must be true or false"),
+    ],
+)
+def test_a_mistake_about_sources_is_named_with_its_line(text: str, line: int, named: str) -> None:
+    with pytest.raises(ConfigError, match=f"line {line}: {named}"):
+        parsed(text)
 
 
 def test_keymap_and_theme() -> None:

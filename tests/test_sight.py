@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loom.core.node import ROOT, Author, Ending, Node, Place
+from loom.core.recipe import Recipe
 from loom.core.span import Span
 from loom.core.tree import Tree
 from loom.engine.api import Capabilities
@@ -41,6 +42,7 @@ class Desk:
     spans: dict[int, Span] = field(default_factory=dict)
     models: dict[int, str] = field(default_factory=dict)
     looks: int = 0
+    recipe: Recipe = field(default_factory=Recipe)
 
     @property
     def engine(self) -> Any:

@@ -37,11 +37,16 @@ class Declared:
     choice: bool = True
 
 
+RESERVED = ("sources",)  # what is kept of them lies beside what plugins read
+
+
 def declared(module: object) -> tuple[Instrument, Declared]:
     """The module as an instrument, and its own words. Raises NotAPlugin."""
     name = _text(module, "NAME", "")
     if not name.replace("-", "_").isidentifier():
         _no("NAME must be one word")
+    if name in RESERVED:
+        _no(f"NAME must not be {name}, which Loom itself has")
     for function in ("start", "step"):
         if not callable(getattr(module, function, None)):
             _no(f"it does not define {function}")

@@ -38,6 +38,7 @@ def test_a_plugin_speaks_for_itself() -> None:
     [
         ({"NAME": ""}, "NAME must be one word"),
         ({"NAME": "two words"}, "NAME must be one word"),
+        ({"NAME": "sources"}, "NAME must not be sources"),
         ({"NAME": 7}, "NAME must be a text"),
         ({"step": ...}, "it does not define step"),
         ({"start": 3}, "it does not define start"),
