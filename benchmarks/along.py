@@ -142,4 +142,4 @@ def _turns() -> Iterator[list[float]]:
     try:
         yield turns
     finally:
-        asyncio.Handle._run = original  # type: ignore[method-assign,assignment]
+        asyncio.Handle._run = original  # type: ignore[method-assign]

@@ -1,7 +1,8 @@
 """`make evaluate-detectors`: false alarms on unseen human text, delays until changes are noticed.
 
 Writes docs/instruments.md and .json (`--out`). What was read is kept in `--cache`; a seed draws
-passages, folds, fills and tokens. `--fresh` takes one by lot and adds what comes out to the page.
+passages, folds, fills and tokens. `--fresh` takes one by lot and adds what comes out to the page;
+what is drawn at temperatures, which takes longest, is then less.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ APART = Path(__file__).parents[2] / "backends" / "house" / "kept-apart.txt"
 HORIZON = 512
 HELD_OUT, UNSEEN = 400_000, 172_720  # tokens
 TEMPERATURES = (0.7, 1.0, 1.3)
+BRANCHES, FRESH_BRANCHES = 6, 3  # continuations of each text at each temperature
+FRESH_STRIDE = 2  # of the unseen works every so many are gone on from
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "": {},
     "α = 0.01": {"alpha": 0.01},
@@ -141,7 +144,7 @@ class Evaluation:
             kinds.append([await maker.template(x, n, most) for n, x in enumerate(chosen)])
         for temperature in self.args.temperatures:
             drawn: list[Case] = []
-            for number, lead in enumerate(chosen[:: self.args.each] or chosen):
+            for number, lead in enumerate(begun(chosen, self.args)):
                 self._say(f"temperature {temperature:g}: {number}")
                 drawn += await maker.drawn(lead, temperature, self.args.branches)
             kinds.append(drawn)
@@ -171,6 +174,11 @@ class Evaluation:
             sys.stderr.flush()
 
 
+def begun(chosen: Sequence[Lead], args: argparse.Namespace) -> Sequence[Lead]:
+    """The texts that are gone on from: one of each work, of fewer works with `--fresh`."""
+    return chosen[:: args.each * (FRESH_STRIDE if args.fresh else 1)] or chosen
+
+
 def _row(
     text: str, genre: str, alarms: Sequence[tuple[Passage, dict[float, list[str]]]]
 ) -> dict[str, Any]:
@@ -190,7 +198,7 @@ def _row(
     }
 
 
-def main() -> int:
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make evaluate-detectors", description=__doc__)
     parser.add_argument("corpus", type=Path, help="a folder with train/, heldout/, federalist/")
     parser.add_argument("--out", type=Path, default=Path("docs"), help="(default: docs)")
@@ -200,16 +208,22 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=6)
     parser.add_argument("--fresh", action="store_true", help="a seed by lot, to be shown beside")
     parser.add_argument("--each", type=int, default=2, help="passages of each unseen work")
-    parser.add_argument("--branches", type=int, default=6, help="continuations of each")
+    parser.add_argument("--branches", type=int, help="continuations of each")
     text = "that continuations are drawn at; none: leave them out"
     parser.add_argument(
         "--temperatures", type=float, nargs="*", default=TEMPERATURES, metavar="T", help=text
     )
     parser.add_argument("--scale", type=float, default=1.0, help="of the human text")
-    args = parser.parse_args()
-    file = args.out / "instruments.json"
+    args = parser.parse_args(words)
     if args.fresh:
         args.seed = secrets.randbelow(10**6)
+    args.branches = args.branches or (FRESH_BRANCHES if args.fresh else BRANCHES)
+    return args
+
+
+def main() -> int:
+    args = arguments()
+    file = args.out / "instruments.json"
     facts = asyncio.run(Evaluation(args).run())
     if args.fresh and file.is_file():
         facts = {**json.loads(file.read_bytes()), "fresh": facts}

@@ -46,6 +46,8 @@ def _fresh(facts: Facts | None) -> Iterator[str]:
         return
     yield from ("", "## The same with a seed drawn by lot", "")
     yield f"Seed {facts['seed']}: other folds, other passages, other phrases and fills."
+    if any(row["kind"].startswith("temperature") for row in facts["changes"]):
+        yield "Less was drawn at temperatures: of every second work, half as many continuations."
     yield from _alarm_table(facts["false_alarms"])
     yield from _change_table([row for row in facts["changes"] if not row["how"]])
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 import pytest_asyncio
 
 from benchmarks.instruments import report
+from benchmarks.instruments.__main__ import TEMPERATURES, arguments, begun
 from benchmarks.instruments.cost import PLUGINS, cost_of
 from benchmarks.instruments.judging import Judge, Noticed, folds, rate
 from benchmarks.instruments.material import Case, Lead, Maker, absorbed, filled, leads
@@ -17,6 +20,7 @@ from loom.extensions import models, resolve_model
 from loom.instruments.calibration import Calibration, load
 from loom.passages import Readings, cuts_of, passages, works_in
 
+ROOT = Path(__file__).parents[2]
 TEXTS = Path(__file__).parent / "texts"
 LENGTH = 480
 SEED = 6
@@ -104,6 +108,31 @@ async def test_reading_along_costs_little_beside_generating(bench: Bench) -> Non
     cost = await cost_of(bench.asking, bench.leads[0].ids[:50], bench.kept, rounds=1)
     assert set(cost["plugins"]) == set(PLUGINS)
     assert 0 < cost["share"] < 1
+
+
+def test_a_fresh_seed_draws_at_all_temperatures_but_less() -> None:
+    usual, fresh = arguments(["corpus"]), arguments(["corpus", "--fresh"])
+    assert tuple(fresh.temperatures) == tuple(usual.temperatures) == TEMPERATURES
+    assert (usual.seed, usual.branches, fresh.branches) == (6, 6, 3)
+    chosen = [cast(Lead, number) for number in range(34)]  # two passages of each of 17 works
+    assert begun(chosen, usual) == chosen[::2]
+    assert begun(chosen, fresh) == chosen[::4]
+    assert begun(chosen[:1], fresh) == chosen[:1]
+
+
+def test_the_page_shows_what_was_drawn_with_a_fresh_seed() -> None:
+    facts = json.loads((ROOT / "docs" / "instruments.json").read_bytes())
+    hot = {"kind": "temperature 1.3", "how": "", "cases": 27, "early": 1, "median": 57.0,
+           "within_200": {"share": 0.875, "error": 0.1, "works": 9, "windows": 27},
+           "by": {"excess_up": 20}}  # fmt: skip
+    fresh = {**facts["fresh"], "changes": [{**hot, "how": "α = 0.01"}, hot]}
+    page = report.markdown({**facts, "fresh": fresh}).partition("seed drawn by lot")[2]
+    assert "every second work" in page
+    row = "| temperature 1.3 |  | 27 | 1 | 57 | 0.875 ± 0.100 | excess_up 20 |"
+    assert page.count("temperature 1.3") == 1 and row in page
+    without = {**facts["fresh"], "changes": []}
+    page = report.markdown({**facts, "fresh": without}).partition("seed drawn by lot")[2]
+    assert "every second work" not in page
 
 
 def test_errors_are_over_works() -> None:
