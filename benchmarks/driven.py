@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from loom.core.recipe import PRESETS, Recipe
+from loom.core.recipe import PRESETS, Recipe, Sampling
 from loom.engine.api import Engine, Failed, Generate, Grown, Score
 from loom.extensions import load_backend
 
@@ -39,9 +40,12 @@ class Driven:
         """Ids that nobody has read before."""
         return tuple(self._chance.integers(300, self.can.vocabulary - 5, tokens).tolist())
 
-    def submit(self, prefix: Ids, branches: int, tokens: int = MANY, sampler: str = "") -> str:
+    def submit(
+        self, prefix: Ids, branches: int, tokens: int = MANY, sampler: str | Sampling = ""
+    ) -> str:
         job = f"job-{next(self._jobs)}"
-        recipe = Recipe(PRESETS[sampler or "balanced"], tokens=tokens)
+        sampling = PRESETS[sampler or "balanced"] if isinstance(sampler, str) else sampler
+        recipe = Recipe(sampling, tokens=tokens)
         first = 1000 * next(self._jobs)
         seeds = tuple(range(first, first + branches))
         self.engine.submit(Generate(job, (prefix,), recipe, seeds))
@@ -64,8 +68,10 @@ class Driven:
         grown = sum(len(e.span) for e in self._until_idle() if isinstance(e, Grown))
         return grown, time.perf_counter() - begun
 
-    def continuations(self, prefix: Ids, branches: int, tokens: int) -> list[Ids]:
-        job = self.submit(prefix, branches, tokens)
+    def continuations(
+        self, prefix: Ids, branches: int, tokens: int, sampler: str | Sampling = ""
+    ) -> list[Ids]:
+        job = self.submit(prefix, branches, tokens, sampler)
         grown: dict[int, list[int]] = {}
         for event in self._until_idle():
             if isinstance(event, Grown) and event.job == job:
@@ -100,12 +106,12 @@ class Driven:
         return self.read_jobs([(frame, passage) for frame in frames])
 
     def drawn(self, prefix: Ids, tokens: int) -> tuple[Ids, float]:
-        """(one continuation of so many tokens, its seconds)."""
-        while True:
-            begun = time.perf_counter()
-            (ids,) = self.continuations(prefix, 1, tokens)
-            if len(ids) == tokens:
-                return ids, time.perf_counter() - begun
+        """(one continuation of so many tokens, which no end cuts short, its seconds)."""
+        never = tuple((token, float("-inf")) for token in sorted(self.network.language.ends))
+        sampling = replace(PRESETS["balanced"], logit_bias=never)
+        begun = time.perf_counter()
+        (ids,) = self.continuations(prefix, 1, tokens, sampling)
+        return ids, time.perf_counter() - begun
 
     def read_jobs(self, texts: Sequence[tuple[Ids, Ids]]) -> float:
         """Seconds until each text has been scored after its prefix, submitted at once."""

@@ -130,7 +130,7 @@ async def test_the_belief_is_followed_and_says_what_each_token_would_tell() -> N
 async def test_the_bundled_model_reads_frames_as_a_plain_forward_pass_does() -> None:
     import torch
 
-    engine = InProcess(load(str(models()["house"])))
+    engine = InProcess(load(str(models()["house"]), cache_mb=8))  # less than one block of frames
     ids = tokens(engine, 270, "It was a dark night — the keeper’s lamp was out.\n\n".encode())
     scores = await score_frames(engine, WANTED, ids)
     network: Any = engine.engine.network  # type: ignore[attr-defined]
