@@ -160,7 +160,8 @@ class Tally:
             keys = {self.key(name, model) for model in self._logbook.jobs()}
             mine = [one for key, one in self._accounts_of(name).items() if key in keys]
             if mine:
-                found[name] = Reading(summary=mine[-1].summary)
+                latest = max(mine, key=lambda account: account.through)
+                found[name] = Reading(summary=latest.summary)
         return found
 
     def note_flags(self, node: int, model: str) -> None:

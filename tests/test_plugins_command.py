@@ -272,6 +272,58 @@ def test_a_trial_has_the_options_of_the_settings(
     assert fault["what"].startswith("The option nonsense is no option of this plugin")
 
 
+def test_a_trial_hands_over_no_choice_to_one_that_does_not_look_at_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "recordings", list)
+    blind = GOOD.replace(
+        "    return state +", "    assert context.choice is None\n    return state +"
+    )
+    put(tmp_path, "mine.py", blind)
+    (fault,) = run("plugins", "check", "mine.py", code=1)["faults"]
+    assert fault["what"].startswith("step raised AssertionError")
+    put(tmp_path, "mine.py", "CHOICE = False\n" + blind)
+    assert run("plugins", "check", "mine.py")["good"] is True
+
+
+def test_a_plugin_of_a_package_is_tried_by_its_name(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "recordings", list)
+    package = tmp_path / "site" / "packaged"
+    put(package, "__init__.py", "")
+    put(package, "beside.py", "START = 7\n")
+    put(
+        package,
+        "mine.py",
+        "from .beside import START\n" + GOOD.replace("    return 0", "    return START"),
+    )
+    put(tmp_path / "site" / "packaged-1.dist-info", "METADATA", "Name: packaged\nVersion: 1\n")
+    points = "[loom.plugins]\nmine = packaged.mine\n"
+    put(tmp_path / "site" / "packaged-1.dist-info", "entry_points.txt", points)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    told = run("plugins", "check", "mine")
+    assert (told["file"], told["good"]) == ("packaged.mine", True)
+    put(package, "beside.py", "START = None\n")
+    assert run("plugins", "check", "mine", code=1)["faults"]
+
+
+def test_a_plugin_that_reads_the_log_is_tried_on_logs(run: Run, tmp_path: Path) -> None:
+    log = "SCOPE = 'log'\n" + GOOD.replace("len(span)", "len(span) * (context.drawn.job + 1)")
+    put(tmp_path, "mine.py", log)
+    told = run("plugins", "check", "mine.py")
+    assert told["good"] and told["tokens"] > 1000
+    assert "first-story, the log of model 1" in told["paths"]
+    put(
+        tmp_path,
+        "mine.py",
+        log.replace("state + len(span)", "state + len(set(context.drawn.steps))"),
+    )
+    told = run("plugins", "check", "mine.py", code=1)
+    assert "in other spans" in told["faults"][0]["what"]
+
+
 def test_a_trial_that_never_ends_is_ended(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,18 +13,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
+from loom.arrivals import Arrivals
 from loom.changes import Change, Notice, Read
 from loom.config import Config, PluginConfig, parse_config
 from loom.core.node import Place
 from loom.core.recipe import Recipe
 from loom.discovery import Found, listed, module_of
+from loom.drift import drift_of, model_of_path, path_to
 from loom.generation import Generation
 from loom.instruments.api import Context, Reading, Settings
 from loom.instruments.calibration import Calibration
 from loom.instruments.folding import Stretch, fold
 from loom.session import Session
+from loom.stretches import Stretches
 
 OPENING = "The lighthouse keeper had not spoken to anyone since"
 SHORT = Recipe(tokens=9)
@@ -152,11 +156,19 @@ def path_of(session: Session, node: int) -> list[Stretch]:
 
 
 def counted(session: Session, plugins: Path, node: int, every: int = 4) -> Reading:
-    """What the counter makes of the whole path, in this process: the node's part of it."""
+    """What the counter makes of the whole path, in this process: the node's part of it. Of a path
+    that several models have read it is given the tokens of one."""
     row = session.model_of(node)
     settings = Settings({"every": every}, row.fingerprint if row else "")
     counter: ModuleType = module_of(found_in(plugins, "counter")[0])
-    return list(fold(counter, settings, path_of(session, node)))[-1][1]
+    nodes = [
+        number
+        for number, stop in session.tree.stretches(session.tree[node].end)
+        if stop and session.span(number) is not None
+    ]
+    path = zip(nodes, path_of(session, node), strict=True)
+    mine = [part for number, part in path if session.model_of(number) == row]
+    return list(fold(counter, settings, mine))[-1][1]
 
 
 def same(one: Reading, other: Reading) -> bool:
@@ -635,3 +647,65 @@ async def test_what_has_just_come_does_not_wait_for_a_slow_plugin_that_is_at_wor
 
 async def grown_at(session: Session, node: int) -> int:
     return (await session.generate(session.tree[node].end, count=1, recipe=SHORT))[0]
+
+
+def by_another_model(session: Session, *nodes: int) -> None:
+    """As if a second model had drawn these."""
+    session._models[7] = replace(session._models[1], id=7, fingerprint="another")
+    for node in nodes:
+        session.tree.replace(replace(session.tree[node], model=7))
+
+
+async def test_of_a_path_of_two_models_each_token_is_read_among_those_of_its_own(
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
+) -> None:
+    async with opened(tmp_path / "a.loom") as session:
+        by_another_model(session, nodes[2], nodes[-2], nodes[-1])
+        await read(session, found_in(plugins, "counter"))
+        for node in nodes:
+            assert same(session.readings(node)["counter"], counted(session, plugins, node)), node
+        lonely = session.readings(nodes[2])["counter"]
+        assert lonely.flags[0].reason == "4 tokens by now."
+        assert lonely.flags[0].began > len(path_of(session, nodes[0])[0])  # on the whole path
+        await session.attach("echo")
+        await session.engine_ready()
+        more = [await grown_at(session, node) for node in (nodes[-1], nodes[2])]
+        await session.instruments_settled()
+        for node in more:
+            assert same(session.readings(node)["counter"], counted(session, plugins, node))
+        settings = {session.reading_rows(node)[0].settings for node in (*nodes, *more)}
+        assert len(settings) == 2
+
+
+async def test_drift_of_a_path_is_what_was_kept_of_its_nodes(
+    tmp_path: Path, nodes: tuple[int, ...]
+) -> None:
+    """By all plugins that come with Loom, on a path that leaves a node in the middle."""
+    async with opened(tmp_path / "a.loom") as session:
+        node = nodes[-1]
+        await read(session, listed("plugin"))
+        arrivals = Arrivals(session.tree, session.marks)
+        for event in session.events():
+            arrivals.happened(event)
+        stretches, place = Stretches(session, arrivals.choice_of), session.tree[node].end
+        model = model_of_path(session, stretches, place)
+        assert model is not None
+        path, text = list(path_to(session, stretches, place, model)), session.tree.path_bytes(place)
+        drift = await drift_of(path, text, model, Config(), tmp_path / "log")
+        kept = [
+            (session.readings(number), session.span(number), stop)
+            for number, stop in session.tree.stretches(place)
+            if stop and session.span(number) is not None
+        ]
+        assert set(drift.readings) == {"surprise", "traps", "ledger", "verify"}
+        for name, reading in drift.readings.items():
+            for value, column in reading.values.items():
+                parts = [
+                    found[name].values[value][: span.count_until(stop)]
+                    for found, span, stop in kept
+                    if span is not None
+                ]
+                assert np.concatenate(parts).tobytes() == column.tobytes(), (name, value)
+        raised = [(one.plugin, one.flag.reason, one.start, one.stop) for one in drift.flags]
+        on_path = session.flags(place)
+        assert raised == [(one.plugin, one.flag.reason, one.start, one.stop) for one in on_path]

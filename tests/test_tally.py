@@ -9,6 +9,7 @@ import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -349,6 +350,23 @@ async def test_a_long_log_is_read_in_pieces_and_kept_as_one(
     async with opened(tmp_path / "a.loom") as session:
         await read(session, plugins)
         check(session, plugins)
+
+
+async def test_each_model_has_a_log_of_its_own(
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
+) -> None:
+    async with opened(tmp_path / "a.loom") as session:
+        session._models[7] = replace(session._models[1], id=7, fingerprint="another")
+        for node in nodes[4:6]:  # the second job
+            session.tree.replace(replace(session.tree[node], model=7))
+        await read(session, plugins)
+        summaries = [session.readings(node)["logged"].summary["job"] for node in nodes]
+        assert summaries == ["job 0"] * 6 + ["job 1"]
+        counts = [session.tree[node].token_count or 0 for node in nodes]
+        last = session.readings(ROOT)["logged"].summary
+        assert last["tokens"] == sum(counts[:4]) + counts[6]
+        keys = {session.reading_rows(node)[0].settings for node in nodes}
+        assert len(keys) == 2
 
 
 async def test_the_temperature_is_that_of_the_recipe(plugins: Path, tmp_path: Path) -> None:
