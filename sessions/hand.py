@@ -48,13 +48,20 @@ class Hand:
             await self.session.finished(nodes)
             await asyncio.sleep(0.02)  # the engine may be at another node first
 
-    async def grow(self, count: int = 4) -> list[Segment]:
-        """Continuations here, all of them."""
+    async def grow(self, count: int = 4, frame: str = "") -> list[Segment]:
+        """Continuations here, all of them; with a frame as if that stood before the text."""
         self._clock.pass_by(READING / 2)
-        nodes = self.session.grow(count=count)
+        recipe = replace(self.session.recipe, frame=frame)
+        nodes = self.session.grow(count=count, recipe=recipe)
         self._clock.pass_by(DRAWING * self.session.recipe.tokens)
         await self.session.finished(nodes)
         return list(self.session.continuations())
+
+    async def weigh(self, segments: Sequence[Segment]) -> None:
+        """Have it known of each who could have written it up to there."""
+        for segment in segments:
+            self.session.weigh(self.session.display.place_of_end(segment))
+        await self.session.weighed()
 
     def walk(self, into: Sequence[Segment]) -> Segment:
         """Into one of them."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from loom.bylines import heading
 from loom.core.node import ROOT, Place
 from loom.experiments.absorbing import SIGN
+from loom.experiments.onion import OPENING, SET
 from loom.extensions import HOUSE
+from loom.instruments.sources import finding
 from sessions.hand import Hand
 
 BYLINES = ("Jane Austen", "Herman Melville", "Edgar Allan Poe", "CIA World Factbook")
@@ -132,6 +134,27 @@ async def decided(hand: Hand) -> None:
     hand.go(fork)
 
 
+async def spare_key(hand: Hand) -> None:
+    """A satirical newspaper's opening, weighed by genres and publications, and what comes after."""
+    hand.session.set_sources(finding.find(SET))
+    await hand.write(OPENING + "\n\n")
+    fork = hand.session.place
+    grown = await hand.grow(3)
+    hand.walk(grown)
+    await hand.weigh([*grown, *await hand.grow(2)])
+    hand.go(fork)
+
+
+async def collapse(hand: Hand) -> None:
+    """A text under each of four names that stand nowhere in it: who wrote which, and from where on
+    that can be told."""
+    for name in BYLINES:
+        hand.go(Place(ROOT, 0))
+        await hand.grow(1, frame=heading(name))
+    grown = hand.session.continuations()
+    await hand.weigh(grown)
+
+
 RECORDINGS = (
     Recording("first-story", "A first story", 7, first_story, preset="careful"),
     Recording("four-bylines", "One opening, four bylines", 11, four_bylines),
@@ -139,4 +162,6 @@ RECORDINGS = (
     Recording("weave", "Three doors: a weave", 17, weave, tokens=12, top=5),
     Recording("absorbing", "An absorbing state", 19, absorbed, preset="raw", model="absorbing"),
     Recording("hash", "Half of it decided", 23, decided, preset="raw", model="hash"),
+    Recording("onion", "A spare key: who could be writing this", 29, spare_key),
+    Recording("collapse", "Four worlds, unsigned", 31, collapse, preset="raw", tokens=128),
 )

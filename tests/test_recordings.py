@@ -85,6 +85,20 @@ async def test_every_recording_is_what_its_model_says_and_draws() -> None:
     assert len(checks[Verdict.SAME]) > 600
 
 
+@pytest.mark.parametrize("name", ["onion", "collapse"])
+async def test_what_is_believed_of_sources_came_along(name: str) -> None:
+    path = recordings.recording(name).path
+    async with Session.open(path, read_only=True) as session:
+        ends = [session.display.place_of_end(segment) for segment in session.continuations()]
+        for end in ends:
+            session.weigh(end)
+        await session.weighed()
+        for end in ends:
+            posterior = session.posterior_at(end)
+            assert posterior is not None and posterior.tokens > 100
+            assert all(standing.rescored for standing in posterior.standings)
+
+
 async def test_one_opens_a_copy(tmp_path: Path) -> None:
     source = recordings.recording().path
     before = source.read_bytes()
