@@ -91,7 +91,8 @@ class Chosen:
             if row is not None:
                 return row.fingerprint
             there = session.tree[there].parent or ROOT
-        return ""
+        below = (session.model_of(node) for node in session.tree.children(ROOT))
+        return next((row.fingerprint for row in below if row is not None), "")
 
 
 def spelled(wanted: SourceSet | None) -> str:
