@@ -15,6 +15,7 @@ import pytest
 from loom.cli import main
 from loom.extensions import models
 from loom.instruments.calibration import load, read
+from loom.instruments.sources import finding, sets
 
 SENTENCE = "The lighthouse keeper had not spoken to anyone since the storm. "
 
@@ -157,6 +158,16 @@ def test_folders_of_no_source_are_named_and_left_out(
     said = capsys.readouterr().err
     assert "the set keepers has none of these: nobody" in said
     assert "too few to calibrate on" in said
+
+
+@pytest.mark.skipif("house" not in models(), reason="the bundled model is not here")
+def test_the_tempering_that_comes_with_the_bundled_model_is_of_its_sources() -> None:
+    folder = models()["house"]
+    shipped = read(folder / "calibration.json")
+    assert shipped is not None
+    tempering = shipped.tempering(sets.digest(finding.find("house")))
+    assert tempering is not None, "make calibrate: the tempering is of other frames"
+    assert tempering.works == len((folder / "kept-apart.txt").read_text().split())
 
 
 @pytest.mark.skipif("house" not in models(), reason="the bundled model is not here")

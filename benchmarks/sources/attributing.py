@@ -27,19 +27,20 @@ class Attribution:
         names = [source.name for source in wanted.sources]
         self.truth = np.array([names.index(read.source) + 1 for read in reads])
 
-    def crossed(self, seed: int) -> list[Tempering]:
+    def crossed(self, seed: int, hazard: float = HAZARD) -> list[Tempering]:
         """For each passage the tempering fitted on other works than those of its fold."""
         found: dict[str, Tempering] = {}
         for fold in filter(None, folds(self.works, seed)):
-            fitted = fit(self.wanted, [read for read in self.reads if read.work not in fold])
+            others = [read for read in self.reads if read.work not in fold]
+            fitted = fit(self.wanted, others, hazard)
             found |= dict.fromkeys(fold, fitted)
         return [found[work] for work in self.works]
 
-    def beliefs(self, tempered: Sequence[Tempering]) -> dict[int, Beliefs]:
+    def beliefs(self, tempered: Sequence[Tempering], hazard: float = HAZARD) -> dict[int, Beliefs]:
         """By number of tokens."""
         courses = np.stack(
             [
-                shares_at(self.wanted, read.scores, its, LENGTHS)
+                shares_at(self.wanted, read.scores, its, LENGTHS, hazard)
                 for read, its in zip(self.reads, tempered, strict=True)
             ]
         )
@@ -54,7 +55,7 @@ class Attribution:
         return np.array([[row[source.name] for source in self.wanted.sources] for row in rows])
 
     def facts(self, seed: int) -> dict[str, Any]:
-        fitted = self.crossed(seed)
+        fitted, lasting = self.crossed(seed), self.crossed(seed, 0.0)
         evidence = self.evidence()
         right = evidence[np.arange(len(self.truth)), self.truth - 1]
         return {
@@ -66,6 +67,7 @@ class Attribution:
             "tempering": _spread(fitted),
             "raw": _by_length(self.beliefs([RAW] * len(self.reads))),
             "tempered": _by_length(self.beliefs(fitted)),
+            "lasting": _by_length(self.beliefs(lasting, 0.0)),
             "prior": _prior(self.wanted),
         }
 
@@ -75,9 +77,9 @@ class Attribution:
         return {"top1": mean(order < 1, self.works), "top3": mean(order < 3, self.works)}
 
 
-def fit(wanted: SourceSet, reads: Sequence[Read]) -> Tempering:
+def fit(wanted: SourceSet, reads: Sequence[Read], hazard: float = HAZARD) -> Tempering:
     examples = [tempering.Example(read.scores, read.source, read.work) for read in reads]
-    return tempering.fit(wanted, examples)
+    return tempering.fit(wanted, examples, hazard)
 
 
 def shares_at(

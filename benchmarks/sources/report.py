@@ -14,20 +14,19 @@ def markdown(facts: Facts) -> str:
 
 def _lines(facts: Facts) -> Iterator[str]:
     parts: Mapping[str, Facts] = facts["parts"]
+    seeds = ", ".join(sorted({str(part["seed"]) for part in parts.values()}))
     yield "# Source estimates, measured"
     yield ""
     yield (
         f"`make evaluate-sources` wrote this page and `source-estimates.json` on the model "
         f"{facts['model']} (`{facts['fingerprint']}`), source set {facts['set']} "
-        f"(`{facts['digest']}`). Errors are standard errors, clustered by work. ✓ and ✗ say "
-        "whether a goal is met by the figure as it is. How it works is in [sources.md](sources.md)."
+        f"(`{facts['digest']}`), seed {seeds}. Errors are standard errors, clustered by work. "
+        "✓ and ✗ say whether a goal is met by the figure as it is. How it works is in "
+        "[sources.md](sources.md)."
     )
     for name, section in SECTIONS.items():
         if name in parts:
             yield from section(parts[name])
-    yield from ("", "## How it came about", "")
-    for name, part in parts.items():
-        yield f"- {name}: seed {part['seed']}, {part['seconds']} s"
 
 
 def _held_out(facts: Facts) -> Iterator[str]:
@@ -90,7 +89,8 @@ def _lengths(facts: Facts) -> Iterator[str]:
     yield ""
     yield (
         "What is shown, after so many tokens: the filter with the null among its hypotheses, as it "
-        "is and tempered, the tempering fitted on other works (five folds: "
+        "is and tempered, and tempered for a filter without a hazard, to which no source ever "
+        "changes; the tempering fitted on other works (five folds: "
         f"η {_span(fitted['eta'])}, γ {_span(fitted['gamma'])}). Bits. The prior alone has an "
         f"entropy of {prior['shown']:.2f} and, the truth being one of the sources, a log loss of "
         f"{prior['loss']:.2f}; among the sources alone both are {prior['given']:.2f}. ECE is of "
@@ -103,16 +103,19 @@ def _lengths(facts: Facts) -> Iterator[str]:
         "| top-1 | top-3 | null |"
     )
     yield "|---|---|---|---|---|---|---|---|---|---|"
-    for way in ("raw", "tempered"):
+    for way in WAYS:
         for length, row in facts[way].items():
             yield _length(length, way, row["shown"], row["given"])
+
+
+WAYS = {"raw": "no", "tempered": "yes", "lasting": "yes, no hazard"}
 
 
 def _length(length: str, way: str, shown: Facts, given: Facts) -> str:
     ece = shown["ece"]
     cells = [
         length,
-        "yes" if way == "tempered" else "no",
+        WAYS[way],
         _pm(shown["log_loss"], 2),
         _pm(given["log_loss"], 2),
         f"{shown['entropy']['mean']:.2f}",
@@ -128,7 +131,7 @@ def _length(length: str, way: str, shown: Facts, given: Facts) -> str:
 def _simulation(facts: Facts) -> Iterator[str]:
     yield from ("", "## Self-simulation: a plumbing test", "")
     yield (
-        f"{facts['texts']} texts of 256 tokens drawn from the model itself, in {facts['sets']} "
+        f"{facts['texts']} texts of 128 tokens drawn from the model itself, in {facts['sets']} "
         f"sets of {facts['sources']} bylines by lot and the null, each as often as its prior says; "
         "read under all of them, untempered. The hypotheses are true here, so this says whether "
         "anything is mixed up on the way, and nothing about the world. `exact`: no hazard, as it "

@@ -14,15 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.sources.attributing import LENGTHS, RAW, shares_at
+from benchmarks.sources.attributing import RAW, shares_at
 from benchmarks.sources.judging import Beliefs, entropies, jackknifed, mean
 from loom.asking import Answer, Asking
 from loom.core.recipe import Recipe
+from loom.core.seeds import branch_seed
 from loom.framing import score_frames
 from loom.instruments.sources.api import HAZARD, NULL, Scores, SourceSet
 from loom.labelled import Kept
 
 SIX = 6  # sources of a set (SCIENCE E13)
+LENGTHS = (16, 32, 64, 128)
 LONGEST = LENGTHS[-1]
 
 
@@ -53,7 +55,8 @@ class Simulator:
         """About `count`, of each hypothesis as many as its prior asks for."""
         found = []
         for truth, share in shares_of(among):
-            seeds = [self.seed * 1000 + number for number in range(round(share * count))]
+            place = repr((among.frames, truth)).encode()
+            seeds = [branch_seed(self.seed, place, 0, n) for n in range(round(share * count))]
             found += await self._drawn(among, truth, seeds)
         return found
 
