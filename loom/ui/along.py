@@ -144,11 +144,11 @@ async def along_on(session: Session, worlds: Worlds, place: Place) -> Along:
     stretches: list[Stretch] = []
     tokens = 0
     for number, (start, (node, stop)) in enumerate(way.between(0, way.length)):
-        span = session.span(node)
-        count = 0 if span is None else span.count_until(stop)
-        if span is not None and count:
-            begins.append(start + np.concatenate([[0], span.ends[: count - 1]]).astype(np.int64))
-            trace = worlds.trace(node)
+        trace = worlds.trace(node)
+        ends = _ends(session, node) if trace is None else trace.ends
+        count = int(np.searchsorted(ends, stop, side="right"))
+        if count:
+            begins.append(start + np.concatenate([[0], ends[: count - 1]]).astype(np.int64))
             if trace is not None:
                 stretches.append(Stretch(tokens, count, trace))
             tokens += count
@@ -156,6 +156,12 @@ async def along_on(session: Session, worlds: Worlds, place: Place) -> Along:
             await asyncio.sleep(0)
     every = np.concatenate([np.zeros(0, np.int64), *begins])
     return Along(every, way.length, tuple(stretches), whole=len(stretches) == len(begins))
+
+
+def _ends(session: Session, node: int) -> Ints:
+    """The bytes of a node at which its tokens end; none where no model has read it."""
+    span = session.span(node)
+    return np.zeros(0, np.int64) if span is None else span.ends.astype(np.int64)
 
 
 def layers(shares: Iterable[float], height: int) -> list[int]:

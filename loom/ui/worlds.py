@@ -17,7 +17,7 @@ from loom.instruments.sources.api import NULL, Course, Posterior, SourceSet, Sta
 from loom.session import Session
 from loom.ui.widgets.layers import STEPS, UNKNOWN, WORLD_SCALES, stepped
 
-NODES_KEPT = 2048
+TOKENS_KEPT = 1 << 16  # of traces; with 80 sources a token takes a third of a kilobyte
 PLACES_KEPT = 4096
 SLOTS = STEPS - 2  # sources with a look of their own
 NONE = "none of these"
@@ -28,11 +28,13 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A course, of the same length as the tokens of its node: `leading` int64[T] is the column of
-    the likeliest in `names`, −1 where nothing is known; of the rest float32[T], NaN there.
-    `shares` float32[T, S]; `known` is the first token of which something is known."""
+    """A course, of the same length as the tokens of its node, which end at its bytes `ends`:
+    `leading` int64[T] is the column of the likeliest in `names`, −1 where nothing is known; of the
+    rest float32[T], NaN there. `shares` float32[T, S]; `known` is the first token of which
+    something is known."""
 
     names: tuple[str, ...]
+    ends: Ints
     leading: Ints
     shares: Floats
     moved: Floats
@@ -40,15 +42,16 @@ class Trace:
     known: int
 
     @classmethod
-    def of(cls, course: Course, tokens: int) -> Trace:
+    def of(cls, course: Course, ends: NDArray[np.int32]) -> Trace:
         """What a passage leaves out before it begins, a byline, is at the start of its node."""
-        have = len(course.moved)
+        have, tokens = len(course.moved), len(ends)
         drop, gap = max(0, have - tokens), max(0, tokens - have)
         shares, blank = course.shares[drop:], np.full(gap, np.nan, np.float32)
         none = np.full((gap, len(course.names)), np.nan, np.float32)
         leading = shares.argmax(1) if len(shares) else np.zeros(0, np.int64)
         return cls(
             course.names,
+            ends.astype(np.int64),
             leading=np.concatenate([np.full(gap, -1), leading]).astype(np.int64),
             shares=np.concatenate([none, shares]),
             moved=np.concatenate([blank, course.moved[drop:]]),
@@ -68,6 +71,7 @@ class Worlds:
         self._session = session
         self._places: dict[Place, Posterior | None] = {}
         self._traces: dict[int, Trace | None] = {}
+        self._held = 0  # tokens of traces
         self._set: tuple[SourceSet | None] | None = None
         self.slots: tuple[str, ...] = ()
 
@@ -129,9 +133,12 @@ class Worlds:
     def trace(self, node: int) -> Trace | None:
         """None where nothing was weighed."""
         if node not in self._traces:
-            if len(self._traces) >= NODES_KEPT:
+            found = self._traced(node)
+            self._held += 1 if found is None else len(found)
+            if self._held > TOKENS_KEPT:
                 self._traces.clear()
-            self._traces[node] = self._traced(node)
+                self._held = 0
+            self._traces[node] = found
         return self._traces[node]
 
     def _traced(self, node: int) -> Trace | None:
@@ -139,7 +146,7 @@ class Worlds:
         if self.sources is None or session.tree[node].growing:
             return None
         course, span = session.course(node), session.span(node)
-        return None if course is None or span is None else Trace.of(course, len(span))
+        return None if course is None or span is None else Trace.of(course, span.ends)
 
     def steps(self, layer: str, node: int) -> Sequence[int]:
         """Of the tokens of a node in one of the layers about sources."""

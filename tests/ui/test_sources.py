@@ -511,10 +511,10 @@ def test_a_byline_that_a_passage_leaves_out_is_at_the_start_of_its_node() -> Non
     three = np.array([0.1, 0.2, 0.3], np.float32)
     table = np.array([[0.1, 0.9], [0.6, 0.4], [0.2, 0.8]], np.float32)
     course = Course((NULL, "A"), table, three, three, three)
-    trace = Trace.of(course, 5)
+    trace = Trace.of(course, np.arange(1, 6, dtype=np.int32))
     assert trace.leading.tolist() == [-1, -1, 1, 0, 1] and trace.known == 2
     assert np.isnan(trace.moved[:2]).all() and trace.moved[2:].tolist() == three.tolist()
-    assert len(Trace.of(course, 2)) == 2
+    assert len(Trace.of(course, np.arange(1, 3, dtype=np.int32))) == 2
 
 
 def test_rows_rank_none_of_these_among_the_sources(believed: Any) -> None:

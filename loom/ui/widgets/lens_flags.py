@@ -21,6 +21,7 @@ from loom.ui.widgets.lens_lines import BLANK, Fact, Line
 from loom.ui.widgets.lens_panels import Panel
 
 MOST = 5  # flags told in full
+LABEL = 9  # columns of a fact's name
 
 Row = tuple[Line, Raised | None]
 """A line, and the flag that it is of."""
@@ -48,19 +49,20 @@ def _told(raised: Raised, width: int, words: str) -> Iterator[Line]:
     for line in lens_lines.folded(visible(flag.reason), width):
         yield ((line, "value"),)
     for fact in _facts(raised, words):
-        yield from lens_lines.fact(fact, width)
+        yield from lens_lines.fact(fact, width, LABEL)
 
 
 def _facts(raised: Raised, words: str) -> Iterator[Fact]:
+    """What explains it first: a small screen shows no more."""
     flag = raised.flag
+    if flag.perhaps:
+        yield Fact("perhaps", visible(flag.perhaps))
     yield Fact("tested", TESTED[flag.null])
     if chance(flag):
         yield Fact("α", chance(flag))
     back = raised.stop - 1 - raised.start
     ago = "here" if back <= 0 else f"{back} token{'' if back == 1 else 's'} before"
     yield Fact("began", f"{ago}: “{words}”" if words else ago)
-    if flag.perhaps:
-        yield Fact("perhaps", visible(flag.perhaps))
 
 
 def evidence(flag: Flag) -> str:

@@ -51,14 +51,14 @@ def heading(left: str, right: str, width: int) -> Line:
     return ((shown, "heading"), (gap, "value"), (right, "aside"))
 
 
-def fact(fact: Fact, width: int) -> list[Line]:
-    """On one line with its bar; a long value goes on below itself."""
-    label = (fact.label.ljust(LABEL), "label")
+def fact(fact: Fact, width: int, columns: int = LABEL) -> list[Line]:
+    """On one line with its bar; a long value goes on below itself. `columns` are for the name."""
+    label = (fact.label.ljust(columns), "label")
     if fact.share is not None:
-        bar = glyphs.bar(fact.share, max(0, width - LABEL - VALUE))
+        bar = glyphs.bar(fact.share, max(0, width - columns - VALUE))
         return [(label, (fact.value.ljust(VALUE), "value"), (bar, "bar"))]
-    first, *rest = folded(fact.value, max(8, width - LABEL))
-    indent = (" " * LABEL, "label")
+    first, *rest = folded(fact.value, max(8, width - columns))
+    indent = (" " * columns, "label")
     return [(label, (first, "value")), *((indent, (line, "value")) for line in rest)]
 
 
