@@ -17,8 +17,9 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
 
+from loom.changes import Weighed
 from loom.ui.app import LoomApp
-from loom.ui.widgets.layers import LAYERS
+from loom.ui.widgets.layers import LAYERS, WORLD_LAYERS
 
 OPENING = "The lighthouse keeper had not spoken to anyone since"
 LEAST = 4.5  # WCAG 2.2, 1.4.3
@@ -103,3 +104,30 @@ async def test_everything_written_can_be_read(
         await pilot.press("i")
         await pilot.pause()
         assert faint(app.screen) == {}, "writing"
+
+
+@pytest.mark.parametrize("theme", THEMES)
+async def test_what_is_told_of_sources_can_be_read(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor, theme: str
+) -> None:
+    made = make_app(f"{OPENING} the supply boat left, and nobody came to the light that night.")
+    app = LoomApp(made.session, replace(made.config, theme=theme), "echo")
+    async with app.run_test(size=(140, 44)) as pilot:
+        await wait_for(pilot, lambda: app.session.tree[1].token_count)
+        app.session._emit(Weighed(frozenset({1})))
+        await wait_for(pilot, lambda: app.main.lens.source_panel.lines)
+        await pilot.press(*"cccc")
+        for layer in WORLD_LAYERS:
+            await pilot.press("c")
+            assert app.main.text_pane.colour_layer == layer
+            await wait_for(pilot, lambda: app.main.legend.display)
+            assert faint(app.screen) == {}, layer
+        for keys in ("I", "S", "S enter", "S s"):
+            await pilot.press(*keys.split())
+            await wait_for(pilot, lambda: app.screen is not app.main)
+            await pilot.pause(0.1)
+            assert faint(app.screen) == {}, keys
+            for _ in keys.split():
+                await pilot.press("escape")
+            await pilot.press("escape")
+            await wait_for(pilot, lambda: app.screen is app.main)

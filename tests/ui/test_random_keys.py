@@ -35,8 +35,10 @@ REOPEN_EVERY = 12  # batches
 UNDO_EVERY = 4
 WAIT = 20.0
 
-# These leave the program, the session or the model, or start another program; the palette may too.
+# These leave the program, the session or the model, start another program or have frames read for
+# the rest of the run; the palette may too.
 LEFT_OUT = {"quit", "edit_outside", "sessions", "models", "palette", "settings", "plugins"}
+LEFT_OUT |= {"sources"}
 OFTEN = {"escape": 60, "g": 12, "backspace": 6, "u": 14, "left": 20, "right": 20, "up": 20}
 OFTEN |= {"down": 20, "tab": 12, "i": 4, "e": 4, "a": 6, "enter": 10, "slash": 3, "ctrl+g": 6}
 TYPED = (*"thenÜ日", "space", "full_stop", "enter", "backspace", "delete")
