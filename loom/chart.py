@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 760, 150  # of the picture and of one panel, in points
 LEFT, RIGHT, TOP, BETWEEN = 64, 130, 40, 34
 INKS = (("#1f5fa8", ""), ("#b3471d", "6 3"), ("#3b7a3b", "2 3"), ("#7a3b7a", "8 3 2 3"))
 FILLS = ("#9cb8d9", "#e0a98c", "#a9cba4", "#c9a7cb", "#e3d08f", "#8fc7c9", "#d99cae", "#b5b0e0")
-REST = "#e6e6e6"  # the fill of a layer that is what is left over
+REST = "#e6e6e6"  # of layers beyond these
 LABEL = 13  # points from one name to the next below it, at least
 ROWS, LETTER = 4, 6  # of the names of marks; points that a letter of them takes
 TICKS = 4
@@ -40,8 +40,8 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Lines; `stacked`, they are layers one on the other, shares of 1, the first at the bottom.
-    Without a `scale` no numbers stand beside them."""
+    """Lines; `stacked`, they are layers one on the other, shares of 1, the first at the bottom, and
+    what there is beyond len(FILLS) of them is grey. Without a `scale` no numbers stand beside."""
 
     title: str
     lines: Sequence[Line]
@@ -145,7 +145,7 @@ def _layers(lines: Sequence[Line], across: _Scale, up: _Scale, top: float) -> It
         above = [low + value for low, value in zip(below, line.values, strict=True)]
         edge = _path(Line("", line.places, above), across, up)
         back = _path(Line("", line.places[::-1], below[::-1]), across, up).replace("M", "L", 1)
-        fill = FILLS[index % len(FILLS)] if line.name else REST
+        fill = FILLS[index] if index < len(FILLS) else REST
         yield f'<path d="{edge}{back}Z" fill="{fill}" stroke="#fff" stroke-width="0.6"/>'
         ends.append(up((below[-1] + above[-1]) / 2) if above else up(0))
         below = above

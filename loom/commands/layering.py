@@ -41,8 +41,9 @@ def shares_panel(estimate: Estimate) -> Panel:
         Line(name, places.tolist(), course.shares[places, column].tolist())
         for name, column in zip(names, columns, strict=True)
     ]
-    rest = 1 - course.shares[:, columns].sum(axis=1)
-    layers.append(Line("", places.tolist(), np.maximum(rest, 0.0)[places].tolist()))
+    if len(columns) < len(course.names):
+        rest = np.maximum(1 - course.shares[places][:, columns].sum(axis=1), 0.0)
+        layers.append(Line("all others", places.tolist(), rest.tolist()))
     return Panel("posterior", layers, _marks(estimate), stacked=True)
 
 
