@@ -20,6 +20,8 @@ def sources(commands: Commands) -> None:
     parser.add_argument("--node", type=int, help="of a session: up to its end (default: the place)")
     text = "the sources (default: those of the session, or those meant for the model)"
     parser.add_argument("--set", metavar="NAME|FILE", help=text)
+    text = "count the letters of your own texts instead, one file or folder a voice; no model reads"
+    parser.add_argument("--letters", nargs="?", type=Path, const=False, metavar="FOLDER", help=text)
     text = "draw N attributions as well, and hold them against it (default: 100)"
     parser.add_argument("--probe", nargs="?", type=count, const=100, metavar="N", help=text)
     text = "draw the posterior along the text as SVG"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
 from loom import shelf
-from loom.commands import access
+from loom.commands import access, lettering
 from loom.commands.belief import estimate_facts, estimate_lines, inquiry_facts, inquiry_lines
 from loom.commands.layering import sources_picture
 from loom.commands.reading import one_line, text_to_read
@@ -35,15 +36,25 @@ async def sources(args: Namespace, console: Console) -> None:
         return
     if args.node is not None and not is_session:
         raise UsageError("--node is for sessions; a text has no nodes.")
-    if is_session:
+    if args.letters is not None:
+        report = await _by_letters(path if is_session else None, args)
+    elif is_session:
         report = await of_path(path, args, console)
     else:
         report = await of_text(text_of(args.text), args, console)
     if args.plot is not None:
-        title = f"{report.session or 'text'} · {report.estimate.wanted.name} · {report.model}"
+        name = "text" if report.session is None else report.session.stem
+        title = f"{name} · {report.model} · set {report.estimate.wanted.name}"
         write_atomically(args.plot, sources_picture(report.estimate, title).encode())
         console.note(f"The picture is {args.plot}.")
     console.answer(lambda: _facts(report), lambda: _lines(report, console))
+
+
+async def _by_letters(path: Path | None, args: Namespace) -> Report:
+    lettering.refuse_what_asks_a_model(args)
+    if path is not None:
+        return await lettering.of_path(path, args)
+    return await asyncio.to_thread(lettering.of_text, text_of(args.text), args.letters or None)
 
 
 def text_of(given: str) -> bytes:
