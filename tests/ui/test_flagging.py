@@ -106,7 +106,7 @@ async def test_flags_are_marked_in_tree_text_status_line_and_lens(
         assert any("⚑One! two four? five!" in line for line in lines(app))
         told = "\n".join(lines(app))
         assert "Flags here" in told and "⚑ marker" in told and "6.7 bits" in told
-        assert "tested       looks like reference" in told and "0.01 in 512 tokens" in told
+        assert "tested   looks like reference text" in told and "0.01 in 512 tokens" in told
         assert "5 tokens before" in told and "a shout, or a sign" in told
         assert told.index("It is loud here.") < told.index("Somebody asks.")
         await pilot.press("up")
@@ -130,6 +130,21 @@ async def test_the_screen_with_flags_looks_as_it_did(
         if os.environ.get("LOOM_SNAPSHOTS") == "write":
             SNAPSHOT.write_text(now, encoding="utf-8")
         assert now == SNAPSHOT.read_text(encoding="utf-8")
+
+
+async def test_on_a_small_screen_everything_of_a_flag_is_in_sight(
+    make: Callable[[], LoomApp], wait_for: WaitFor
+) -> None:
+    app = make()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await read(app, pilot, wait_for)
+        await pilot.press("F", "L")
+        await wait_for(pilot, lambda: "5 tokens before" in "\n".join(lines(app)))
+        told = "\n".join(lines(app))
+        facts = ("perhaps  a shout, or a sign", "tested   looks like reference text",
+                 "α        0.01 in 512 tokens", "It is loud here.", "6.7 bits")  # fmt: skip
+        for words in facts:
+            assert words in told
 
 
 async def test_cards_say_what_a_flag_may_be(make: Callable[[], LoomApp], wait_for: WaitFor) -> None:

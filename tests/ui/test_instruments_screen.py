@@ -95,6 +95,29 @@ async def test_one_moves_along_the_strips_and_the_token_cursor_moves(
         assert app.focused is app.main.text_pane
 
 
+async def test_the_strips_go_on_as_the_path_does(
+    tmp_path: Path, _home: Path, wait_for: WaitFor, plugins_run: None
+) -> None:
+    app = app_on(tmp_path, _home)
+    session = app.session
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for(pilot, lambda: session.flagged)
+        await pilot.press("I")
+        await wait_for(pilot, lambda: isinstance(app.screen, Instruments) and app.screen.course)
+        screen = app.screen
+        assert isinstance(screen, Instruments) and screen.course is not None
+        count = len(screen.course.series)
+        await pilot.press("home", "right")
+        more = session.write(" and then! it rose")
+        await wait_for(pilot, lambda: screen.course and len(screen.course.series) > count)
+        await wait_for(pilot, lambda: screen.course and len(screen.course.flags) == 3)
+        assert screen.strips.cursor == 1
+        assert f"of {len(screen.course.series)}" in seen(app)
+        await pilot.press("end")
+        await pilot.pause()
+        assert app.main.text_pane.cursor.node == more
+
+
 async def test_columns_go_on_over_the_nodes_of_a_path(
     tmp_path: Path, _home: Path, wait_for: WaitFor, plugins_run: None
 ) -> None:

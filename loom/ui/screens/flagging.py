@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual import on
 
-from loom.changes import Read, Scored
+from loom.changes import Moved, Read, Scored
 from loom.core.display import Segment
 from loom.core.node import Place
 from loom.raised import Raised
@@ -66,6 +66,9 @@ class Flagging(Hoisting, Aiming):
         if touched or told.tells(Scored):
             self.text_pane.refresh_changed()
             self.lens.look_again()
+        above = self.app.screen
+        if isinstance(above, Instruments) and told.tells(Read, Scored, Moved):
+            above.look_again()
 
     async def show_place(self, *, keep_row: bool = False) -> None:
         self._show_flags()
@@ -136,13 +139,13 @@ class Flagging(Hoisting, Aiming):
             self.notify("No flag is raised here.")
 
     async def action_instruments(self) -> None:
-        place, at = self.here, self.flags.byte(self.cursor)
+        at = self.flags.byte(self.cursor)
 
         def look(byte: int) -> None:
             self.set_focus(self.text_pane)
             self.text_pane.cursor = self.flags.place(byte)
 
-        readings = Instruments(lambda: self._course_to(place), look, at or 0)
+        readings = Instruments(lambda: self._course_to(self.here), look, at or 0)
         await self.app.push_screen(readings, lambda _: self.instruments_closed())
 
     def instruments_closed(self) -> None:

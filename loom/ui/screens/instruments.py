@@ -39,7 +39,8 @@ class Course:
 
 
 class Instruments(Dialog[None]):
-    """`fetch` gets what there is to show; `look` moves the token cursor to a byte of the path."""
+    """`fetch` gets what there is to show, again after `look_again`; `look` moves the token cursor
+    to a byte of the path."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,I,q,enter", "dismiss", "Close"),
@@ -61,6 +62,7 @@ class Instruments(Dialog[None]):
         super().__init__()
         self._fetch, self._look, self._byte = fetch, look, byte
         self.course: Course | None = None
+        self._stale = self._fetching = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="instruments") as box:
@@ -72,16 +74,34 @@ class Instruments(Dialog[None]):
 
     def on_mount(self) -> None:
         self.strips = self.query_one(Strips)
-        self._show()
+        self.look_again()
+
+    def look_again(self) -> None:
+        """More may have been read, or the path goes on."""
+        self._stale = True
+        if not self._fetching:
+            self._show()
 
     @work(exit_on_error=False)
     async def _show(self) -> None:
-        self.course = course = await self._fetch()
+        self._fetching = True
+        try:
+            while self._stale:
+                self._stale = False
+                self._take(await self._fetch())
+        finally:
+            self._fetching = False
+
+    def _take(self, course: Course) -> None:
+        """The cursor stays on its token."""
+        first = self.course is None or not self.course.series.columns
+        self.course = course
         if not course.series.columns:
             self.query_one("#reading-of", Static).update(Content(NOTHING))
             return
+        token = course.series.token_at(self._byte) if first else self.strips.cursor
         self.strips.show(course.series, course.flags, course.units, course.stack)
-        self.strips.point(course.series.token_at(self._byte))
+        self.strips.point(min(token, len(course.series) - 1))
         self._tell()
 
     # ── moving ─────────────────────────────────────────────────────────────────────────────
