@@ -135,7 +135,8 @@ class Beliefs:
     def course(self, node: int) -> Course | None:
         scales = self._current()
         if scales is None or not scales.has_course(node):
-            self._targets.trace(node)
+            if self._task is not None:
+                self._targets.trace(node)
             self._look(self._session.tree[node].end)
         return None if scales is None else scales.course(node)
 
@@ -277,6 +278,7 @@ class Beliefs:
     async def _weigh(self, scales: Scales, target: Target) -> None:
         if target.course:
             await scales.trace(target.place.node)
+            self._targets.done(target, again=False)
             return
         good = False
         try:
@@ -287,7 +289,7 @@ class Beliefs:
             self._setbacks.lost(error)
         if good:
             self._setbacks.went_well()
-            self._targets.done(target)
+            self._targets.done(target, again=scales.take_dropped())
         else:
             self._targets.give_up(target, forget=not self._generation.is_coming)
 

@@ -53,6 +53,7 @@ class Scales:
         self.done = self.total = 0  # tokens times frames, on the way to the node under way
         self.on_progress: Callable[[], None] = lambda: None
         self.settled: set[int] = set()  # nodes that have become known, for whoever takes them away
+        self._dropped = False
         self._tempering = tempering or DEFAULT
         self._record = record
         self._texts = wanted.frames
@@ -150,6 +151,7 @@ class Scales:
         known = self._known.get(place.node)
         if known is not None and place.at < self._record.tree[place.node].length:
             await self._look_inside(known, place)
+        self.posterior(place)  # is shown on where memory has no room for more
         return known is not None
 
     async def trace(self, node: int) -> None:
@@ -258,6 +260,12 @@ class Scales:
         for other in self._known:
             if other > node:
                 self._known.drop(other)
+                self._dropped = True
+
+    def take_dropped(self) -> bool:
+        """Whether anything that was known isn't any more, since this was asked last."""
+        dropped, self._dropped = self._dropped, False
+        return dropped
 
     def _nothing(self) -> Evidence:
         return Evidence(joined((), len(self._texts)), np.ones(len(self._texts), bool))

@@ -39,6 +39,7 @@ class Targets:
         self._looked: dict[Place, None] = {}  # shown somewhere
         self._traced: dict[int, None] = {}
         self._hopeless: set[Target] = set()
+        self._reached: set[Target] = set()  # also what there is no room for in memory any more
 
     @property
     def wanted(self) -> bool:
@@ -68,14 +69,19 @@ class Targets:
         """What was shown may be out of sight."""
         self._looked.clear()
         self._traced.clear()
+        self._reached.clear()
 
     def hope(self) -> None:
-        """What could not be done may be possible now."""
+        """What could not be done may be possible now, and what was done may hold no more."""
         self._hopeless.clear()
+        self._reached.clear()
 
-    def done(self, target: Target) -> None:
-        """What goes on from it may be possible now."""
+    def done(self, target: Target, *, again: bool) -> None:
+        """What goes on from it may be possible now; with `again` it is to be looked at anew."""
         self._wanted.pop(target.place, None)
+        if again:
+            self._reached.clear()
+        self._reached.add(target)
         self._hopeless = {other for other in self._hopeless if other.depth}
 
     def give_up(self, target: Target, *, forget: bool) -> None:
@@ -96,16 +102,18 @@ class Targets:
         """The first that isn't reached; `able`: there is an engine to ask."""
         for target in self._every(idle=idle):
             node = self._session.tree[target.place.node]
-            if target in self._hopeless or node.growing or node.id == ROOT:
+            over = target in self._hopeless or target in self._reached
+            if over or node.growing or node.id == ROOT:
                 continue
             if not scales.is_current(target.place, target.depth if able else Depth.KEPT):
                 return target
         while self._traced:
             number = next(iter(self._traced))
             del self._traced[number]
-            place = self._session.tree[number].end
-            if scales.is_current(place) and not scales.has_course(number):
-                return Target(place, Depth.KEPT, course=True)
+            target = Target(self._session.tree[number].end, Depth.KEPT, course=True)
+            wanted = scales.is_current(target.place) and not scales.has_course(number)
+            if wanted and target not in self._reached:
+                return target
         return None
 
     def _every(self, *, idle: bool) -> Iterator[Target]:

@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
+from loom import scales
 from loom.asked import Asked
 from loom.changes import EngineChanged, Notice, Weighed
 from loom.config import Config, SourcesConfig
@@ -206,9 +207,11 @@ async def test_nothing_is_weighed_while_anything_grows(path: Path) -> None:
             await asyncio.sleep(0)
         nodes = session.grow(place, count=2, recipe=replace(SHORT, tokens=40))
         asked = session._generation._asked
-        assert not asked._open  # all is taken back, and nothing new comes until they are complete
+        assert not len(
+            asked._answers
+        )  # all is taken back, and nothing new comes until they are complete
         while session.growing():
-            assert not asked._open
+            assert not len(asked._answers)
             await asyncio.sleep(0.001)
         await session.finished(nodes)
         await session.weighed()
@@ -258,6 +261,26 @@ async def test_nothing_is_weighed_unasked_where_idle_time_is_not_to_be_used(
             await session.weighed()
         assert jobs and session.posterior(2) is not None
         assert session.posterior(3) is None
+
+
+async def test_where_memory_is_short_it_is_shown_and_not_looked_up_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Session.open(path) as session:
+        await attached(session)
+        await session.weighed()
+        before = {n: session.posterior(n) for n in session.tree if n}
+    monkeypatch.setattr(scales, "KNOWN", 1)
+    monkeypatch.setattr(scales, "COURSES", 1)
+    async with Session.open(path) as session:
+        await session.attach_sources(IDLE)
+        changes = heard(session, Weighed)
+        for _ in range(3):
+            assert session.course(5) is None or len(changes) > 1
+            found = {n: session.posterior(n) for n in before}
+            await session.weighed()
+        assert found == before
+        assert len(changes) < 20
 
 
 async def test_a_set_is_chosen_switched_off_and_both_undone(path: Path) -> None:
