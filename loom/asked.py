@@ -5,25 +5,12 @@ Knows jobs and what comes of them; who asks is not its business.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 
-from loom.asking import Answer
+from loom.answers import Answer, Answers
 from loom.core.recipe import Recipe
 from loom.core.span import TOP
-from loom.engine.api import (
-    Capabilities,
-    Ended,
-    EngineError,
-    Event,
-    Failed,
-    Following,
-    Generate,
-    Grown,
-    JobFailed,
-    Piece,
-    Score,
-)
+from loom.engine.api import Capabilities, EngineError, Event, Generate, Piece, Score
 from loom.engine.client import Encoded, EngineClient
 
 
@@ -31,72 +18,42 @@ class Asked:
     """Those of one session, by job."""
 
     def __init__(self) -> None:
-        self._open: dict[str, tuple[asyncio.Future[None], list[Answer]]] = {}
+        self._answers = Answers()
         self._quiet: set[str] = set()
 
     def is_awaited(self, job: str) -> bool:
         """Whether a writer sits and waits for it."""
-        return job in self._open and job not in self._quiet
+        return job in self._answers and job not in self._quiet
 
     async def answer(self, client: EngineClient, job: Score, *, quiet: bool = False) -> Answer:
         """Raises EngineError. Who waits no more has the job cancelled. What is asked `quiet` gives
         way to everything else (`withdraw`)."""
-        (answer,) = await self._answers(client, job, 1, quiet=quiet)
+        if quiet:
+            self._quiet.add(job.id)
+        try:
+            (answer,) = await self._answers.to(job, client.submit, client.cancel)
+        finally:
+            self._quiet.discard(job.id)
         return answer
 
     async def drawn(self, client: EngineClient, job: Generate) -> list[Answer]:
         """One for each seed; likewise."""
-        return await self._answers(client, job, len(job.seeds), quiet=False)
-
-    async def _answers(
-        self, client: EngineClient, job: Score | Generate, count: int, *, quiet: bool
-    ) -> list[Answer]:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        answers = [Answer() for _ in range(count)]
-        self._open[job.id] = done, answers
-        if quiet:
-            self._quiet.add(job.id)
-        try:
-            client.submit(job)
-            await done
-        finally:
-            is_open = self._open.pop(job.id, None) is not None
-            self._quiet.discard(job.id)
-            if done.cancelled() and is_open:
-                client.cancel(job.id)
-        return answers
+        return await self._answers.to(job, client.submit, client.cancel)
 
     def withdraw(self, client: EngineClient) -> None:
         """Take back what was asked quietly; there are no answers, and who waits is to be told."""
         for job in self._quiet:
-            self._open.pop(job, None)
+            self._answers.drop(job)
             client.cancel(job)
         self._quiet.clear()
 
     def hear(self, event: Event) -> bool:
         """Whether the event was about one of these."""
-        done, answers = self._open.get(event.job, (None, []))
-        if done is None:
-            return False
-        match event:
-            case Grown():
-                answers[event.branch].text += event.text
-                answers[event.branch].parts.append(event.span)
-            case Following():
-                answers[0].following = event
-            case Ended():
-                answers[event.branch].ended = event.reason
-                if not done.done() and all(one.ended is not None for one in answers):
-                    done.set_result(None)
-            case Failed() if not done.done():
-                done.set_exception(JobFailed(event.error, event.hint))
-        return True
+        return self._answers.hear(event)
 
     def fail(self, error: EngineError) -> None:
         """Nothing more will come of any."""
-        for done, _ in self._open.values():
-            if not done.done():
-                done.set_exception(error)
+        self._answers.fail(error)
 
 
 class Aloud:

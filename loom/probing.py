@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from loom.asking import Answer
+from loom.answers import Answer
 from loom.core.recipe import Recipe, Sampling
 from loom.core.seeds import branch_seed
 from loom.engine.api import Piece

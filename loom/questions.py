@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from loom.asking import Answer
+from loom.answers import Answer
 from loom.core.recipe import Recipe
 from loom.core.span import TOP
 from loom.engine.api import Capabilities, JobFailed, Piece
@@ -20,6 +20,7 @@ from loom.instruments.sources.windows import Answered, Job, Step
 
 ON_CPU = 4096  # tokens of what is before an engine at once, and held in its memory meanwhile
 ELSEWHERE = 16_384  # a GPU reads thousands in one pass
+MOST = 96  # questions, however short: an engine reads only so many texts side by side
 
 
 class Encoder(Protocol):
@@ -127,7 +128,7 @@ class Questions:
 
     def _ask(self) -> None:
         before = sum(_held(job) for _, job in self._tasks.values())
-        while self._waiting and (not self._tasks or before < self._at_once):
+        while self._waiting and len(self._tasks) < MOST and (not before or before < self._at_once):
             step, job = self._waiting.popleft()
             before += _held(job)
             self._tasks[asyncio.create_task(self._answer(job))] = step, job

@@ -201,7 +201,7 @@ async def test_a_reading_that_ends_early_is_no_answer() -> None:
     engine = echo()
     engine.engine.step = lambda: [  # type: ignore[method-assign]
         Ended(job, 0, "cancel")  # type: ignore[arg-type]
-        for job in list(engine.open)
+        for job in [job.id for job in engine.jobs]
     ]
     with pytest.raises(JobFailed, match="left off"):
         await score_frames(engine, WANTED, tokens(engine, 10))
