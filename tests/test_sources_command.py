@@ -251,6 +251,7 @@ def test_the_sets_are_listed_with_what_is_wrong(run: Run, said: Callable[..., li
     [
         (("sources", "draft.txt"), 1, "No source set is meant for"),
         (("sources", "draft.txt", "--set", "see"), 1, "There is no source set 'see'"),
+        (("sources", "draft.txt", "--set", "sea.toml", "--plot", "no/out.svg"), 1, "no/out.svg"),
         (("sources", "draft.txt", "--set", "none.toml"), 1, "none.toml"),
         (("sources", "nothing.txt", "--set", "sea.toml"), 1, "There is no file nothing.txt"),
         (("experiment", "onion", "--source", "Nobody"), 1, "has no source Nobody"),

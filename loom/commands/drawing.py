@@ -1,14 +1,30 @@
-"""What plugins have read along a text, as a picture."""
+"""What plugins have read along a text, as a picture; where pictures are kept."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loom.chart import Line, Mark, Panel, svg
+from loom.console import CommandError, Console
 from loom.drift import Drift
+from loom.store.atomic import write_atomically
 
 CELLS = 600  # of a long text that are drawn: more than one sees
+
+
+def draw(file: Path, drawn: str, console: Console) -> None:
+    """Keep a picture where it was asked for."""
+    try:
+        write_atomically(file, drawn.encode())
+    except OSError as error:
+        raise CommandError(
+            f"The picture can't be written to {file}: {error.strerror}.",
+            "Name another file with --plot.",
+        ) from error
+    console.note(f"The picture is {file}.")
 
 
 def picture(drift: Drift, title: str) -> str:

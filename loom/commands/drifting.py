@@ -11,7 +11,7 @@ from pathlib import Path
 from loom import shelf
 from loom.arrivals import Arrivals
 from loom.commands import access
-from loom.commands.drawing import picture
+from loom.commands.drawing import draw, picture
 from loom.commands.reading import cut, one_line, text_to_read
 from loom.config import Paths
 from loom.console import CommandError, Console, UsageError
@@ -22,7 +22,6 @@ from loom.engine.api import EngineError
 from loom.facts import Facts
 from loom.instruments.api import Flag, Reading
 from loom.session import Session
-from loom.store.atomic import write_atomically
 from loom.store.errors import SessionLocked
 from loom.stretches import Stretches
 
@@ -49,8 +48,7 @@ async def drift(args: Namespace, console: Console) -> None:
         report = await _of_text(args, console)
     if args.plot is not None:
         title = f"{report.session or 'text'} · {report.model}"
-        write_atomically(args.plot, picture(report.drift, title).encode())
-        console.note(f"The picture is {args.plot}.")
+        draw(args.plot, picture(report.drift, title), console)
     console.answer(lambda: _facts(report), lambda: _lines(report, console))
 
 

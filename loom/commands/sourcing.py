@@ -10,6 +10,7 @@ from pathlib import Path
 from loom import shelf
 from loom.commands import access, lettering
 from loom.commands.belief import estimate_facts, estimate_lines, inquiry_facts, inquiry_lines
+from loom.commands.drawing import draw
 from loom.commands.layering import sources_picture
 from loom.commands.reading import one_line, text_to_read
 from loom.commands.weighing import Report, of_path, of_text, set_named
@@ -20,7 +21,6 @@ from loom.instruments.sources import finding
 from loom.instruments.sources.api import SourceSet
 from loom.instruments.sources.sets import SetError
 from loom.paths import Paths
-from loom.store.atomic import write_atomically
 
 
 async def sources(args: Namespace, console: Console) -> None:
@@ -45,8 +45,7 @@ async def sources(args: Namespace, console: Console) -> None:
     if args.plot is not None:
         name = "text" if report.session is None else report.session.stem
         title = f"{name} · {report.model} · set {report.estimate.wanted.name}"
-        write_atomically(args.plot, sources_picture(report.estimate, title).encode())
-        console.note(f"The picture is {args.plot}.")
+        draw(args.plot, sources_picture(report.estimate, title), console)
     console.answer(lambda: _facts(report), lambda: _lines(report, console))
 
 

@@ -20,11 +20,11 @@ from loom.core.node import Ending
 from loom.core.recipe import Recipe, Sampling
 from loom.core.span import joined
 from loom.experiments.runs import AT_ONCE, Grown, Judge, Report, grow
+from loom.instruments.sources.attribution import wilson
 
 ENTRY = 0.01
 SIGN = " ■"  # the token's text
 WATCHED = 48  # tokens after the entry in which it may be noticed
-Z = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,7 @@ class Absorbed:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's, 95 %."""
-        n, p = max(1, self.runs), self.share
-        middle = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
-        half = Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
-        return max(0.0, middle - half), min(1.0, middle + half)
+        return wilson(sum(entry is not None for entry in self.entries), self.runs)
 
     def facts(self) -> dict[str, Any]:
         """For JSON: each measured number beside what the formula says."""
