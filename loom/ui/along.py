@@ -21,7 +21,7 @@ from loom.ui.widgets.margin import Spot
 from loom.ui.worlds import SLOTS, Floats, Ints, Trace, Worlds
 
 MOVED_ONE_IN = 32  # tokens, of which at most one is set off
-MOVED_LEAST = 0.1  # bits by which it has moved the posterior
+MOVED_LEAST = 0.02  # bits by which it has moved the posterior
 APART = 8  # tokens between two places where worlds part
 PEAKS = 24
 LEAST = 0.005  # bits; what is expected of less is nothing

@@ -71,6 +71,8 @@ class SourceSets(Picker[None]):
         sign = "●" if known is None else "○"
         rows.append(Content.styled(f"{sign} {NONE}", self.look("words")))
         self.fill([Option(row) for row in rows], self.options.highlighted or self._now)
+        if known is not None and all(one.found != known for one in self.listed):
+            self.say(f"In force is {known.name} as this session has it, which is none of these.")
 
     @property
     def _now(self) -> int:

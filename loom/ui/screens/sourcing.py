@@ -241,8 +241,8 @@ class Sourcing(Flagging):
         self.set_focus(self.text_pane)
         self.text_pane.cursor = way.next_place(byte) or way.end
         self.app.clear_notifications()
-        told = f"{bits:.2f} bits about the source are expected of the next token"
-        self.notify(f"{number + 1} of {len(spots)}: {told}.", timeout=4, markup=False)
+        expected = f"{lens_sources.told(bits)} about the source are expected of the next token"
+        self.notify(f"{number + 1} of {len(spots)}: {expected}.", timeout=4, markup=False)
 
     async def _partings(self) -> list[tuple[int, float]]:
         """(byte of the path, bits), the most first; the end of the path is one of them."""

@@ -17,7 +17,7 @@ from loom.core.text import visible
 from loom.instruments.sources.api import NULL, Posterior, SourceSet, Standing
 from loom.ui import glyphs
 from loom.ui.widgets.lens_lines import scale
-from loom.ui.widgets.lens_sources import STALE, evidence, worlds
+from loom.ui.widgets.lens_sources import STALE, evidence, told, worlds
 from loom.ui.widgets.wrapping import clip
 from loom.ui.worlds import NONE, null_rank
 
@@ -106,7 +106,7 @@ def beside(posterior: Posterior | None) -> str:
         return ""
     parts = [f"{visible(name)} {evidence(bits)} bits" for name, bits in posterior.pairs]
     if posterior.following is not None:
-        parts.insert(0, f"{posterior.following:.2f} bits expected of the next token")
+        parts.insert(0, f"{told(posterior.following)} expected of the next token")
     return " · ".join(parts)
 
 

@@ -30,6 +30,7 @@ from loom.ui.widgets.looks import look
 from loom.ui.widgets.wrapping import wrap
 
 GUTTER = 4  # columns before the text: mark, number, space
+APART = " · "
 SHORTEST, STRIP = 5, 24  # cells of the surprise strip
 LINE_ENDS = re.compile(r" *\n[ \n]*")
 
@@ -192,20 +193,23 @@ class Card(Widget):
         """The strip takes what room is left beside what is said, which is cut short for it."""
         reading, room = Reading.of(self._session, self.segment), self.outer_size.width - GUTTER
         flag = self._flag_of(self.segment)
-        room -= cell_len(flag) + 3 if flag else 0
+        room -= cell_len(flag) + len(APART) if flag else 0
         source = self._source_of(self.segment)
-        room -= cell_len(source) + 3 if source else 0
+        room -= cell_len(source) + len(APART) if source else 0
         facts = self._said(reading)
         if reading.bits and room - len(facts) - 2 < SHORTEST:
             facts = self._said(reading, brief=True)
         strip = glyphs.strip(reading.bits, min(STRIP, max(SHORTEST, room - len(facts) - 2)))
+        left = room - (len(strip) + 2 if strip else 0) - len(facts)
+        if left < 0:  # what is left of it would say nothing
+            source = ""
         return Content.assemble(
             " " * GUTTER,
             (strip + "  " if strip else "", self._look("strip")),
             (flag, self._look("flag")),
-            (" · " if flag and facts else "", self._look("facts")),
+            (APART if flag and facts else "", self._look("facts")),
             (facts, self._look("facts")),
-            (" · " if source and (flag or facts) else "", self._look("facts")),
+            (APART if source and (flag or facts) else "", self._look("facts")),
             (source, self._look("source")),
         ).truncate(max(8, self.outer_size.width), ellipsis=True)
 

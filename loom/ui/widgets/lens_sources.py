@@ -33,10 +33,15 @@ def evidence(bits: float) -> str:
     return f"{bits:+.{digits}f}".replace("-", "−")
 
 
+def told(bits: float) -> str:
+    """So many that two figures can be seen: 1.32, 0.21, 0.004 bits."""
+    return f"{bits:.{2 if bits >= 0.1 or bits < 0.0005 else 3}f} bits"
+
+
 def worlds(posterior: Posterior) -> str:
     count = posterior.worlds
-    told = f"{count:.1f}" if count < 9.95 else f"{count:.0f}"
-    return f"{told} world{'' if told == '1.0' else 's'}"
+    text = f"{count:.1f}" if count < 9.95 else f"{count:.0f}"
+    return f"{text} world{'' if text == '1.0' else 's'}"
 
 
 def at_place(posterior: Posterior, width: int, most: int = SHOWN) -> Iterator[Line]:
@@ -95,11 +100,11 @@ def of_token(
     movement: Movement, shorts: dict[str, str], width: int, *, calibrated: bool
 ) -> Iterator[Line]:
     """What it did to what was believed: in bits, and who led before and after."""
-    told = "" if math.isnan(movement.moved) else f"moved {movement.moved:.2f} bits"
-    yield lens_lines.heading("Sources", told, width)
+    moved = "" if math.isnan(movement.moved) else f"moved {told(movement.moved)}"
+    yield lens_lines.heading("Sources", moved, width)
     yield from _movers(movement, shorts, width, calibrated=calibrated)
     if not math.isnan(movement.expected):
-        yield from lens_lines.fact(Fact("expected", f"{movement.expected:.2f} bits"), width)
+        yield from lens_lines.fact(Fact("expected", told(movement.expected)), width)
     if not calibrated:
         yield ((clip(BADGE, width)[0], "note"),)
 
@@ -116,11 +121,11 @@ def _movers(
             then = glyphs.percent(float(movement.before[column]))
         else:
             now, then = f"rank {after[column]}", f"{before[column]}"
-        told = f"{then} → {now}" if known else now
+        course = f"{then} → {now}" if known else now
         shown = visible(NONE if name == NULL else shorts.get(name, name))
-        words, used = clip(shown, max(8, width - cell_len(told) - 1))
-        gap = " " * max(1, width - used - cell_len(told))
-        yield ((words, "rest" if name == NULL else "token"), (gap, "value"), (told, "share"))
+        words, used = clip(shown, max(8, width - cell_len(course) - 1))
+        gap = " " * max(1, width - used - cell_len(course))
+        yield ((words, "rest" if name == NULL else "token"), (gap, "value"), (course, "share"))
 
 
 def nothing(why: str, width: int) -> Iterator[Line]:
