@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -97,18 +97,31 @@ def decoded(data: bytes, file: Path, mistake: Mistake) -> str:
 
 
 def line_of(text: str, key: Key) -> int:
-    """The line on which the value of `key` begins: the first one with which it is there."""
+    """The line on which the value of `key` begins, in a text that is TOML as a whole: the one after
+    the longest beginning of whole lines that is TOML and doesn't have it; 1 where nothing has it."""
     lines = text.replace("\r\n", "\n").split("\n")
-    complete = 0
-    for count in range(1, len(lines) + 1):
-        try:
-            whole: Any = tomli.loads("\n".join(lines[:count]))
-        except ValueError:
-            continue
-        if _is_in(whole, key):
-            return complete + 1
-        complete = count
-    return 1
+    without, having = 0, len(lines)
+    if not _is_in(_begun(lines, having), key):
+        return 1
+    while having - without > 1:
+        middle = (without + having) // 2
+        tried = [*range(middle, having), *range(middle - 1, without, -1)]
+        stop = next((count for count in tried if _begun(lines, count) is not None), None)
+        if stop is None:
+            break
+        if _is_in(_begun(lines, stop), key):
+            having = stop
+        else:
+            without = stop
+    return without + 1
+
+
+def _begun(lines: Sequence[str], count: int) -> dict[str, Any] | None:
+    """What the first lines say; None where something is cut off."""
+    try:
+        return tomli.loads("\n".join(lines[:count]))
+    except ValueError:
+        return None
 
 
 def _is_in(value: Any, key: Key) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tomli
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +37,35 @@ def test_the_line_of_an_entry_of_a_list_of_tables(before: int, between: int) -> 
     assert line_of(text, ("a", 0)) == before + 1
     assert line_of(text, ("a", 1)) == before + between + 3
     assert line_of(text, ("a", 1, "b")) == before + between + 4
+
+
+@given(st.lists(st.sampled_from(["", "# [a]", "A = [", "1,", "]", 'B = """', '"""']), max_size=9))
+def test_the_line_is_the_one_that_reading_line_by_line_finds(drawn: list[str]) -> None:
+    text = "\n".join([*(line.lower() for line in drawn), "[z]", "y = 1", "[[x]]", "w = [", "2]"])
+    with suppress(tomli.TOMLDecodeError):
+        tomli.loads(text)
+        agrees_with_reading_line_by_line(text)
+
+
+def agrees_with_reading_line_by_line(text: str) -> None:
+    for key in (("z",), ("z", "y"), ("x", 0), ("x", 0, "w"), ("x", 0, "w", 0), ("a",), ("no",)):
+        assert line_of(text, key) == slowly(text, key)
+
+
+def slowly(text: str, key: tuple[str | int, ...]) -> int:
+    lines, complete = text.split("\n"), 0
+    for count in range(1, len(lines) + 1):
+        try:
+            value: Any = tomli.loads("\n".join(lines[:count]))
+            for name in key:
+                value = value[name]
+        except tomli.TOMLDecodeError:
+            continue
+        except LookupError:
+            complete = count
+            continue
+        return complete + 1
+    return 1
 
 
 def test_entries_of_a_list_count_from_one_and_names_are_shown_plainly() -> None:
