@@ -98,7 +98,7 @@ def decoded(data: bytes, file: Path, mistake: Mistake) -> str:
 
 def line_of(text: str, key: Key) -> int:
     """The line on which the value of `key` begins, in a text that is TOML as a whole: the one after
-    the longest beginning of whole lines that is TOML and doesn't have it; 1 where nothing has it."""
+    the longest beginning of whole lines that is TOML and doesn't have it (else 1)."""
     lines = text.replace("\r\n", "\n").split("\n")
     without, having = 0, len(lines)
     if not _is_in(_begun(lines, having), key):
