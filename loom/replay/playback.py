@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from loom.changes import Grew, Moved, Sealed, TreeChanged
+from loom.changes import Grew, Moved, Read, Sealed, TreeChanged
 from loom.core.display import Display
 from loom.core.marks import Kind, Mark, Marks
 from loom.core.node import ROOT, Author, Ending, Place
 from loom.core.span import Span
 from loom.core.tree import Tree
+from loom.instruments.api import Flag
+from loom.raised import Raised, raised_on
 from loom.replay.schedule import Pace, Schedule
 from loom.replay.story import Moment, story
 from loom.session import Session
@@ -66,6 +69,7 @@ class Playback(Session):
         self.place = Place(ROOT, 0)
         self.seconds, self._done = 0.0, 0
         self._growing: set[int] = set()
+        self._raised: dict[int, Mapping[str, tuple[Flag, ...]]] = {}  # by nodes that are complete
 
     @property
     def last(self) -> Moment | None:
@@ -121,6 +125,7 @@ class Playback(Session):
         self._set_marks(known)
         if touched:
             self._emit(TreeChanged(frozenset(touched & set(self.tree))))
+        self._raise(n for n in (*moment.added, *moment.sealed) if n not in self._growing)
         if moment.place is not None and moment.place.node in self.tree:
             self._move(moment.place)
 
@@ -173,6 +178,32 @@ class Playback(Session):
         text = self._whole[number].text[:length]
         self.tree.replace(replace(self.tree[number], text=text, token_count=count))
         self.display.invalidate(number)
+
+    # ── flags, as far as they were kept ────────────────────────────────────────────────────
+
+    def _raise(self, complete: Iterable[int]) -> None:
+        """Those of nodes that are complete now."""
+        found = {}
+        for number in complete:
+            flags = {name: some for name, some in super()._flags_of(number).items() if some}
+            if flags and number in self.tree:
+                found[number] = flags
+        self._raised |= found
+        if found:
+            self._emit(Read(frozenset(found), frozenset(found)))
+
+    @property
+    def flagged(self) -> AbstractSet[int]:
+        """Nodes with flags."""
+        return self._raised.keys()
+
+    def _flags_of(self, node: int) -> Mapping[str, tuple[Flag, ...]]:
+        return self._raised.get(node, {})
+
+    def raised_in(self, node: int) -> list[Raised]:
+        """Their flags in a node, in order."""
+        every = raised_on(self, self.tree[node].end, self._flags_of)
+        return [one for one in every if one.place.node == node]
 
     # ── what is known of the text ──────────────────────────────────────────────────────────
 

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from loom.config import Config
 from loom.core.node import Author
 from loom.core.recipe import Recipe, Sampling
+from loom.discovery import listed
 from loom.paths import Paths
 from loom.replay.playback import Playback
 from loom.replay.schedule import Pace
@@ -146,3 +147,46 @@ async def test_at_the_very_start_there_is_nothing_to_go_on_from(story: Path) -> 
         await pilot.pause()
         assert "play on a little" in "".join(note.message for note in app._notifications)
         assert isinstance(app.session, Playback)
+
+
+MARKER = """
+from loom.instruments.api import Flag, Reading
+
+NAME = "marker"
+
+def start(settings):
+    return None
+
+def step(state, span, context):
+    flag = Flag("flag", "reference", 1, context.position, 6.7, "It is so.", 0.01, 512, "a test")
+    return state, Reading(flags=(flag,) if context.choice else ())
+"""
+
+
+async def test_flags_that_were_kept_come_when_their_node_is_complete(
+    story: Path, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    (folder / "marker.py").write_text(MARKER)
+    found = [one for one in listed("plugin", [folder]) if one.source == "command line"]
+    async with Session.open(story) as session:
+        await session.attach_instruments(Config(), found)
+        await session.instruments_settled()
+        kept = {node: session.raised_in(node) for node in session.flagged}
+        flags = session.flags()
+    assert len(kept) == 3 and flags
+    async with played(story, Pace.STEPPED) as (app, pilot):
+        await pilot.press("home", "right")  # what the writer has written
+        await pilot.pause()
+        await pilot.press("right")
+        await pilot.pause()
+        assert app.session.growing() and not app.session.flagged
+        await pilot.press("end")
+        await wait_for(pilot, lambda: set(app.session.flagged) == set(kept))
+        for node, raised in kept.items():
+            assert app.session.raised_in(node) == raised
+        assert app.session.flags() == flags
+        await wait_for(pilot, lambda: app.main.status.flags == f"⚑ {len(flags)}")
+        await pilot.press("home")
+        await wait_for(pilot, lambda: not app.session.flagged)
