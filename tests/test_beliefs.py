@@ -10,24 +10,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 
-from loom import scales
+from loom import generation, scales
 from loom.asked import Asked
 from loom.changes import EngineChanged, Notice, Weighed
 from loom.config import Config, SourcesConfig
 from loom.core.node import Place
 from loom.core.recipe import Recipe
 from loom.engine.api import JobFailed, Score
+from loom.engine.client import EngineClient
 from loom.framing import score_frames
 from loom.generation import Generation
 from loom.instruments.sources import filtering
 from loom.instruments.sources.api import Posterior, Source, SourceSet, Tempering
 from loom.instruments.sources.tempering import DEFAULT
 from loom.session import Session
+from loom.testing.near import NearClient
 
 C = TypeVar("C")
 
@@ -59,6 +61,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recorded") / "a.loom"
     asyncio.run(grow(path))
     return path
+
+
+@pytest.fixture(autouse=True)
+def _near(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines of this process, as most tests aren't about processes."""
+    monkeypatch.setattr(generation, "EngineClient", NearClient)
 
 
 @pytest.fixture
@@ -206,13 +214,11 @@ async def test_nothing_is_weighed_while_anything_grows(path: Path) -> None:
         while session.weighing is None:
             await asyncio.sleep(0)
         nodes = session.grow(place, count=2, recipe=replace(SHORT, tokens=40))
-        asked = session._generation._asked
-        assert not len(
-            asked._answers
-        )  # all is taken back, and nothing new comes until they are complete
-        while session.growing():
-            assert not len(asked._answers)
-            await asyncio.sleep(0.001)
+        client: Any = session.engine
+        await asyncio.sleep(0)
+        while session.growing():  # all is taken back, nothing new comes until they are complete
+            assert [job for job in client.jobs.ids() if job.startswith("weigh")] == []
+            await asyncio.sleep(0)
         await session.finished(nodes)
         await session.weighed()
         assert session.posterior(1) is not None
@@ -373,7 +379,10 @@ async def test_a_job_that_fails_is_told_of_once_and_not_tried_over_and_over(
         assert session.posterior(session.place.node) is not None
 
 
-async def test_an_engine_that_dies_of_it_is_left_alone(path: Path) -> None:
+async def test_an_engine_that_dies_of_it_is_left_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "EngineClient", EngineClient)
     async with Session.open(path) as session:
         await attached(session, die_after=3)
         dead = heard(session, EngineChanged)

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loom import generation
 from loom.cli import main
 from loom.context import context_of
 from loom.core.node import ROOT, Ending, Node, Place
 from loom.core.recipe import Recipe
 from loom.core.tree import Tree
 from loom.engine.api import Generate, Job
-from loom.engine.client import EngineClient
 from loom.framed import Room, byline_until, framed
 from loom.instruments.sources.api import Source, SourceSet
 from loom.record import Record
@@ -29,12 +29,18 @@ from loom.replay.regrowing import regrow
 from loom.replay.verifying import verify
 from loom.session import Session
 from loom.sight import Sight
+from loom.testing.near import NearClient
 
 FRAME = "Ada Byron\n\n"
 BYLINE = "Mary Shelley\n\n"
 TEXT = "The lighthouse keeper had not spoken to anyone since"
 POETS = SourceSet("poets", "", (Source("Ada", (FRAME,), short="A."), Source("Mary", (BYLINE,))))
 UNDER = Recipe(tokens=6, frame=FRAME)
+
+
+@pytest.fixture(autouse=True)
+def _near(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generation, "EngineClient", NearClient)
 
 
 @pytest.fixture
@@ -49,14 +55,14 @@ async def session(tmp_path: Path) -> AsyncIterator[Session]:
 def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Generate]:
     """What the engine is asked to draw."""
     found: list[Generate] = []
-    submit = EngineClient.submit
+    submit = NearClient.submit
 
-    def watched(self: EngineClient, job: Job) -> None:
+    def watched(self: NearClient, job: Job) -> None:
         if isinstance(job, Generate):
             found.append(job)
         submit(self, job)
 
-    monkeypatch.setattr(EngineClient, "submit", watched)
+    monkeypatch.setattr(NearClient, "submit", watched)
     return found
 
 
