@@ -135,6 +135,13 @@ def test_words_standard_input_and_a_file_are_the_same(
     assert run("sources", "-", "--set", "sea.toml") == facts
 
 
+def test_a_long_text_is_no_file_name(run: Run) -> None:
+    long = "The whale and the captain. " * 12
+    facts = run("sources", long, "--set", "sea.toml")
+    assert "".join(facts["series"]["token"]) == long
+    assert "x" * 300 in run("sources", "x" * 300, "--set", "sea.toml", code=1)["error"]
+
+
 def test_a_byline_of_the_set_is_no_evidence(run: Run) -> None:
     Path("signed.txt").write_text("A rose and a garden and a spade.\n\n" + TEXT)
     facts = run("sources", "signed.txt", "--set", "sea.toml")

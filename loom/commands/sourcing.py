@@ -30,7 +30,7 @@ async def sources(args: Namespace, console: Console) -> None:
     if args.text is None:
         raise UsageError("name a text, a text file or a session, or --list.")
     path = Path(args.text)
-    is_session = args.text != "-" and shelf.is_session(path)
+    is_session = _is_file(args.text) and shelf.is_session(path)
     if args.choose is not None or args.off:
         await _choose(args, path if is_session else None, console)
         return
@@ -56,11 +56,18 @@ async def _by_letters(path: Path | None, args: Namespace) -> Report:
     return await asyncio.to_thread(lettering.of_text, text_of(args.text), args.letters or None)
 
 
+def _is_file(given: str) -> bool:
+    """A text may be longer than any name, or have in it what no name has."""
+    try:
+        return given != "-" and Path(given).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def text_of(given: str) -> bytes:
     """Of a file, of standard input for `-`, or the words themselves: whatever has a space in it
     and is no file."""
-    path = Path(given)
-    if given == "-" or path.is_file():
+    if given == "-" or _is_file(given):
         return text_to_read(given)
     if " " not in given.strip() and "\n" not in given:
         raise CommandError(
