@@ -7,10 +7,9 @@ frame. Knows what is on record; asks nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-
-import numpy as np
+from functools import partial
 
 from loom.core.node import Place
 from loom.core.recipe import Recipe
@@ -78,21 +77,32 @@ def _path(record: Record, place: Place) -> list[Place]:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The first `stop` bytes of a node; `span` where it is cut into a model's own tokens."""
+    """The first `stop` bytes of a node's text, in so many `tokens`; `span` gives those of the model,
+    where it has cut the node into its own."""
 
+    text: bytes
     stop: int
     tokens: int
-    span: Span | None
+    span: Callable[[], Span | None]
 
     @classmethod
     def of(cls, record: Record, number: int, stop: int, fingerprint: str) -> _Part:
-        row = record.model_of(number)
-        span = record.span(number) if row and row.fingerprint == fingerprint else None
-        count = -(-stop // TOKEN_BYTES) if span is None else span.count_until(stop)
-        return cls(stop, count, span)
+        node, row = record.tree[number], record.model_of(number)
+        guess = -(-stop // TOKEN_BYTES)
+        if row is None or row.fingerprint != fingerprint or node.growing:
+            return cls(node.text, stop, guess, lambda: None)
+        if stop == node.length and node.token_count is not None:
+            return cls(node.text, stop, node.token_count, partial(record.span, number))
+        span = record.span(number)
+        count = guess if span is None else span.count_until(stop)
+        return cls(node.text, stop, count, lambda: span)
 
     def byte(self, token: int) -> int:
-        """Where a token begins; not within a character of the text."""
-        if self.span is None:
-            return min(self.stop, token * TOKEN_BYTES)
-        return int(np.concatenate([[0], self.span.ends])[token])
+        """Where a token begins, or a character, where there are no tokens."""
+        span = self.span()
+        if span is not None and 0 < token <= len(span):
+            return int(span.ends[token - 1])
+        at = min(self.stop, token * TOKEN_BYTES)
+        while at < self.stop and self.text[at] & 0xC0 == 0x80:
+            at += 1
+        return at

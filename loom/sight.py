@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from loom.core.node import Place
+from loom.core.recipe import Recipe
 from loom.core.span import Span
 from loom.engine.api import Capabilities
 from loom.engine.network import SLIDING, STEPWISE, seen_from
@@ -34,13 +35,14 @@ class Sight:
         self._model = ""
         self._known: dict[Place, Reach] = {}
         self._gaps: dict[Place, Place] = {}  # of places behind a gap, where that is
+        self._framed: tuple[Place, Recipe, int] | None = None  # the last, and what came of it
 
     def begins(self, place: Place) -> int:
         """The first byte on the path to `place` that the model sees of it; 0 where that is all of
         it, or isn't known. Of what it hasn't read at the end of the path, nothing is counted. With
         a frame before it, it sees what the frame doesn't stand for."""
         if self._session.recipe.frame:
-            return self._session.framed(place=place).instead
+            return self._behind_frame(place)
         engine = self._session.engine
         able = engine.capabilities if engine is not None and engine.state == "ready" else None
         if able is None or able.runtime.get("sight") not in (STEPWISE, SLIDING):
@@ -48,6 +50,12 @@ class Sight:
         if able.fingerprint != self._model or len(self._known) > PLACES_KEPT:
             self._model, self._known, self._gaps = able.fingerprint, {}, {}
         return self._begins(place, able)
+
+    def _behind_frame(self, place: Place) -> int:
+        recipe = self._session.recipe
+        if self._framed is None or self._framed[:2] != (place, recipe):
+            self._framed = place, recipe, self._session.framed(recipe, place).instead
+        return self._framed[2]
 
     def _begins(self, place: Place, able: Capabilities) -> int:
         (read, reach), head = self._read_until(place), "first" in able.runtime

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from loom import generation, scales
+from loom import beliefs, generation, scales
 from loom.asked import Asked
 from loom.changes import EngineChanged, Notice, Weighed
 from loom.config import Config, SourcesConfig
@@ -25,7 +25,7 @@ from loom.engine.api import JobFailed, Score
 from loom.engine.client import EngineClient
 from loom.framing import score_frames
 from loom.generation import Generation
-from loom.instruments.sources import filtering
+from loom.instruments.sources import filtering, finding, sets
 from loom.instruments.sources.api import Posterior, Source, SourceSet, Tempering
 from loom.instruments.sources.tempering import DEFAULT
 from loom.session import Session
@@ -308,6 +308,83 @@ async def test_a_set_is_chosen_switched_off_and_both_undone(path: Path) -> None:
         assert session.sources == OTHER
     async with Session.open(path) as session:
         assert session.sources == OTHER
+
+
+async def test_what_is_offered_is_in_force_until_it_is_switched_off_for_good(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "default_for", lambda fingerprint: TEN)
+    async with Session.open(path) as session:
+        await attached(session, None)
+        await session.weighed()
+        assert session.sources == TEN and session.setting("sources") is None
+        assert session.posterior(session.place.node) is not None
+        session.set_sources(None)
+        await session.weighed()
+        assert session.posterior(session.place.node) is None
+    async with Session.open(path) as session:
+        await attached(session, None)
+        await session.weighed()
+        assert session.sources is None and session.posterior(session.place.node) is None
+
+
+async def test_the_settings_say_what_is_offered(path: Path) -> None:
+    file = path.parent / "mine.toml"
+    file.write_text(sets.to_toml(OTHER))
+    async with Session.open(path) as session:
+        notices = heard(session, Notice)
+        await session.attach("echo")
+        await session.engine_ready()
+        await session.attach_sources(Config(sources=SourcesConfig(str(file))))
+        await session.weighed()
+        assert session.sources == OTHER
+        assert set(told(session.posterior(session.place.node))) == {"A", "B"}
+        await session.attach_sources(Config(sources=SourcesConfig("nowhere")))
+        await session.weighed()
+        session.go(session.tree[2].end)
+        await session.weighed()
+        assert session.sources is None
+        assert [notice.text for notice in notices] == ["There is no source set 'nowhere'."]
+
+
+async def test_a_set_that_makes_no_sense_is_none(path: Path) -> None:
+    async with Session.open(path) as session:
+        session._set({"sources": "{"})
+        await attached(session, None)
+        await session.weighed()
+        assert session.sources is None and session.posterior(1) is None
+
+
+async def test_what_takes_long_is_weighed_only_when_asked_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beliefs, "IDLE_MOST", 44 * len(TEN.frames))
+    async with Session.open(path) as session:
+        with scored(monkeypatch) as jobs:
+            await attached(session)
+            await session.weighed()
+        assert not jobs and session.posterior(1) is None
+        session.weigh()
+        await session.weighed()
+        assert session.posterior(1) is not None
+        session.go(session.tree[2].end)
+        await session.weighed()
+        assert session.posterior(2) is not None  # only twelve tokens more
+
+
+async def test_an_engine_handed_on_weighs_in_the_other_session(path: Path) -> None:
+    other = Path(shutil.copy(path, path.with_name("b.loom")))
+    async with Session.open(path) as session, Session.open(other) as second:
+        second.set_sources(OTHER)
+        await attached(session, delay=0.005)
+        while session.weighing is None:
+            await asyncio.sleep(0)
+        assert session.hand_engine_to(second)
+        await second.attach_sources(IDLE)
+        await second.weighed()
+        assert set(told(second.posterior(second.place.node))) == {"A", "B"}
+        await session.weighed()
+        assert session.weighing is None
 
 
 async def test_another_set_is_weighed_in_its_place(path: Path) -> None:

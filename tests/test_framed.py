@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from loom.cli import main
 from loom.context import context_of
 from loom.core.node import ROOT, Ending, Node, Place
 from loom.core.recipe import Recipe
+from loom.core.span import Span
 from loom.core.tree import Tree
 from loom.engine.api import Generate, Job
 from loom.framed import Room, byline_until, framed
@@ -230,10 +232,6 @@ class _Spelled:
     _pieces_of, prefix = Record._pieces_of, Record.prefix
 
     def __init__(self, pieces: list[bytes]) -> None:
-        import numpy as np
-
-        from loom.core.span import Span
-
         self.tree = Tree()
         text = b"".join(pieces)
         self.tree.add(Node(1, 0, 0, "writer", text, ended=Ending.WRITTEN))  # type: ignore[arg-type]
