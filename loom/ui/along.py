@@ -24,7 +24,7 @@ MOVED_ONE_IN = 32  # tokens, of which at most one is set off
 MOVED_LEAST = 0.02  # bits by which it has moved the posterior
 APART = 8  # tokens between two places where worlds part
 PEAKS = 24
-LEAST = 0.005  # bits; what is expected of less is nothing
+LEAST = 0.01  # bits; what is expected of less is nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ from loom.ui.screens.set_editor import Draft, SetEditor
 from loom.ui.screens.source_sets import SourceSets
 from loom.ui.screens.sources import Sources
 from loom.ui.widgets import lens_sources
+from loom.ui.widgets.layers import SCALES, STEPS, UNKNOWN, WORLD_SCALES, stepped
+from loom.ui.widgets.legend import entries
 from loom.ui.worlds import NONE, Trace
 
 MakeApp = Callable[..., LoomApp]
@@ -529,3 +531,27 @@ def test_rows_rank_none_of_these_among_the_sources(believed: Any) -> None:
     assert sum(2.0**-bits for bits in priors.values()) == pytest.approx(1)
     assert [row.rank for row in standings.rows(known, None)] == [None] * 7
     assert {row.name for row in standings.rows(known, None, "aus")} == {"Jane Austen"}
+
+
+def test_the_lens_ranks_none_of_these_among_the_sources(believed: Any) -> None:
+    names = [source.name for source in believed.known.sources]
+    shares = [0.4, 0.3, 0.05, 0.01, 0.01, 0.01]
+    listed = tuple(Standing(n, n, s, 1.0) for n, s in zip(names, shares, strict=True))
+    found = Posterior(listed, 0.22, 2.0, 9, True)
+    told = ["".join(text for text, _ in line) for line in lens_sources.at_place(found, 34)]
+    assert [line.split()[0] for line in told] == ["Sources", "1", "2", "3", "4", "5"]
+    assert NONE in told[3] and all(len(line) == 34 for line in told)
+
+
+@pytest.mark.parametrize("layer", (SCALES | WORLD_SCALES))
+def test_a_legend_is_short_and_tells_every_step(layer: str) -> None:
+    found = [entry.text for entry in entries(layer)]
+    assert len(set(found)) == len(found) == STEPS
+    assert sum(len(text) + 3 for text in found) <= 50
+    scale = (SCALES | WORLD_SCALES)[layer]
+    assert found[-1].endswith(scale.unit) and ("<" in found[0]) is not scale.falling
+
+
+def test_what_is_not_known_has_no_step() -> None:
+    values = np.array([np.nan, 0.0, 0.02, 9.0], np.float32)
+    assert stepped(values, WORLD_SCALES["evidence"]) == [UNKNOWN, 0, 2, STEPS - 1]

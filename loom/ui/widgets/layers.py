@@ -43,6 +43,13 @@ class Scale:
         low, high = sorted((limits[step - 1], limits[step]))
         return f"{low:g} to {high:g}{self.unit}"
 
+    def brief(self, step: int) -> str:
+        """The same in a few cells, the unit with the last of them: `<2`, `4+`, `13+ bits` …"""
+        least = step == (STEPS - 1 if self.falling else 0)
+        limit = self.limits[min(step, STEPS - 2) if self.falling else max(0, step - 1)]
+        text = f"{limit:g}".removeprefix("0") if 0 < limit < 1 else f"{limit:g}"
+        return f"{f'<{text}' if least else f'{text}+'}{self.unit if step == STEPS - 1 else ''}"
+
 
 SCALES: dict[str, Scale] = {
     "probability": Scale("p", " %", (90, 50, 20, 5, 1), falling=True),
@@ -50,8 +57,8 @@ SCALES: dict[str, Scale] = {
     "entropy": Scale("e", " bits", (0.5, 1.5, 3, 4.5, 6)),
 }
 WORLD_SCALES: dict[str, Scale] = {
-    "evidence": Scale("s", " bits", (0.02, 0.1, 0.3, 0.7, 1.5)),
-    "information": Scale("e", " bits", (0.005, 0.02, 0.05, 0.12, 0.3)),
+    "evidence": Scale("s", " bits", (0.003, 0.01, 0.03, 0.1, 0.3)),
+    "information": Scale("e", " bits", (0.002, 0.005, 0.02, 0.05, 0.15)),
 }
 LEADING = "w"  # begins the component class of a source: w0 is none of them, w5 any but the first
 PREFIXES: dict[str, str] = {

@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from loom.core.node import Author
 from loom.core.text import visible
-from loom.ui.widgets.layers import LEADING, SCALES, STEPS, WORLD_SCALES, Scale
+from loom.ui.widgets.layers import LEADING, SCALES, STEPS, WORLD_SCALES
 from loom.ui.widgets.wrapping import clip
 
 AUTHORS = {Author.WRITER: "yours", Author.MODEL: "the model's", Author.IMPORT: "imported"}
@@ -34,7 +34,7 @@ def entries(layer: str, slots: Sequence[str] = ()) -> list[Entry]:
     """Of a colour layer; `slots` are the sources with a look of their own, as they are called."""
     scale = (SCALES | WORLD_SCALES).get(layer)
     if scale is not None:
-        return [_step(scale, step) for step in range(STEPS)]
+        return [Entry(scale.brief(n), (f"text--{scale.prefix}{n}",)) for n in range(STEPS)]
     if layer == "author":
         return [Entry(said, (f"text--author-{author}",)) for author, said in AUTHORS.items()]
     if layer != "source":
@@ -45,12 +45,6 @@ def entries(layer: str, slots: Sequence[str] = ()) -> list[Entry]:
     ]
     others = Entry("other", (f"text--{LEADING}{STEPS - 1}",))
     return [*named, Entry("none", (f"text--{LEADING}0",)), others]
-
-
-def _step(scale: Scale, step: int) -> Entry:
-    label = scale.label(step)
-    unit = scale.unit if step in (0, STEPS - 1) else ""
-    return Entry(label.removesuffix(scale.unit) + unit, (f"text--{scale.prefix}{step}",))
 
 
 class Legend(Widget):

@@ -47,11 +47,13 @@ def worlds(posterior: Posterior) -> str:
 def at_place(posterior: Posterior, width: int, most: int = SHOWN) -> Iterator[Line]:
     """The likeliest, none of these, and how open it is."""
     yield lens_lines.heading("Sources", worlds(posterior), width)
-    shown = posterior.standings[:most]
+    shown, null = posterior.standings[:most], null_rank(posterior)
     full = _full(posterior, shown)
-    for rank, standing in enumerate(shown, start=1):
-        yield _row(rank, standing, width, posterior, full)
-    yield _null_row(posterior, width, full)
+    ranked = [(rank + (rank >= null), one) for rank, one in enumerate(shown, start=1)]
+    rows = [(rank, _row(rank, one, width, posterior, full)) for rank, one in ranked]
+    rows.append((null, _null_row(null, posterior, width, full)))
+    for _, row in sorted(rows, key=lambda one: one[0]):
+        yield row
     if not posterior.calibrated:
         yield ((clip(BADGE, width)[0], "note"),)
     if any(not one.rescored for one in shown):
@@ -73,10 +75,10 @@ def _row(rank: int, one: Standing, width: int, posterior: Posterior, full: float
     return _columns(rank, visible(one.short or one.name), look, value / full, share, bits, width)
 
 
-def _null_row(posterior: Posterior, width: int, full: float) -> Line:
+def _null_row(rank: int, posterior: Posterior, width: int, full: float) -> Line:
     value = posterior.null if posterior.calibrated else 0.0
     share = glyphs.percent(posterior.null) if posterior.calibrated else ""
-    return _columns(null_rank(posterior), NONE, "rest", value / full, share, "", width)
+    return _columns(rank, NONE, "rest", value / full, share, "", width)
 
 
 def _columns(
