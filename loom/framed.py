@@ -77,8 +77,8 @@ def _path(record: Record, place: Place) -> list[Place]:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The first `stop` bytes of a node's text, in so many `tokens`; `span` gives those of the model,
-    where it has cut the node into its own."""
+    """The first `stop` bytes of a node's text, in so many `tokens`; `span` gives the columns of the
+    model's own, where it has cut the text into any."""
 
     text: bytes
     stop: int
