@@ -48,7 +48,7 @@ _BREAK = re.compile(r"\s*[,;:(\[{\n|/•·]\s*|\s+[-–—]+\s+|(?<=\w{5})[.!?]\
 
 
 def normalised(text: str) -> str:
-    """Without case, accents' variants, punctuation, articles and words like "from" in front."""
+    """Without case, accents, punctuation, articles and words like "from" in front."""
     return " ".join(_words(text))
 
 
@@ -57,7 +57,7 @@ def cluster(
     wanted: SourceSet | None = None,
     by_probe: Iterable[tuple[str, int]] = (),
 ) -> Attribution:
-    """Answers that mean the same together, the largest group first.
+    """Answers that mean the same together, the largest group first; of each its first line.
 
     An answer that names a source of `wanted` belongs to it. Empty answers count as asked and as
     something else. `by_probe`: how many were asked for by which phrasing.
@@ -65,7 +65,7 @@ def cluster(
     meant = _Meant(wanted)
     groups: dict[Key, Counter[str]] = {}
     for answer in answers:
-        said = " ".join(answer.split())
+        said = " ".join(answer.strip().partition("\n")[0].split())
         source = meant.source(said)
         key = (source, "") if source else (None, normalised(_head(said)) or normalised(said))
         if any(key):
@@ -167,7 +167,9 @@ def _head(answer: str) -> str:
 
 
 def _words(text: str) -> Words:
-    plain = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(letter for letter in apart if not unicodedata.combining(letter))
+    plain = plain.replace("’", "'")
     plain = re.sub(r"'s\b", "s", plain).replace("'", "")
     words = re.findall(r"[^\W_]+", plain)
     while words:

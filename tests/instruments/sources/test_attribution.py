@@ -40,6 +40,7 @@ def sources(*answers: str) -> list[str | None]:
         "The Onion, America's Finest News Source",
         "The Onion | Area Man",
         "The Onion — July 4",
+        "\nThe Onion\nArea man writes on",
     ],
 )
 def test_an_answer_names_a_source_however_it_is_written(answer: str) -> None:
@@ -49,7 +50,8 @@ def test_an_answer_names_a_source_however_it_is_written(answer: str) -> None:
 def test_surnames_and_the_ends_of_names_count_where_they_are_one_sources_only() -> None:
     assert sources("Austen", "Miss Jane Austen", "Jane Austen, Emma") == ["Jane Austen"] * 3
     assert sources("James", "Lord Tennyson") == [None, "Alfred, Lord Tennyson"]
-    assert sources("chesterton", "G.K. Chesterton", "Bronte") == ["G. K. Chesterton"] * 2 + [None]
+    assert sources("chesterton", "G.K. Chesterton") == ["G. K. Chesterton"] * 2
+    assert sources("CHARLOTTE BRONTE", "Brontë", "Bronte\u0308") == ["Charlotte Brontë"] * 3
     assert sources("Blackwood's Edinburgh", "Magazine") == ["Blackwood's Edinburgh Magazine", None]
 
 
