@@ -43,14 +43,16 @@ async def inquiry(
     *,
     about: Iterable[str] = (),
     seed: int = 0,
-    progress: Callable[[Attribution], None] = lambda found: None,
+    go_on: Callable[[Attribution], bool] = lambda found: True,
 ) -> Inquiry:
     """`scores` are those of the passage `ids` under the frames of `wanted`; `about` names sources
-    of it. Raises EngineError."""
+    of it. `go_on` is told what there is every few answers; False: no more are drawn. Raises
+    EngineError."""
     found = Attribution(0)
     async with aclosing(attributions(asking, wanted, ids, count=count, seed=seed)) as come:
         async for found in come:
-            progress(found)
+            if not go_on(found):
+                break
     answers = candidates(found, wanted)
     verified, by_answer = None, {}
     if answers.sources:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from loom.instruments import calibration
 from loom.instruments.calibration import Calibration
 from loom.instruments.sources import finding, sets
 from loom.instruments.sources.api import Tempering
+from loom.probing import BATCH
 from loom.session import Session
 from loom.testing.inprocess import InProcess
 
@@ -197,6 +199,27 @@ def test_the_model_is_asked_and_both_ways_are_held_together(
     lines = said("sources", "draft.txt", "--set", "sea.toml", "--probe", "4")
     assert "asked 4 times who it is by" in lines
     assert any("would be something not said yet" in line for line in lines)
+
+
+def test_the_asking_can_be_stopped_and_what_was_answered_counts(
+    run: Run, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopping(InProcess):
+        async def generate(self, *job: Any) -> Any:
+            signal.raise_signal(signal.SIGINT)
+            return await super().generate(*job)
+
+    monkeypatch.setattr("loom.commands.weighing.Asking", lambda *asked: Stopping(engine))
+    probe = run("sources", "draft.txt", "--set", "sea.toml", "--probe", "90")["probe"]
+    assert probe["asked"] == BATCH < 90 and probe["agreements"]
+
+    class Ending(Stopping):
+        async def generate(self, *job: Any) -> Any:
+            signal.raise_signal(signal.SIGINT)
+            return await super().generate(*job)
+
+    monkeypatch.setattr("loom.commands.weighing.Asking", lambda *asked: Ending(engine))
+    assert main(["sources", "draft.txt", "--set", "sea.toml", "--probe", "9"]) == 130
 
 
 def test_a_path_of_a_session_is_weighed_by_the_set_that_was_chosen(

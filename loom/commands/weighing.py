@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from argparse import Namespace
 from collections.abc import Iterable
 from contextlib import suppress
@@ -115,16 +117,34 @@ async def asked(
     about: Iterable[str] = (),
     seed: int = 0,
 ) -> Inquiry:
-    """Shows how far it is, and what leads."""
+    """Shows how far it is, and what leads. Ctrl+C ends the asking, and what was answered counts;
+    once more, or after it, ends the command."""
+    asking_goes_on = True
 
-    def show(found: Attribution) -> None:
+    def interrupt() -> None:
+        nonlocal asking_goes_on
+        if not asking_goes_on:
+            raise KeyboardInterrupt
+        asking_goes_on = False
+
+    def go_on(found: Attribution) -> bool:
+        nonlocal asking_goes_on
         first = f", most often {found.clusters[0].name}" if found.clusters else ""
         said = visible(f"asked {found.asked} of {count} times{first}")
         console.progress(said.replace("\n", " "), found.asked / count)
+        asking_goes_on = asking_goes_on and found.asked < count
+        return asking_goes_on
 
+    loop = asyncio.get_running_loop()
     by = (asking, estimate.wanted, estimate.ids, estimate.scores, count)
-    found = await inquiry(*by, about=about, seed=seed, progress=show)
-    console.end_progress()
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    try:
+        found = await inquiry(*by, about=about, seed=seed, go_on=go_on)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        console.end_progress()
+    if found.attribution.asked < count:
+        console.note(f"Stopped after {found.attribution.asked} answers.")
     return found
 
 
