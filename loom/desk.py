@@ -91,10 +91,19 @@ class Desk:
     def _arrived(self, nodes: Collection[int]) -> None:
         """These, and those beside them, which are chosen among more or fewer now; where what they
         hang on is chosen, that can wait."""
-        beside, around = self._arrivals.beside(nodes), self._arrivals.around(nodes)
+        beside = self._doubtful(self._arrivals.beside(nodes))
+        around = self._doubtful(self._arrivals.around(nodes)) - beside
         self.holdings.doubt(beside | around)
         self.agenda.add(beside)
-        self.agenda.add_backlog(around - beside)
+        self.agenda.add_backlog(around)
+
+    def _doubtful(self, nodes: set[int]) -> set[int]:
+        """Of a few, those that are to be read or are chosen in another way than they were; many
+        are looked at later, one by one."""
+        if len(nodes) > SEEN:
+            return nodes
+        sound, as_told = self.holdings.is_sound, self.stretches.is_chosen_as_told
+        return {node for node in nodes if not (sound(node) and as_told(node))}
 
     def _recall_below(self, nodes: Iterable[int]) -> None:
         """What was hidden, or waited for one of these, may be read now."""

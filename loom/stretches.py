@@ -64,6 +64,7 @@ class Stretches:
         self._starts: dict[int, Start] = {ROOT: Start(0, 0)}
         self._gaps: defaultdict[str, dict[int, Gap]] = defaultdict(dict)
         self._lost: set[int] = set()  # nodes whose columns can't be read
+        self._chosen: dict[int, int] = {}  # hashes of the choices that were told
 
     def forget_below(self, node: int) -> None:
         """It has tokens now: whatever comes after it stands elsewhere."""
@@ -146,7 +147,12 @@ class Stretches:
         recipe = self._record.recipe_of(number) if author is Author.MODEL else None
         temperature = None if recipe is None else recipe.sampling.temperature
         choice = self._choice_of(number)
+        self._chosen[number] = hash(choice)
         return Context(start.position, start.offset, author, pieces, temperature, choice)
+
+    def is_chosen_as_told(self, number: int) -> bool:
+        """Whether the writer's choice is the same as when the node was last looked at."""
+        return self._chosen.get(number) == hash(self._choice_of(number))
 
     def stretch(self, link: Link) -> Stretch | None:
         """None where the columns are lost; no way leads over the node then."""
