@@ -72,11 +72,13 @@ class Along:
 
     @cached_property
     def slots(self) -> tuple[str, ...]:
-        """The sources with the largest share of the path, the largest first."""
+        """The sources that lead after most tokens of the path, or have the largest share of it."""
         names = self.names
         total = np.zeros(len(names))
         for stretch in self._told(names):
-            total += np.nansum(stretch.trace.shares[: stretch.count], axis=0)
+            leading = stretch.trace.leading[stretch.trace.known : stretch.count]
+            total += np.bincount(leading, minlength=len(names))
+            total += np.nansum(stretch.trace.shares[: stretch.count], axis=0) / (len(self) + 1)
         order = np.argsort(-total, kind="stable")
         return tuple(names[i] for i in order if names[i] != NULL and total[i] > 0)[:SLOTS]
 

@@ -106,7 +106,7 @@ async def test_everything_written_can_be_read(
         assert faint(app.screen) == {}, "writing"
 
 
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("theme", THEMES[:2])
 async def test_what_is_told_of_sources_can_be_read(
     make_app: MakeApp, believed: Any, wait_for: WaitFor, theme: str
 ) -> None:

@@ -89,13 +89,30 @@ async def test_who_leads_is_told_in_tree_cards_status_line_and_lens(
         await wait_for(pilot, lambda: "1.0 world" in seen(app))
         assert any("Wells" in line and "100 %" in line for line in lines(app)[1:])
         assert NONE in seen(app)
-        await pilot.press("g")
+        trace = app.main.worlds.trace(1)
+        assert trace is not None
+        turn = int(np.flatnonzero(np.diff(trace.leading))[-1]) + 1
+        app.main.set_focus(app.main.text_pane)
+        app.main.text_pane.cursor = Place(1, app.session.edges(1)[turn - 1])
+        await wait_for(pilot, lambda: "→" in seen(app))
+        told = ["".join(text for text, _ in line) for line in app.main.lens.source_panel.lines]
+        assert f"moved {trace.moved[turn]:.2f} bits" in told[1]
+        assert told[2].startswith("Wells") and told[3].startswith("Austen")
+        expected = f"{trace.information[turn]:.2f} bits"
+        assert any("expected" in line and expected in line for line in told)
+        await pilot.press("escape", "g")
         await settle(pilot)
         await wait_for(pilot, lambda: app.session.tree[3].ended)
         app.session._emit(Weighed(frozenset({3, 5})))
-        await wait_for(
-            pilot, lambda: "full length · Telegraph" in seen(app) or "· Telegraph" in seen(app)
-        )
+        await wait_for(pilot, lambda: "· Telegraph" in seen(app))
+        app.session.set_sources(None)
+        await wait_for(pilot, lambda: not app.main.status.source)
+        await pilot.pause(0.1)
+        assert not app.main.lens.source_panel.lines and "Telegraph" not in seen(app)
+        await pilot.press("D")
+        await pilot.pause()
+        notices = [notice.message for notice in app._notifications]
+        assert notices[-1] == "No set of sources is in force; S chooses one."
 
 
 async def test_without_a_calibration_nothing_is_told_in_shares(
@@ -128,44 +145,10 @@ async def test_without_a_calibration_nothing_is_told_in_shares(
         assert len(values) == 5 and all(value.startswith("rank") for value in values)
 
 
-async def test_the_lens_tells_what_a_token_has_done(
-    make_app: MakeApp, believed: Any, wait_for: WaitFor
-) -> None:
-    app = make_app(WORDS)
-    async with app.run_test(size=(130, 40)) as pilot:
-        await read(app, pilot, wait_for)
-        trace = app.main.worlds.trace(1)
-        assert trace is not None
-        turn = int(np.flatnonzero(np.diff(trace.leading))[-1]) + 1
-        app.main.set_focus(app.main.text_pane)
-        app.main.text_pane.cursor = Place(1, app.session.edges(1)[turn - 1])
-        await wait_for(pilot, lambda: "→" in seen(app))
-        told = ["".join(text for text, _ in line) for line in app.main.lens.source_panel.lines]
-        assert f"moved {trace.moved[turn]:.2f} bits" in told[1]
-        assert told[2].startswith("Wells") and told[3].startswith("Austen")
-        expected = f"{trace.information[turn]:.2f} bits"
-        assert any("expected" in line and expected in line for line in told)
-
-
-async def test_nothing_is_told_where_no_set_is_in_force(
-    make_app: MakeApp, believed: Any, wait_for: WaitFor
-) -> None:
-    believed.known = None
-    app = make_app(WORDS)
-    async with app.run_test(size=(130, 40)) as pilot:
-        await read(app, pilot, wait_for)
-        assert app.main.status.source == "" and not app.main.lens.source_panel.lines
-        await pilot.press("D")
-        await pilot.pause()
-        assert [n.message for n in app._notifications] == [
-            "No set of sources is in force; S chooses one."
-        ]
-
-
 # ── in colours ─────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_layers_about_sources_come_after_the_others_and_have_a_legend(
+async def test_layers_about_sources_have_a_legend_and_d_goes_to_where_most_is_expected(
     make_app: MakeApp, believed: Any, wait_for: WaitFor
 ) -> None:
     app = make_app(WORDS)
@@ -186,10 +169,22 @@ async def test_layers_about_sources_come_after_the_others_and_have_a_legend(
         assert {steps[3], steps[-1]} == {1, 2}
         style = {t: s for t, s, _ in text.render_line(0) if s is not None}
         kinds = {(s.bgcolor, bool(s.italic)) for t, s in style.items() if t.strip()}
-        assert len(kinds) >= 2, "told apart by more than a hue"
+        assert {italic for _, italic in kinds} == {False, True}, "told apart by more than a hue"
+        trace, visited = app.main.worlds.trace(1), list[int]()
+        assert trace is not None
+        along = await app.main.along()
+        for _ in range(len(along.peaks) + 2):
+            await pilot.press("D")
+            await pilot.pause()
+            visited.append(app.main.cursor.at)
+        starts = [0, *app.session.edges(1)]
+        told = [trace.information[starts.index(at)] if at < len(WORDS) else 0.25 for at in visited]
+        assert told[:-1] == sorted(told[:-1], reverse=True) and visited[-1] == visited[0]
+        assert len(WORDS) in visited, "the end of the path is a place too"
+        assert told[0] == trace.information.max()
 
 
-async def test_the_tokens_that_moved_it_most_are_set_off(
+async def test_strips_stack_the_shares_and_set_off_the_tokens_that_moved_them(
     make_app: MakeApp, believed: Any, wait_for: WaitFor
 ) -> None:
     app = make_app(WORDS)
@@ -204,18 +199,6 @@ async def test_the_tokens_that_moved_it_most_are_set_off(
         edges = [0, *app.session.edges(1)]
         assert text._ink.moved == ((edges[most], edges[most + 1]),)
         assert "▴" in seen(app)
-        await pilot.press("escape")
-        await wait_for(pilot, lambda: not text._ink.moved)
-
-
-async def test_the_strips_stack_the_shares(
-    make_app: MakeApp, believed: Any, wait_for: WaitFor
-) -> None:
-    app = make_app(WORDS)
-    async with app.run_test(size=(120, 30)) as pilot:
-        await read(app, pilot, wait_for)
-        await pilot.press("I")
-        await wait_for(pilot, lambda: isinstance(app.screen, Instruments) and app.screen.course)
         await pilot.pause()
         screen = app.screen
         assert isinstance(screen, Instruments)
@@ -224,30 +207,8 @@ async def test_the_strips_stack_the_shares(
         first, last = ({row[x] for row in cells} for x in (3, -1))
         assert "1" in first and last == {"2"}
         assert any("2 Wells" in line and "100 %" in line for line in lines(app))
-
-
-# ── where they part ────────────────────────────────────────────────────────────────────────────
-
-
-async def test_d_goes_from_where_most_is_expected_to_where_less_is(
-    make_app: MakeApp, believed: Any, wait_for: WaitFor
-) -> None:
-    app = make_app(WORDS)
-    async with app.run_test(size=(120, 30)) as pilot:
-        await read(app, pilot, wait_for)
-        trace = app.main.worlds.trace(1)
-        assert trace is not None
-        found = []
-        along = await app.main.along()
-        for _ in range(len(along.peaks) + 2):
-            await pilot.press("D")
-            await pilot.pause()
-            found.append(app.main.cursor.at)
-        starts = [0, *app.session.edges(1)]
-        told = [trace.information[starts.index(at)] if at < len(WORDS) else 0.25 for at in found]
-        assert told[:-1] == sorted(told[:-1], reverse=True) and found[-1] == found[0]
-        assert len(WORDS) in found, "the end of the path is a place too"
-        assert told[0] == trace.information.max()
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: not text._ink.moved)
 
 
 # ── the panel ──────────────────────────────────────────────────────────────────────────────────
@@ -426,7 +387,7 @@ class Answers:
         return {one.name: Verdict(12.5, -3.25) for one in found.clusters}
 
 
-async def test_answers_come_with_intervals_and_are_held_against_the_reading(
+async def test_answers_come_with_intervals_are_held_against_the_reading_and_can_be_stopped(
     make_app: MakeApp, wait_for: WaitFor
 ) -> None:
     app, found = make_app(WORDS), list[Found | None]()
@@ -439,14 +400,8 @@ async def test_answers_come_with_intervals_and_are_held_against_the_reading(
         assert "28" in row and ".40–.90" in row and "+12.5 bits" in row
         assert "40 of 40 answers" in seen(app) and "25 in 100" in seen(app)
         await pilot.press("a")
-        await pilot.pause()
-    assert [one and [source.name for source in one.added] for one in found] == [["A Stranger"]]
-
-
-async def test_asking_can_be_stopped(make_app: MakeApp, wait_for: WaitFor) -> None:
-    answers = Answers()
-    app, found = make_app(WORDS), list[Found | None]()
-    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for(pilot, lambda: found)
+        answers = Answers()
         probe = Probe(answers, count=1_000_000)
         await app.push_screen(probe, found.append)
         await wait_for(pilot, lambda: answers.asked)
@@ -454,8 +409,10 @@ async def test_asking_can_be_stopped(make_app: MakeApp, wait_for: WaitFor) -> No
         await wait_for(pilot, lambda: probe.verdicts)
         assert answers.asked < 1_000_000
         await pilot.press("enter", "enter")
-        await wait_for(pilot, lambda: found)
-    assert found[0] is not None and found[0].choice == ("grow", "Homer\n\n")
+        await wait_for(pilot, lambda: len(found) == 2)
+    added, chosen = found
+    assert added is not None and [source.name for source in added.added] == ["A Stranger"]
+    assert chosen is not None and chosen.choice == ("grow", "Homer\n\n")
 
 
 # ── with a model ───────────────────────────────────────────────────────────────────────────────
