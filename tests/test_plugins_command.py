@@ -309,7 +309,11 @@ def test_a_plugin_of_a_package_is_tried_by_its_name(
     assert run("plugins", "check", "mine", code=1)["faults"]
 
 
-def test_a_plugin_that_reads_the_log_is_tried_on_logs(run: Run, tmp_path: Path) -> None:
+def test_a_plugin_that_reads_the_log_is_tried_on_logs(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = [one for one in recordings.recordings() if one.path.stem == "first-story"]
+    monkeypatch.setattr(recordings, "recordings", lambda: story)
     log = "SCOPE = 'log'\n" + GOOD.replace("len(span)", "len(span) * (context.drawn.job + 1)")
     put(tmp_path, "mine.py", log)
     told = run("plugins", "check", "mine.py")
