@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from loom.chosen import SETTING as SOURCES
 from loom.core.marks import Kind, Mark
 from loom.core.node import Place
 from loom.core.recipe import Recipe
@@ -187,10 +188,19 @@ def _kind(mark: Mark) -> str:
     return "fold" if mark.kind is Kind.FOLDED else str(mark.kind)
 
 
+def _sources_told(value: str | None) -> str:
+    if not value:
+        return "the model's own sources"
+    wanted = json.loads(value)
+    return f"the sources of {visible(str(wanted['name']))}" if wanted else "no sources"
+
+
 def _setting_told(name: str, value: str | None) -> str:
     if name == "recipe":
         recipe = Recipe.from_json(json.loads(value or "{}"))
         return f"sampling {recipe.preset or 'changed'}, {recipe.tokens} tokens"
+    if name == SOURCES:
+        return _sources_told(value)
     if name == "title":
         return f"title “{visible(value)}”" if value else "no title"
     return f"{name} {value or 'as before'}"

@@ -14,6 +14,7 @@ import pytest_asyncio
 from loom.chronicle import checkpoint_named, moments
 from loom.core.marks import Kind, Mark
 from loom.core.node import Place
+from loom.instruments.sources.api import Source, SourceSet
 from loom.session import Session
 from loom.store.batch import COMPACTED, Batch, EventRow
 from loom.store.errors import SessionDamaged
@@ -91,3 +92,18 @@ async def test_what_lies_before_compacting_can_not_be_gone_back_to(session: Sess
     session._post(Batch(event=session._event(COMPACTED, {"removed": []})))
     session.write(" second")
     assert [moment.reachable for moment in moments(session)] == [False, True, True]
+
+
+async def test_sources_are_told_by_the_name_of_their_set(session: Session) -> None:
+    session.write("The lamp.")
+    wanted = SourceSet("lights", "", (Source("Lamp", ("Lamp: ",)),))
+    session.set_sources(wanted)
+    assert told(session)[1:] == ["the sources of lights"]
+    session.write(" It went out.")
+    session.set_sources(None)
+    assert told(session)[-1] == "no sources"
+    session._store.post(
+        Batch(event=EventRow(99, 1.7e9, "set", {"settings": [["sources", None, "[1]"]]}))
+    )
+    with pytest.raises(SessionDamaged, match="history makes no sense"):
+        moments(session)
