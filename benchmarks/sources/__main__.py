@@ -127,7 +127,7 @@ async def evaluated(args: argparse.Namespace) -> dict[str, Any]:
         facts = _begun(args, model.label, model.fingerprint, evaluation.wanted)
         for name, part in evaluation.parts.items():
             if name in args.parts:
-                facts["parts"][name] = {"seed": args.seed, **await part()}
+                facts["parts"][name] = _rounded({"seed": args.seed, **await part()})
                 _write(facts, args.out)
     return facts
 
@@ -151,7 +151,6 @@ def _begun(
 def _write(facts: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{NAME}.json"
-    facts = _rounded(facts)
     file.write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
     file.with_suffix(".md").write_text(markdown(facts), "utf-8")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,6 @@ async def disputed(
         scores = await kept(among).scored(asking, ids)
         rows.append({"paper": paper.number, "label": paper.label, **weighed(among, scores, its)})
     unsure = [row for row in rows if row["label"] == "disputed"]
-    known = [row for row in rows if row["label"] != "disputed"]
     return {
         "eta": its.eta,
         "gamma": its.gamma,
@@ -75,9 +74,15 @@ async def disputed(
         "rows": rows,
         "disputed": len(unsure),
         "to_madison": sum(row["tempered"] > 0 for row in unsure),
-        "known": len(known),
-        "known_right": sum((row["tempered"] > 0) == (row["label"] == "madison") for row in known),
+        "known": {label: _right(rows, label) for label in ("hamilton", "madison")},
     }
+
+
+def _right(rows: Sequence[Mapping[str, Any]], label: str) -> dict[str, int]:
+    """Of the papers by one of the two those that are given to him."""
+    some = [row for row in rows if row["label"] == label]
+    right = sum((row["tempered"] > 0) == (label == "madison") for row in some)
+    return {"papers": len(some), "right": right}
 
 
 def weighed(among: SourceSet, scores: Scores, its: Tempering) -> dict[str, Any]:

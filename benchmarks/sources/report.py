@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from loom.instruments.sources.api import HAZARD
+
 Facts = Mapping[str, Any]
 
 
@@ -106,6 +108,13 @@ def _lengths(facts: Facts) -> Iterator[str]:
     for way in WAYS:
         for length, row in facts[way].items():
             yield _length(length, way, row["shown"], row["given"])
+    last = {way: facts[way]["256"]["shown"]["log_loss"]["mean"] for way in WAYS}
+    yield ""
+    yield (
+        f"After 256 tokens the hazard, a chance of 1/{1 / HAZARD:.0f} a token that another source "
+        f"goes on, has cost {last['tempered'] - last['lasting']:.2f} bits of log loss; tempering "
+        f"has saved {last['raw'] - last['tempered']:.2f}."
+    )
 
 
 WAYS = {"raw": "no", "tempered": "yes", "lasting": "yes, no hazard"}
@@ -154,7 +163,7 @@ def _simulation(facts: Facts) -> Iterator[str]:
 
 
 def _federalist(facts: Facts) -> Iterator[str]:
-    fitted = facts["fitted_on"]
+    fitted, known = facts["fitted_on"], facts["known"]
     yield from ("", "## The Federalist Papers", "")
     yield (
         "Bylines Alexander Hamilton and James Madison, and the null, on papers that no training "
@@ -162,8 +171,10 @@ def _federalist(facts: Facts) -> Iterator[str]:
         f"fitted on held-out cuts of all sources ({fitted['tokens']:,} tokens of "
         f"{fitted['works']} works), none of them of these papers. Bits are for Madison against "
         f"Hamilton. Of {facts['disputed']} disputed papers {facts['to_madison']} go to Madison "
-        "(character n-grams: 11 of 12); of "
-        f"{facts['known']} whose author is known {facts['known_right']} go to him. Beliefs are "
+        "(character n-grams: 11 of 12). Of those whose author is known, "
+        f"{known['hamilton']['right']} of {known['hamilton']['papers']} by Hamilton and "
+        f"{known['madison']['right']} of {known['madison']['papers']} by Madison go to their "
+        "author. What tempers was fitted on 256 tokens and says little of thousands. Beliefs are "
         "the filter's at the end of the paper, which remembers the last few hundred tokens best."
     )
     yield ""

@@ -17,12 +17,17 @@ import pytest_asyncio
 from benchmarks.sources import __main__ as evaluation
 from benchmarks.sources import federalist, simulating, splicing
 from benchmarks.sources.judging import Beliefs, ece, ece_fact, jackknifed, ranks
+from benchmarks.sources.report import markdown
 from benchmarks.sources.simulating import Drawn, Simulator
 from loom.asking import Asking
+from loom.extensions import models
+from loom.instruments.calibration import read
+from loom.instruments.sources import finding, sets
 from loom.instruments.sources.api import Scores, Source, SourceSet, Tempering
 
 LENGTH = 48  # tokens
 TEXTS = Path(__file__).parent / "texts"
+DOCS = Path(__file__).parents[2] / "docs"
 WORDS = ("old light", "cold river", "quiet window")
 AMONG = SourceSet(
     "words", "", tuple(Source(name, (f"the {name} the {name}\n\n",)) for name in WORDS)
@@ -115,6 +120,21 @@ def test_the_parts_are_measured_and_told_and_those_not_asked_for_stay(tmp_path: 
     page = (tmp_path / "out" / "source-estimates.md").read_text()
     assert "| naive Bayes, 5-grams |" in page
     assert "| 49 | disputed |" in page
+
+
+def test_the_page_tells_what_the_figures_are() -> None:
+    facts = json.loads((DOCS / "source-estimates.json").read_bytes())
+    assert markdown(facts) == (DOCS / "source-estimates.md").read_text("utf-8")
+    assert facts["parts"].keys() == set(evaluation.PARTS)
+
+
+@pytest.mark.skipif("house" not in models(), reason="the bundled model is not here")
+def test_the_figures_are_of_the_model_and_the_sources_that_are_here() -> None:
+    facts = json.loads((DOCS / "source-estimates.json").read_bytes())
+    known = read(models()["house"] / "calibration.json")
+    assert known is not None
+    assert facts["fingerprint"] == known.fingerprint
+    assert facts["digest"] == sets.digest(finding.find("house"))
 
 
 def test_a_paper_is_read_without_what_tells_who_signed_it(tmp_path: Path) -> None:
