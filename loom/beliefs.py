@@ -247,7 +247,7 @@ class Beliefs:
     async def _rest(self) -> None:
         """Until there is something to do."""
         self._save()
-        if not (self._targets.wanted and self._generation.is_coming):
+        if not any(map(self._is_coming, self._targets.wanted)):
             self._targets.want_nothing()
             self._settled.set()
         await self._awake.wait()
@@ -291,7 +291,7 @@ class Beliefs:
             self._setbacks.went_well()
             self._targets.done(target, again=scales.take_dropped())
         else:
-            self._targets.give_up(target, forget=not self._generation.is_coming)
+            self._targets.give_up(target, forget=not self._is_coming(target.place))
 
     async def _reached(self, scales: Scales, target: Target) -> bool:
         """Where it isn't, at least what was weighed before is looked up."""
@@ -301,6 +301,16 @@ class Beliefs:
             if engine and await scales.reach(target.place, target.depth, engine, limit):
                 return True
         return await scales.reach(target.place, Depth.KEPT) and not target.depth
+
+    def _is_coming(self, place: Place) -> bool:
+        """Whether it is only for now that it can't be weighed: the engine loads, or has something
+        else to do, or is going to read what was written on the way."""
+        if self._generation.is_coming:
+            return True
+        tree = self._session.tree
+        path = [node for node, at in tree.stretches(place) if at]
+        unread = [node for node in path if tree[node].token_count is None]
+        return bool(unread) and self._session.will_be_read(unread)
 
     def _tell(self) -> None:
         scales, now = self._fitting.scales, asyncio.get_running_loop().time()

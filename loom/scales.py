@@ -5,7 +5,6 @@ What was weighed and still holds is left as it is. Knows beliefs; not why a node
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection
 from functools import partial
 
@@ -22,6 +21,7 @@ from loom.instruments.sources.windows import joined
 from loom.known import Base, Depth, Known, Passage
 from loom.questions import Gate
 from loom.record import Record
+from loom.slices import Slices
 from loom.spellings import Spelling, Spellings
 from loom.weighing import Engine, Weighing
 
@@ -29,7 +29,6 @@ LIKELIEST = 7  # sources of the node before, besides the null, where not every f
 KNOWN = 1 << 25  # bytes of beliefs and what they are of
 SHOWN = 1024  # posteriors
 COURSES = 1 << 26  # bytes
-SLICE = 32  # nodes between two looks at what else is to be done
 
 
 class TooMuch(Exception):
@@ -143,11 +142,11 @@ class Scales:
             self.done, self.total = 0, await self._cost(way, depth)
             if self.total > limit:
                 raise TooMuch
-        for count, node in enumerate(way, start=1):
+        slices = Slices()
+        for node in way:
             if not await self._settle(node, depth, engine):
                 return False
-            if count % SLICE == 0:
-                await asyncio.sleep(0)
+            await slices.next()
         known = self._known.get(place.node)
         if known is not None and place.at < self._record.tree[place.node].length:
             await self._look_inside(known, place)
@@ -174,8 +173,8 @@ class Scales:
 
     async def _cost(self, way: list[int], depth: Depth) -> int:
         """Tokens times frames that aren't scored."""
-        cost = 0
-        for count, node in enumerate(way, start=1):
+        cost, slices = 0, Slices()
+        for node in way:
             spelling = await self.spellings.of(node)
             if spelling is None:
                 break
@@ -185,8 +184,7 @@ class Scales:
                 missing -= len(evidence.scores)
             some = depth < Depth.EVERY and spelling.position > spelling.passage
             cost += missing * (LIKELIEST + 1 if some else len(self._texts))
-            if count % SLICE == 0:
-                await asyncio.sleep(0)
+            await slices.next()
         return cost
 
     async def _settle(self, node: int, depth: Depth, engine: Engine | None) -> bool:

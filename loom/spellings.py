@@ -7,7 +7,6 @@ what a writer wrote there.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,13 +18,13 @@ from numpy.typing import NDArray
 from loom.core.node import ROOT
 from loom.framed import byline_until
 from loom.record import Record
+from loom.slices import Slices
 
 Ints = NDArray[np.int32]
 Encode = Callable[[bytes, bool], Awaitable[tuple[tuple[int, ...], tuple[int, ...]] | None]]
 """(text, whether it opens a document) → (ids, ends); None where nobody can be asked."""
 
 KEPT = 1 << 16  # nodes
-SLICE = 32  # nodes between two looks at what else is to be done
 DIGEST = 16
 
 
@@ -144,14 +143,14 @@ class Spellings:
             climbed.append(there)
             there = tree[there].parent
         above = None if there is None else self._known[there]
-        for place, below in enumerate(reversed(climbed), start=1):
+        slices = Slices()
+        for below in reversed(climbed):
             turn = self._turn
             found = _empty() if above is None else await self._below(above, below)
             if found is None or turn != self._turn:
                 return None
             self._known[below] = above = found
-            if place % SLICE == 0:
-                await asyncio.sleep(0)
+            await slices.next()
         return above
 
     async def _below(self, above: Spelling, number: int) -> Spelling | None:

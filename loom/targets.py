@@ -42,9 +42,9 @@ class Targets:
         self._reached: set[Target] = set()  # also what there is no room for in memory any more
 
     @property
-    def wanted(self) -> bool:
-        """Whether there is anything the writer has asked for."""
-        return bool(self._wanted)
+    def wanted(self) -> tuple[Place, ...]:
+        """What the writer has asked for."""
+        return tuple(self._wanted)
 
     def want(self, place: Place) -> None:
         self._wanted[place] = None

@@ -429,6 +429,18 @@ async def test_what_the_model_reads_above_is_weighed_in_its_tokens(tmp_path: Pat
         assert found["S0"][1] == pytest.approx(alone["S0"][1], abs=0.05)
 
 
+async def test_who_asks_for_it_waits_until_all_of_the_path_was_read(tmp_path: Path) -> None:
+    async with Session.create(tmp_path / "b.loom", seed=5) as session:
+        session.set_sources(TEN)
+        for word in OPENING.split():
+            last = session.write(f"{word} ")
+        await session.attach("echo")
+        session.weigh()
+        await session.weighed()
+        assert session.posterior(last) is not None
+        assert None not in {session.tree[n].token_count for n in session.tree if n}
+
+
 async def test_a_job_that_fails_is_told_of_once_and_not_tried_over_and_over(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
