@@ -126,8 +126,8 @@ class Probe(Picker[Found]):
         found = self.found
         if not found.asked:
             return f"0 of {self._count} answers"
-        unseen = f"{100 * found.other:.0f} in 100 of its answers would be new ones"
-        return f"{found.asked} of {self._count} answers · {unseen} (Good–Turing)"
+        unseen = f"{100 * found.other:.0f} in 100 more would be new (Good–Turing)"
+        return f"{found.asked} of {self._count} answers · {unseen}"
 
     def _rows(self) -> Iterator[Content]:
         name, bar = self._widths
