@@ -29,7 +29,6 @@ from loom.core.node import Place
 from loom.core.recipe import Recipe
 from loom.engine.api import EngineError, JobFailed
 from loom.fitting import Fitting
-from loom.framed import Room, framed
 from loom.instruments.sources.api import Course, Posterior, Scores, SourceSet
 from loom.known import Depth, Passage
 from loom.scales import Scales, TooMuch
@@ -111,14 +110,7 @@ class Beliefs:
 
     def framed(self, place: Place, recipe: Recipe) -> Recipe:
         """As it is drawn by at a place."""
-        if not recipe.frame:
-            return recipe
-        wanted, engine = self.sources, self._session.engine
-        able = None if engine is None else engine.capabilities
-        room = None
-        if able is not None:
-            room = Room(able.fingerprint, able.context, self._fitting.tokens_of(recipe.frame))
-        return framed(self._session, place, recipe, wanted.frames if wanted else (), room)
+        return self._fitting.framed(place, recipe)
 
     # ── what is believed ───────────────────────────────────────────────────────────────────
 

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 from loom.changes import Notice
 from loom.chosen import Chosen
+from loom.core.node import Place
+from loom.core.recipe import Recipe
 from loom.engine.api import EngineError
 from loom.evidence import Shelf
+from loom.framed import Room, framed
 from loom.framing import frames_of
 from loom.instruments import calibration
 from loom.instruments.sources.api import BLOCK, SourceSet
@@ -101,9 +104,17 @@ class Fitting:
     def engine_changed(self) -> None:
         self._engine = None
 
-    def tokens_of(self, frame: str) -> int | None:
-        """How many a frame of the set has, if they have been counted."""
-        return None if self._engine is None else self._engine.tokens_of(frame)
+    def framed(self, place: Place, recipe: Recipe) -> Recipe:
+        """As it is drawn by at a place."""
+        if not recipe.frame:
+            return recipe
+        wanted, engine = self._chosen.sources, self._session.engine
+        able = None if engine is None else engine.capabilities
+        room = None
+        if able is not None:
+            counted = None if self._engine is None else self._engine.tokens_of(recipe.frame)
+            room = Room(able.fingerprint, able.context, counted)
+        return framed(self._session, place, recipe, wanted.frames if wanted else (), room)
 
     async def _encode(self, text: bytes, opens: bool) -> Encoded | None:
         if not self._generation.can_score:
