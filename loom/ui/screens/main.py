@@ -13,19 +13,19 @@ from loom.ui.moments import Moment
 from loom.ui.screens.beginning import Beginning
 from loom.ui.screens.choosing import Choosing
 from loom.ui.screens.dividing import Dividing
+from loom.ui.screens.framing import Framing
 from loom.ui.screens.guiding import Guiding
 from loom.ui.screens.help import Help
 from loom.ui.screens.looking import Looking
 from loom.ui.screens.remembering import Remembering
 from loom.ui.screens.searching import Searching
-from loom.ui.screens.sourcing import Sourcing
 
 IN_EDITOR = {c.action.partition("(")[0] for c in COMMANDS if c.where is Where.EDITOR}
 ALWAYS = {"palette", "quit", "copy_text", *(c.action for c in COMMANDS if c.group is Group.NAMED)}
 COMMANDS_BY_METHOD = {c.action.partition("(")[0] for c in COMMANDS}
 
 
-class MainScreen(Dividing, Guiding, Sourcing, Searching, Remembering, Beginning, Looking, Choosing):
+class MainScreen(Dividing, Guiding, Framing, Searching, Remembering, Beginning, Looking, Choosing):
     """The commands of the table of keys, by their methods."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

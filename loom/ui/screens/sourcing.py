@@ -9,19 +9,16 @@ from dataclasses import replace
 from textual import on
 
 from loom.changes import Change, EngineChanged, Sealed, Weighed
+from loom.core.display import Segment
 from loom.core.node import Place
-from loom.instruments.sources.api import Source
-from loom.paths import Paths
 from loom.session import Session
 from loom.ui import glyphs
 from loom.ui.along import Along, along_on
 from loom.ui.bindings import COMMANDS, Command
 from loom.ui.screens.flagging import Flagging
 from loom.ui.screens.instruments import Course as Readings
+from loom.ui.screens.instruments import Instruments
 from loom.ui.screens.page import Page, TextPane, TreePane
-from loom.ui.screens.probe import Found, Probe
-from loom.ui.screens.source_sets import SourceSets
-from loom.ui.screens.sources import Answer, Sources
 from loom.ui.series import Name
 from loom.ui.widgets import lens_sources
 from loom.ui.widgets.cards import Cards
@@ -52,12 +49,13 @@ class Sourcing(Flagging):
 
     async def on_mount(self) -> None:
         self.query_one(TreePane).source_of = self.worlds.short
-        self.query_one(Cards).source_of = lambda segment: clip(self.worlds.short(segment), BRIEFLY)[
-            0
-        ]
+        self.query_one(Cards).source_of = self._source_on_card
         self.query_one(Lens).sources_here = self._in_lens
         self.legend = self.query_one(Legend)
         self.legend.look_of = self.query_one(TextPane).look_of
+
+    def _source_on_card(self, segment: Segment) -> str:
+        return clip(self.worlds.short(segment), BRIEFLY)[0]
 
     # ── following what is weighed ──────────────────────────────────────────────────────────
 
@@ -92,6 +90,9 @@ class Sourcing(Flagging):
         self.tree_pane.flags_changed(nodes)
         self.cards.grew(nodes)
         self.lens.look_again()
+        above = self.app.screen
+        if isinstance(above, Instruments):
+            above.look_again()
         self._tell_source()
         self._colour_soon()
 
@@ -205,12 +206,12 @@ class Sourcing(Flagging):
 
     async def _course_to(self, place: Place) -> Readings:
         found = await super()._course_to(place)
-        along, posterior = await self._whole_along(), self.worlds.at(place)
+        along, posterior = await self.along(), self.worlds.at(place)
         if not along.stretches or posterior is None or len(along) != len(found.series):
             return found
         columns = {
             Name(SOURCES, "moved"): along.moved,
-            Name(SOURCES, "to be told"): along.information,
+            Name(SOURCES, "expected"): along.information,
         }
         units = dict.fromkeys(columns, "bits")
         said = "" if posterior.calibrated else "uncalibrated"
@@ -258,69 +259,3 @@ class Sourcing(Flagging):
         if self.session.weighing is not None:
             return "The sources are still being weighed."
         return "Nothing is known of the sources here yet."
-
-    # ── the panel ──────────────────────────────────────────────────────────────────────────
-
-    async def action_sources(self) -> None:
-        """At the cursor, or where the writer is."""
-        place = self.cursor
-
-        async def answered(answer: Answer | None) -> None:
-            if answer is not None:
-                await self._answer(answer, place)
-
-        await self.app.push_screen(Sources(self.session, self.worlds, place), answered)
-
-    async def _answer(self, answer: Answer, place: Place) -> None:
-        match answer.what:
-            case "sets":
-                folder = Paths.default().sources
-                await self.app.push_screen(SourceSets(self.session, folder), self._sets_closed)
-            case "grow":
-                self.attempt(lambda: self._grow_under(answer.frame, place))
-            case "keep":
-                self.attempt(lambda: self._keep_frame(answer.frame))
-                self.notify(f"From now on all grows under {answer.name}.", markup=False)
-            case "drop":
-                self.attempt(lambda: self._keep_frame(""))
-            case "probe":
-                await self._ask_model(place)
-
-    async def _ask_model(self, place: Place) -> None:
-        from loom.ui.inquiring import Inquiring  # deferred: it takes a fortieth of the start
-
-        known = self.worlds.sources
-        if known is None:
-            return
-
-        async def closed(found: Found | None) -> None:
-            if found is None:
-                await self.action_sources()
-            elif found.choice is not None:
-                await self._answer(Answer(*found.choice, found.name), place)
-            else:
-                self.attempt(lambda: self._add(found.added))
-
-        await self.app.push_screen(Probe(Inquiring(self.session, known, place)), closed)
-
-    def _add(self, sources: Sequence[Source]) -> None:
-        """To the set of this session; its file stays as it is."""
-        known = self.worlds.sources
-        if known is not None:
-            self.session.set_sources(replace(known, sources=(*known.sources, *sources)))
-            names = ", ".join(source.name for source in sources)
-            self.notify(f"This session weighs {names}, too.", markup=False)
-
-    async def _sets_closed(self, _: None) -> None:
-        """Back to the list, which shows what was chosen."""
-        await self.action_sources()
-
-    def _grow_under(self, frame: str, place: Place) -> None:
-        """Raises EngineError, StoreError."""
-        recipe = replace(self.session.recipe, frame=frame, instead=0)
-        self.stay(place)
-        self.session.grow(self.session.place, recipe=recipe)
-
-    def _keep_frame(self, frame: str) -> None:
-        recipe = replace(self.session.recipe, frame=frame, instead=0)
-        self.session.set_sampling(recipe=recipe)
