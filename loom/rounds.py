@@ -61,8 +61,9 @@ class Rounds:
         except Exception as error:
             self._fail(error)
         finally:
-            if self._later is not None:
-                self._later.cancel()
+            later = self._later
+            if later is not None and not later.cancel() and not later.cancelled():
+                later.exception()  # was there to be asked for
             self._idle.set()
 
     def _enlist(self) -> None:

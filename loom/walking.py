@@ -41,9 +41,9 @@ class Walk:
     async def along(self, way: Way) -> AsyncGenerator[tuple[int, bool], None]:
         """Every node as it becomes sound, and whether it was read anew. With some of those that
         run left out of the readers nothing becomes sound: they have yet to read it."""
-        base, before = way.base, self._after(way.base)
+        base, before, stood = way.base, self._after(way.base), self._stands(way.base)
         lead: list[Link] = []
-        for link in way.links:
+        for link in way.links if before.keys() == self._readers.keys() else ():
             seen = self._stretches.context_of(link.node)
             around = self._around(seen, link.tokens, before)
             lead.append(link)
@@ -53,10 +53,15 @@ class Walk:
             missing = self._missing(link.node, around)
             if missing and not await self._fold(base, lead, before, around, missing):
                 return
-            if missing and seen != self._stretches.context_of(link.node):
-                return  # it was chosen in another way meanwhile, and is on the agenda again
+            if self._stands(base) != stood or seen != self._stretches.context_of(link.node):
+                return  # what is before it, or how it was chosen, is not what it was
             base, lead, before = link.node, [], self._settled(link.node)
+            stood = self._stands(base)
             yield link.node, bool(missing)
+
+    def _stands(self, base: int | None) -> bytes | None:
+        """What stands for the states it is gone on from; others may read that node meanwhile."""
+        return None if base is None else self._holdings.after(base)
 
     def _around(
         self, seen: Context, tokens: int | None, before: Mapping[str, bytes]
@@ -69,7 +74,9 @@ class Walk:
     def _after(self, base: int | None) -> dict[str, bytes]:
         if base is None:
             return dict.fromkeys(self._readers, BEGINNING)
-        whole = self._holdings.after(base) or bytes(DIGEST * len(self._names))
+        whole = self._holdings.after(base)
+        if whole is None:  # in doubt since the way was found
+            return {}
         places = {name: place * DIGEST for place, name in enumerate(self._names)}
         return {n: whole[places[n] : places[n] + DIGEST] for n in self._readers}
 

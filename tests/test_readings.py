@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -27,8 +28,10 @@ from loom.generation import Generation
 from loom.instruments.api import Context, Reading, Settings
 from loom.instruments.calibration import Calibration
 from loom.instruments.folding import Stretch, fold
+from loom.instruments.lanes import Lanes
 from loom.session import Session
 from loom.stretches import Stretches
+from loom.walking import Walk
 
 OPENING = "The lighthouse keeper had not spoken to anyone since"
 SHORT = Recipe(tokens=9)
@@ -709,3 +712,30 @@ async def test_drift_of_a_path_is_what_was_kept_of_its_nodes(
         raised = [(one.plugin, one.flag.reason, one.start, one.stop) for one in drift.flags]
         on_path = session.flags(place)
         assert raised == [(one.plugin, one.flag.reason, one.start, one.stop) for one in on_path]
+
+
+async def test_a_reading_that_goes_on_from_what_is_in_doubt_meanwhile_does_not_hold(
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
+) -> None:
+    async with opened(tmp_path / "a.loom") as session:
+        await read(session, found_in(plugins))
+        desk, client = session._readings._desk, session._readings.client
+        assert client is not None
+        there: Lanes = client
+        node, model = nodes[-1], desk.model_of(nodes[-1])
+
+        class Meddling:
+            """Somebody else finds out that the node before was chosen in another way."""
+
+            async def fold(self, *asked: Any) -> Any:
+                assert way.base is not None
+                desk.holdings.doubt([way.base])
+                return await there.fold(*asked)
+
+        for reader, sound in ((client, True), (cast(Lanes, Meddling()), False)):
+            desk.holdings.discard(node)
+            way = desk.stretches.way_to(node, model, desk.holdings.is_sound)
+            walk = Walk(reader, desk.stretches, desk.holdings, desk.roster, desk.readers(model))
+            walked = [number async for number, _ in walk.along(way)]
+            assert walked == [node] * sound
+            assert desk.holdings.is_sound(node) is sound

@@ -27,6 +27,7 @@ from loom.instruments.dealing import InNode
 from loom.instruments.folding import Stretch, fold
 from loom.instruments.keeping import unpack
 from loom.session import Session
+from loom.store.examine import examine
 
 SHORT = Recipe(tokens=9)
 
@@ -255,6 +256,7 @@ async def test_what_was_compacted_away_has_been_counted(
         session.hide(session.display.segment_of(session.tree[nodes[4]].end))
         state = _state(session)
         whole = sum(session.tree[node].token_count or 0 for node in nodes)
+    assert examine(path).whole
     gone = compacted(path).removed
     assert {nodes[3], nodes[4]} <= set(gone)
     async with opened(path) as session:
