@@ -262,6 +262,7 @@ class Beliefs:
                 self._step.result()
         finally:
             self._step.cancel()
+            await asyncio.wait({self._step})
             self._step, self._under_way = None, None
             news, scales.settled = frozenset(scales.settled), set()
             if news:

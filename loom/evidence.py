@@ -92,6 +92,7 @@ class Shelf:
         self._holdings.know_settings(key, spelled)
         self._key, self._frames = key, frames
         self._recent: Recent[int, tuple[bytes, Evidence]] = Recent(IN_MEMORY)
+        self._begun: Recent[int, tuple[bytes, Evidence]] = Recent(IN_MEMORY)
 
     @classmethod
     def of_set(cls, record: Record, wanted: SourceSet, model: str, block: int) -> Shelf:
@@ -124,13 +125,19 @@ class Shelf:
         self._recent.put(spelling.node, (spelling.basis, evidence), evidence.size)
         return spelling.basis, evidence
 
-    def remember(self, spelling: Spelling, evidence: Evidence) -> None:
-        """For as long as there is room in memory."""
-        self._recent.put(spelling.node, (spelling.basis, evidence), evidence.size)
+    def begun(self, spelling: Spelling) -> Evidence | None:
+        """What was broken off, as far as it had come."""
+        found = self._begun.get(spelling.node)
+        return None if found is None or found[0] != spelling.basis else found[1]
+
+    def break_off(self, spelling: Spelling, evidence: Evidence) -> None:
+        """To be gone on from, while there is room in memory; what is kept of the node stays."""
+        self._begun.put(spelling.node, (spelling.basis, evidence), evidence.size)
 
     async def keep(self, spelling: Spelling, evidence: Evidence) -> None:
-        """For good."""
-        self.remember(spelling, evidence)
+        """For good, in place of what was kept of the node."""
+        self._begun.drop(spelling.node)
+        self._recent.put(spelling.node, (spelling.basis, evidence), evidence.size)
         kept = Kept(spelling.basis, "", _packed(evidence), len(evidence.scores))
         blobs = await in_time(evidence.scores.ratio.size, partial(pack, kept))
         self._holdings.keep_row(ReadingRow(spelling.node, SOURCES, self._key, *blobs))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from loom.core.span import TOP
+from loom.engine.api import EngineError
 from loom.evidence import Evidence, rounded
 from loom.framing import Frames, blocks
 from loom.instruments.sources.api import Scores
@@ -60,16 +61,20 @@ class Weighing:
 
     async def done(self, before: Evidence | None) -> Evidence:
         """Goes on from what there is under the same frames."""
-        base = self._base
-        if before is not None and np.array_equal(before.scored, self._scored):
-            self._parts.append(before.scores)
-            base = replace(base, belief=await self._scales.advanced(base.belief, before.scores))
+        base, shelf = self._base, self._scales.shelf
+        for begun in (shelf.begun(self._spelling), before):
+            if begun is not None and np.array_equal(begun.scored, self._scored):
+                self._parts.append(begun.scores)
+                belief = await self._scales.advanced(base.belief, begun.scores)
+                base = replace(base, belief=belief)
+                break
         try:
             await self._read(self._scales.follower(base))
-        finally:
-            evidence = self._evidence()
-            self._scales.shelf.remember(self._spelling, evidence)
-        await self._scales.shelf.keep(self._spelling, evidence)
+        except (asyncio.CancelledError, EngineError):
+            shelf.break_off(self._spelling, self._evidence())
+            raise
+        evidence = self._evidence()
+        await shelf.keep(self._spelling, evidence)
         return evidence
 
     async def _read(self, follower: Follower) -> None:

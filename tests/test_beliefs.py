@@ -238,6 +238,32 @@ async def test_a_move_breaks_off_what_is_out_of_sight(path: Path) -> None:
         assert found is None or not all(standing.rescored for standing in found.standings)
 
 
+async def test_what_was_broken_off_is_gone_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Session.create(tmp_path / "b.loom", seed=5) as session:
+        await session.attach("echo")
+        await session.engine_ready()
+        session.set_sources(TEN)
+        await session.finished([session.write(f"{OPENING} " * 12)])
+        node, place = session.place.node, session.place
+        with scored(monkeypatch) as jobs:
+            session.weigh()
+            while len(jobs) < 3 * len(TEN.frames):
+                await asyncio.sleep(0)
+            session.stop_weighing()
+            await session.weighed()
+            assert session.posterior(node) is None
+            asked = [job.prefix + (job.text,) for job in jobs[: len(TEN.frames)]]
+            jobs.clear()
+            session.weigh()
+            await session.weighed()
+            again = [job.prefix + (job.text,) for job in jobs]
+        assert again and not set(asked) & set(again)
+        found, alone = told(session.posterior(node)), told(await by_itself(session, place, TEN))
+        assert found["S1"][1] == pytest.approx(alone["S1"][1], abs=0.1)
+
+
 async def test_weighing_stops_when_told_and_goes_on_when_asked(path: Path) -> None:
     async with Session.open(path) as session:
         await attached(session, delay=0.01)
