@@ -31,6 +31,7 @@ from loom.instruments.sources.api import (
 )
 from loom.paths import Paths
 from loom.session import Session
+from loom.ui import outside
 from loom.ui.along import layers, order
 from loom.ui.app import LoomApp
 from loom.ui.inquiring import Inquiring
@@ -326,7 +327,7 @@ async def test_a_set_is_taken_and_one_with_a_mistake_says_where_it_is(
 
 
 async def test_a_set_is_edited_and_is_in_force_at_once(
-    make_app: MakeApp, believed: Any, wait_for: WaitFor
+    make_app: MakeApp, believed: Any, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Paths.default().sources
     folder.mkdir(parents=True)
@@ -354,6 +355,12 @@ async def test_a_set_is_edited_and_is_in_force_at_once(
         await wait_for(pilot, lambda: isinstance(app.screen, SourceSets))
         await wait_for(pilot, lambda: believed.known.sources[0].prior == 7)
         assert sets.read(folder / "aa.toml") == believed.known
+        monkeypatch.setattr(outside, "edit", lambda app, text: f"nulls = 3\n{text}")
+        await pilot.press("E")
+        await wait_for(pilot, lambda: isinstance(app.screen, SetEditor))
+        await wait_for(pilot, lambda: "line 1: nulls is unknown" in seen(app))
+        await pilot.press("escape")
+        assert isinstance(app.screen, SetEditor), "nor what comes from another editor"
 
 
 def test_a_new_set_is_saved_under_its_name(tmp_path: Path, believed: Any) -> None:

@@ -28,11 +28,13 @@ LINE = re.compile(r", line (\d+):")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """`text` of a set that goes into `folder`, under the name of its file or its own."""
+    """`text` of a set that goes into `folder`, under the name of its file or its own; `unsaved`:
+    it stands in no file yet."""
 
     text: str
     folder: Path
     name: str = ""
+    unsaved: bool = False
 
     def saved(self, text: str) -> Path:
         """Where it is now. Raises SetError, also for a text that is no set: then it isn't saved."""
@@ -63,7 +65,7 @@ class SetEditor(Dialog[Path | None]):
     def __init__(self, draft: Draft) -> None:
         super().__init__()
         self._draft = draft
-        self._saved = draft.text
+        self._saved = "" if draft.unsaved else draft.text
         self._warned = False
 
     def compose(self) -> ComposeResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -147,7 +148,7 @@ class SourceSets(Picker[None]):
         await self.app.push_screen(SetEditor(draft), self._edited)
 
     async def action_edit_outside(self) -> None:
-        """The file itself; a mistake in it is told in the list."""
+        """With a mistake in it, it is gone on with here."""
         one = self._one
         if one is None:
             return
@@ -157,8 +158,14 @@ class SourceSets(Picker[None]):
         except outside.EditorFailed as error:
             self.complain(error)
             return
-        if text != draft.text:
-            await self.attempt(lambda: self._edited(draft.saved(text)))
+        if text == draft.text:
+            return
+        try:
+            file = draft.saved(text)
+        except SetError:
+            await self._edit(replace(draft, text=text, unsaved=True))
+        else:
+            await self.attempt(lambda: self._edited(file))
 
     def _edited(self, file: Path | None) -> None:
         """What is in force goes on as it is now. Raises StoreError."""
