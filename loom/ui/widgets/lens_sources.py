@@ -128,9 +128,3 @@ def _movers(
         words, used = clip(shown, max(8, width - cell_len(course) - 1))
         gap = " " * max(1, width - used - cell_len(course))
         yield ((words, "rest" if name == NULL else "token"), (gap, "value"), (course, "share"))
-
-
-def nothing(why: str, width: int) -> Iterator[Line]:
-    """Where nothing is known."""
-    yield lens_lines.heading("Sources", "", width)
-    yield from lens_lines.sentence(why, width)
