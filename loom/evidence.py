@@ -28,6 +28,7 @@ from loom.spellings import Spelling
 from loom.store.batch import ReadingRow
 
 IN_MEMORY = 1 << 25  # bytes of scores
+ROWS_KEPT = 256  # nodes, as they are in the file
 LARGEST = 60_000.0  # nats; more is no float16
 QUICK = 1 << 11  # numbers that are dealt with at once
 
@@ -88,7 +89,7 @@ class Shelf:
     the null included."""
 
     def __init__(self, record: Record, key: str, spelled: Mapping[str, Any], frames: int) -> None:
-        self._holdings = Holdings(record, SOURCES)
+        self._holdings = Holdings(record, SOURCES, ROWS_KEPT)
         self._holdings.know_settings(key, spelled)
         self._key, self._frames = key, frames
         self._recent: Recent[int, tuple[bytes, Evidence]] = Recent(IN_MEMORY)

@@ -23,10 +23,12 @@ Rows = dict[str, ReadingRow]
 
 
 class Holdings:
-    """Of all plugins, or of one `instrument` that isn't one."""
+    """Of all plugins, or of one `instrument` that isn't one; the rows of `room` nodes are held."""
 
-    def __init__(self, record: Record, instrument: str | None = None) -> None:
-        self._record, self._instrument = record, instrument
+    def __init__(
+        self, record: Record, instrument: str | None = None, room: int = ROWS_KEPT
+    ) -> None:
+        self._record, self._instrument, self._room = record, instrument, room
         self._rows: OrderedDict[int, Rows] = OrderedDict()
         self._sound: dict[int, bytes] = {}
         self._flags: dict[int, dict[str, tuple[Flag, ...]]] = {}
@@ -89,7 +91,7 @@ class Holdings:
 
     def _let_go(self) -> None:
         """What isn't in the file yet, and never will be of a session for reading only, stays."""
-        while len(self._rows) > ROWS_KEPT and not self._record.read_only:
+        while len(self._rows) > self._room and not self._record.read_only:
             node, rows = next(iter(self._rows.items()))
             if any((node, name) in self._unsaved for name in rows):
                 return

@@ -5,7 +5,7 @@ Values only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
@@ -28,13 +28,14 @@ class Depth(IntEnum):
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
     """What is believed before a node and after it. `scored` bool[F]: under which frames all of the
-    passage was."""
+    passage was. `mark` is what stands for this in what was made of it, which needn't hold it."""
 
     spelling: Spelling
     evidence: Evidence
     before: Belief
     after: Belief
     scored: NDArray[np.bool_]
+    mark: object = field(default_factory=object)
 
     @property
     def depth(self) -> Depth:

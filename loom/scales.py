@@ -57,8 +57,8 @@ class Scales:
         self._record = record
         self._texts = wanted.frames
         self._known: Recent[int, Known] = Recent(KNOWN)
-        self._shown: Recent[Place, tuple[Known, Posterior]] = Recent(SHOWN)
-        self._courses: Recent[int, tuple[Known, Course]] = Recent(COURSES)
+        self._shown: Recent[Place, tuple[object, Posterior]] = Recent(SHOWN)
+        self._courses: Recent[int, tuple[object, Course]] = Recent(COURSES)
 
     # ── what is known ──────────────────────────────────────────────────────────────────────
 
@@ -66,12 +66,12 @@ class Scales:
         """The last that was known; see `is_current`."""
         known = self._known.get(place.node)
         shown = self._shown.get(place)
-        if known is None or (shown is not None and shown[0] is known):
+        if known is None or (shown is not None and shown[0] is known.mark):
             return None if shown is None else shown[1]
         if place.at < self._record.tree[place.node].length:
             return None if shown is None else shown[1]
         found = self._posterior(known.after, known.scored, known.evidence.following)
-        self._shown.put(place, (known, found))
+        self._shown.put(place, (known.mark, found))
         return found
 
     def course(self, node: int) -> Course | None:
@@ -110,11 +110,11 @@ class Scales:
         if place.at == self._record.tree[place.node].length:
             return True
         shown = self._shown.get(place)
-        return shown is not None and shown[0] is known
+        return shown is not None and shown[0] is known.mark
 
     def has_course(self, node: int) -> bool:
         known, found = self._known.get(node), self._courses.get(node)
-        return known is not None and found is not None and found[0] is known
+        return known is not None and found is not None and found[0] is known.mark
 
     def forget(self, nodes: Collection[int]) -> None:
         """These and all below are spelled in other ways now; what was shown stays for the while."""
@@ -235,7 +235,7 @@ class Scales:
         information = known.evidence.scores.information
         following = float(information[within]) if 0 <= within < len(information) else float("nan")
         expected = None if np.isnan(following) else following
-        self._shown.put(place, (known, self._posterior(belief, known.scored, expected)))
+        self._shown.put(place, (known.mark, self._posterior(belief, known.scored, expected)))
 
     async def _follow(self, spelling: Spelling, base: Base, evidence: Evidence) -> None:
         """The belief along a node, from what its tokens were given."""
@@ -251,7 +251,7 @@ class Scales:
         self._known.put(spelling.node, known, evidence.size + known.size)
         self.settled.add(spelling.node)
         size = course.shares.nbytes + 12 * len(evidence.scores)
-        self._courses.put(spelling.node, (known, course), size)
+        self._courses.put(spelling.node, (known.mark, course), size)
 
     def _drop_after(self, node: int) -> None:
         """What goes on from it is to be followed anew; a child's number is above its parent's."""
