@@ -65,8 +65,11 @@ class Sources(Picker[Answer]):
         self.set_interval(GLANCE, self._glance)
 
     def _glance(self) -> None:
-        if self._shown != self._now:
+        if self._shown[:2] != self._now[:2]:
             self.refill()
+        elif self._shown != self._now and self.rows:
+            self._shown = self._now
+            self._say_state()
 
     @property
     def _now(self) -> tuple[SourceSet | None, Posterior | None, str]:
@@ -75,7 +78,7 @@ class Sources(Picker[Answer]):
     # ── showing ────────────────────────────────────────────────────────────────────────────
 
     def refill(self) -> None:
-        known, posterior, progress = self._shown = self._now
+        known, posterior, _ = self._shown = self._now
         if known is None:
             self._show_nothing()
             return
@@ -87,8 +90,11 @@ class Sources(Picker[Answer]):
         at = names.index(before.name) if before is not None and before.name in names else 0
         width = self.room - 2  # a scroll bar may come
         self.fill(standings.drawn(self.rows, width, self.look, calibrated=calibrated), at)
+        self._say_state()
+
+    def _say_state(self) -> None:
         if not self.asking:
-            self.say(progress or self._in_force)
+            self.say(self._shown[2] or self._in_force)
 
     def _show_nothing(self) -> None:
         self.rows = []
