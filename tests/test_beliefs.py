@@ -104,6 +104,12 @@ def heard(session: Session, kind: type[C]) -> list[C]:
     return changes
 
 
+async def under_way(session: Session) -> None:
+    """Until something is being weighed."""
+    while session.weighing is None:
+        await asyncio.sleep(0)
+
+
 def told(posterior: Posterior | None) -> dict[str, tuple[float, float]]:
     assert posterior is not None
     return {one.name: (one.probability, one.bits) for one in posterior.standings}
@@ -211,8 +217,7 @@ async def test_nothing_is_weighed_while_anything_grows(path: Path) -> None:
         await attached(session, delay=0.002)
         place = session.tree[1].end
         session.weigh(place)
-        while session.weighing is None:
-            await asyncio.sleep(0)
+        await under_way(session)
         nodes = session.grow(place, count=2, recipe=replace(SHORT, tokens=40))
         client: Any = session.engine
         await asyncio.sleep(0)
@@ -228,8 +233,7 @@ async def test_a_move_breaks_off_what_is_out_of_sight(path: Path) -> None:
     async with Session.open(path) as session:
         session.go(session.tree[5].end)
         await attached(session, delay=0.01)
-        while session.weighing is None:
-            await asyncio.sleep(0)
+        await under_way(session)
         session.go(session.tree[3].end)
         await session.weighed()
         one = session.posterior(3)
@@ -267,8 +271,7 @@ async def test_what_was_broken_off_is_gone_on_from(
 async def test_weighing_stops_when_told_and_goes_on_when_asked(path: Path) -> None:
     async with Session.open(path) as session:
         await attached(session, delay=0.01)
-        while session.weighing is None:
-            await asyncio.sleep(0)
+        await under_way(session)
         assert session.stop_weighing()
         await session.weighed()
         assert session.weighing is None
@@ -403,8 +406,7 @@ async def test_an_engine_handed_on_weighs_in_the_other_session(path: Path) -> No
     async with Session.open(path) as session, Session.open(other) as second:
         second.set_sources(OTHER)
         await attached(session, delay=0.005)
-        while session.weighing is None:
-            await asyncio.sleep(0)
+        await under_way(session)
         assert session.hand_engine_to(second)
         await second.attach_sources(IDLE)
         await second.weighed()
