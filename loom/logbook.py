@@ -56,9 +56,10 @@ class Logbook:
             self._waiting.append(Job(event, tuple(nodes)))
 
     def added(self, nodes: Iterable[int], event: int) -> None:
-        """The nodes that have just come into the tree, with the last event."""
+        """The nodes that have just come into the tree or changed, with the last event."""
         tree = self._record.tree
-        fresh = sorted(n for n in nodes if n in tree and tree[n].growing)
+        known = {node for job in self._waiting for node in job.nodes}
+        fresh = sorted(n for n in nodes if n in tree and tree[n].growing and n not in known)
         self.began(event, [n for n in fresh if tree[n].author is Author.MODEL])
 
     def _forget(self, removed: Collection[int]) -> None:

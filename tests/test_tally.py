@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -236,6 +237,7 @@ async def test_a_job_waits_for_those_before_it_whichever_is_complete_first(
         long = session.grow(count=2, recipe=Recipe(tokens=3000))
         while not all(session.tree[node].token_count for node in long):
             await asyncio.sleep(0.01)
+        session.go(session.tree[long[1]].end)  # into one that grows
         short = await session.generate(Place(long[0], 0), count=1, recipe=Recipe(tokens=3))
         assert session.readings(short[0]) == {}
         session.cancel([long[0]])
@@ -391,3 +393,36 @@ async def test_the_temperature_is_that_of_the_recipe(plugins: Path, tmp_path: Pa
 
 def test_flags_of_a_path_are_none_of_a_node() -> None:
     assert InNode("info", "none", 0, 0, 0.0, "x") != Flag("info", "none", 0, 0, 0.0, "x")
+
+
+async def test_after_any_wandering_the_log_is_what_was_drawn(plugins: Path, tmp_path: Path) -> None:
+    chance = random.Random(4)
+    for _ in range(2):  # the second time in what was closed
+        async with opened(tmp_path / "a.loom") as session:
+            await with_engine(session)
+            await session.attach_instruments(Config(), found_in(plugins))
+            for _ in range(12):
+                wander(session, chance)
+                await asyncio.sleep(chance.choice([0, 0.01, 0.05]))
+            await session.finished(session.growing())
+            await session.instruments_settled()
+            check(session, plugins)
+
+
+def wander(session: Session, chance: random.Random) -> None:
+    node = session.tree[chance.choice([n for n in session.tree if not session.is_hidden(n)])]
+    match chance.choice(["go", "write", "grow", "grow", "hide", "undo", "redo", "cancel"]):
+        case "go":
+            session.go(Place(node.id, chance.randint(0, node.length)))
+        case "write":
+            session.write(" and so", node.end)
+        case "grow":
+            session.grow(count=chance.randint(1, 3), recipe=Recipe(tokens=chance.randint(1, 40)))
+        case "hide" if node.id > 3:
+            session.hide(session.display.segment_of(node.end))
+        case "undo":
+            session.undo()
+        case "redo":
+            session.redo()
+        case "cancel":
+            session.cancel(session.growing()[:1])
