@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -101,8 +101,7 @@ class Kept:
         if self._frames is None:
             self._frames = await frames_of(scorer, self.wanted)
         scores = await score_frames(scorer, self.wanted, ids, frames=self._frames, wide=True)
-        self.keep(what, ids, scores)
-        return scores
+        return self.keep(what, ids, scores)
 
     def read(self, what: bytes) -> tuple[tuple[int, ...], Scores] | None:
         """Tokens and scores kept under a name; None where there are none or the file is damaged."""
@@ -114,17 +113,19 @@ class Kept:
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
 
-    def keep(self, what: bytes, ids: Sequence[int], scores: Scores) -> None:
+    def keep(self, what: bytes, ids: Sequence[int], scores: Scores) -> Scores:
+        """As they will be read again."""
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self._file(what)
-        part = file.with_suffix(".part.npz")
+        part, ratio = file.with_suffix(".part.npz"), scores.ratio.astype(np.float16)
         np.savez_compressed(
             part,
             ids=np.array(ids, np.int32),
             logprob=scores.logprob,
-            ratio=scores.ratio.astype(np.float16),
+            ratio=ratio,
         )
         part.replace(file)
+        return replace(scores, ratio=ratio.astype(np.float32))
 
     def clear(self) -> None:
         """Forgets everything that is kept in the folder."""

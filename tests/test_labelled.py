@@ -93,7 +93,7 @@ async def test_what_was_read_is_not_read_again(tmp_path: Path) -> None:
         for one, other in zip(found, again, strict=True):
             assert (one.source, one.ids, one.text) == (other.source, other.ids, other.text)
             assert len(one.ids) == LENGTH
-            np.testing.assert_allclose(one.scores.ratio, other.scores.ratio, atol=2e-2)
+            np.testing.assert_array_equal(one.scores.ratio, other.scores.ratio)
         others = Kept(tmp_path / "kept", "other weights", WANTED)
         with pytest.raises(EngineError):
             await read_all(Forgetful(asking), others, passages, LENGTH)

@@ -156,8 +156,9 @@ def _weak_spots() -> Iterator[str]:
         "sources apart far better."
     )
     yield (
-        "- Evidence is so thin that the hazard forgets it about as fast as it comes; without one, "
-        "a splice is hardly noticed at all."
+        "- Tempering lets later tokens count ever less while the hazard stays as it is, so that a "
+        "belief goes back to the prior on long texts of which the evidence is thin, whatever its "
+        "sum says; without a hazard a splice is hardly noticed at all."
     )
     yield (
         "- Seventeen unseen works, each by another source, say little: one odd work moves any of "

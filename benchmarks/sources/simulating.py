@@ -88,8 +88,7 @@ class Simulator:
         self, among: SourceSet, name: bytes, ids: tuple[int, ...]
     ) -> tuple[tuple[int, ...], Scores]:
         scores = await score_frames(self._asking, among, ids, wide=True)
-        self._kept(among).keep(name, ids, scores)
-        return ids, scores
+        return ids, self._kept(among).keep(name, ids, scores)
 
     def _kept(self, among: SourceSet) -> Kept:
         return Kept(self._folder, self._fingerprint, among)
