@@ -163,6 +163,9 @@ def test_what_the_commands_print_is_what_is_documented(printed: Callable[..., An
     Path("draft.txt").write_text(OPENING)
     Path("long.txt").write_text(f"{OPENING} the storm. " * 2500)
     Path("sums.txt").write_text("So 12 + 30 = 43, and on.")
+    for name in ("Ada", "Bell"):
+        Path("texts", name).mkdir(parents=True)
+        Path("texts", name, "work.txt").write_text(f"{OPENING} the storm of {name}. " * 900)
     Path("sea.toml").write_text(SET)
     weighed = ("--model", "echo", "--set", "sea.toml")
     at_two = ("--node", "2")
@@ -197,6 +200,7 @@ def test_what_the_commands_print_is_what_is_documented(printed: Callable[..., An
         ("experiment", "onion", *weighed, "--source", "Ada", "--probe", "3"),
         ("experiment", "collapse", *weighed, "--length", "8", "--each", "1"),
         ("calibrate", "echo", "long.txt", "--tokens", "21000"),
+        ("calibrate", "--sources", "sea.toml", "--tokens", "4096", "echo", "texts"),
         ("calibrate", "echo"),
         ("models",),
         ("plugins",),
