@@ -68,7 +68,8 @@ class Generation:
         self._asked = Asked()
         self._failures: dict[int, EngineError] = {}
         self._waiters: list[tuple[set[int], asyncio.Future[None]]] = []
-        self._calm = asyncio.Event()  # nothing grows or is being read
+        self._awaited = 0  # answers that a writer waits for
+        self._calm = asyncio.Event()  # nothing of all that goes on
         self._calm.set()
         self._spec = ""
         self._row: ModelRow | None = None
@@ -278,7 +279,13 @@ class Generation:
         prefix = self._session.prefix(place, capabilities.fingerprint)
         assert self.client is not None
         job = Score(self._name("next"), prefix, b"", top, following=True)
-        answer = await self._asked.answer(self.client, job)
+        self._awaited += 1
+        self._come_first()
+        try:
+            answer = await self._asked.answer(self.client, job)
+        finally:
+            self._awaited -= 1
+            self._calm_down()
         if answer.following is None:
             raise JobFailed("The engine gave no distribution for the next token.")
         return answer.following
@@ -318,8 +325,14 @@ class Generation:
 
     @property
     def busy(self) -> bool:
-        """Whether anything grows or is being read."""
-        return bool(self._growth.nodes())
+        """Whether anything grows or is being read, or a writer waits for an answer."""
+        return bool(self._growth.nodes() or self._awaited)
+
+    def _calm_down(self) -> None:
+        """What can wait has its turn, if there is nothing else."""
+        if not self.busy:
+            self._calm.set()
+            self._session.engine_wanted(False)
 
     def _come_first(self) -> None:
         """Nothing that can wait is before the engine."""
@@ -492,9 +505,7 @@ class Generation:
             if not wanted & growing and not future.done():
                 future.set_result(None)
         self._waiters = [(w, future) for w, future in self._waiters if not future.done()]
-        if not growing:
-            self._calm.set()
-            self._session.engine_wanted(False)
+        self._calm_down()
 
     # ── when things go wrong ───────────────────────────────────────────────────────────────
 

@@ -21,7 +21,7 @@ from loom.changes import EngineChanged, Notice, Weighed
 from loom.config import Config, SourcesConfig
 from loom.core.node import Place
 from loom.core.recipe import Recipe
-from loom.engine.api import JobFailed, Score
+from loom.engine.api import Job, JobFailed, Score
 from loom.engine.client import EngineClient
 from loom.framing import score_frames
 from loom.generation import Generation
@@ -227,6 +227,28 @@ async def test_nothing_is_weighed_while_anything_grows(path: Path) -> None:
         await session.finished(nodes)
         await session.weighed()
         assert session.posterior(1) is not None
+
+
+async def test_who_waits_for_the_next_token_goes_before(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shut: list[bool] = []
+    submit = NearClient.submit
+
+    def watched(self: NearClient, job: Job) -> None:
+        found = session._beliefs._fitting.scales
+        if job.id.startswith("next") and found is not None:
+            shut.append(not found.gate.is_open)
+        submit(self, job)
+
+    monkeypatch.setattr(NearClient, "submit", watched)
+    async with Session.open(path) as session:
+        await attached(session, delay=0.002)
+        await under_way(session)
+        assert (await session.next_tokens()).ids
+        assert shut == [True]
+        await session.weighed()
+        assert session.posterior(session.place.node) is not None
 
 
 async def test_a_move_breaks_off_what_is_out_of_sight(path: Path) -> None:
