@@ -15,9 +15,11 @@ from loom.engine.client import Encoded, EngineClient
 
 
 class Asked:
-    """Those of one session, by job."""
+    """Those of one session, by job. `awaited` hears of each (1) that somebody sits and waits for,
+    before it is asked, and when it is over (−1)."""
 
-    def __init__(self) -> None:
+    def __init__(self, awaited: Callable[[int], None]) -> None:
+        self._awaited = awaited
         self._answers = Answers()
         self._quiet: set[str] = set()
 
@@ -28,8 +30,10 @@ class Asked:
     async def answer(self, client: EngineClient, job: Score, *, quiet: bool = False) -> Answer:
         """Raises EngineError. Who waits no more has the job cancelled. What is asked `quiet` gives
         way to everything else (`withdraw`)."""
-        if quiet:
-            self._quiet.add(job.id)
+        if not quiet:
+            (answer,) = await self._loudly(client, job)
+            return answer
+        self._quiet.add(job.id)
         try:
             (answer,) = await self._answers.to(job, client.submit, client.cancel)
         finally:
@@ -38,7 +42,14 @@ class Asked:
 
     async def drawn(self, client: EngineClient, job: Generate) -> list[Answer]:
         """One for each seed; likewise."""
-        return await self._answers.to(job, client.submit, client.cancel)
+        return await self._loudly(client, job)
+
+    async def _loudly(self, client: EngineClient, job: Score | Generate) -> list[Answer]:
+        self._awaited(1)
+        try:
+            return await self._answers.to(job, client.submit, client.cancel)
+        finally:
+            self._awaited(-1)
 
     def withdraw(self, client: EngineClient) -> None:
         """Take back what was asked quietly; there are no answers, and who waits is to be told."""

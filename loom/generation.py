@@ -65,7 +65,7 @@ class Generation:
         self._above: tuple[int, frozenset[int]] = ROOT, frozenset({ROOT})
         self._read_through: set[int] = set()  # nodes with nothing unread on the way to their ends
         self._orders = Orders(session, self._growth)
-        self._asked = Asked()
+        self._asked = Asked(self._is_awaited)
         self._failures: dict[int, EngineError] = {}
         self._waiters: list[tuple[set[int], asyncio.Future[None]]] = []
         self._awaited = 0  # answers that a writer waits for
@@ -279,13 +279,7 @@ class Generation:
         prefix = self._session.prefix(place, capabilities.fingerprint)
         assert self.client is not None
         job = Score(self._name("next"), prefix, b"", top, following=True)
-        self._awaited += 1
-        self._come_first()
-        try:
-            answer = await self._asked.answer(self.client, job)
-        finally:
-            self._awaited -= 1
-            self._calm_down()
+        answer = await self._asked.answer(self.client, job)
         if answer.following is None:
             raise JobFailed("The engine gave no distribution for the next token.")
         return answer.following
@@ -327,6 +321,14 @@ class Generation:
     def busy(self) -> bool:
         """Whether anything grows or is being read, or a writer waits for an answer."""
         return bool(self._growth.nodes() or self._awaited)
+
+    def _is_awaited(self, more: int) -> None:
+        """So many more answers a writer waits for."""
+        self._awaited += more
+        if more > 0:
+            self._come_first()
+        else:
+            self._calm_down()
 
     def _calm_down(self) -> None:
         """What can wait has its turn, if there is nothing else."""
