@@ -22,7 +22,7 @@ from loom.instruments.repeats import Memory
 from loom.instruments.watching import SETTLED, Floats, Ints, crossings, cusum, is_sure, run, since
 
 NAME = "traps"
-VERSION = "1"
+VERSION = "2"
 ABOUT = "Loops, templates, and text too sure or too unsure to pass for reference text."
 OPTIONS: dict[str, Any] = {"alpha": 0.05, "genre": "all", "ignore": []}
 

@@ -156,8 +156,8 @@ def _weak_spots() -> Iterator[str]:
         "sources apart far better."
     )
     yield (
-        "- Tempering lets later tokens count ever less while the hazard stays as it is, so that a "
-        "belief goes back to the prior on long texts of which the evidence is thin, whatever its "
+        "- The hazard stays as it is where tempering lets a token count little, so that a belief "
+        "goes back towards the prior on long texts of which the evidence is thin, whatever its "
         "sum says; without a hazard a splice is hardly noticed at all."
     )
     yield (

@@ -1,7 +1,9 @@
 """What a model makes of reference text on average, by position: surprise, entropy, the excess of
 the one over the other, in nats; and how many σ from it other text lies.
 
-The first tokens of a document differ from the rest; works weigh alike, whatever their length.
+The first tokens of a document differ from the rest; works weigh alike, whatever their length. Of
+tokens whose sampler is known the excess is that under the sampler: what its settings explain is no
+news.
 """
 
 from __future__ import annotations
@@ -26,7 +28,11 @@ LEAST_SIGMA = 1e-3
 
 def columns_of(span: Span) -> dict[str, Floats]:
     surprise, entropy = -span.logprob.astype(np.float64), span.entropy.astype(np.float64)
-    return {"surprise": surprise, "entropy": entropy, "excess": surprise - entropy}
+    excess = surprise - entropy
+    if span.sampled_logprob is not None and span.sampled_entropy is not None:
+        drawn = -span.sampled_logprob.astype(np.float64) - span.sampled_entropy
+        excess = np.where(np.isfinite(drawn), drawn, excess)
+    return {"surprise": surprise, "entropy": entropy, "excess": excess}
 
 
 def moments_of(spans: Sequence[Span], works: Sequence[str]) -> dict[str, list[list[float]]]:

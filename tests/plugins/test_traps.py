@@ -99,6 +99,17 @@ def test_an_absorbing_state_is_flagged_at_once() -> None:
     assert first(path, "certainty", "loop") <= 10
 
 
+def test_what_a_known_sampler_explains_is_not_flagged() -> None:
+    cold = path_of([f" w{n}" for n in range(300)], [3.0] * 300, entropy=[5.0] * 300)
+    assert "excess_down" in {name for _, name, _ in flags(cold)}
+    known = []
+    for part in cold:
+        drawn = np.full(len(part), 2.0, np.float32)
+        span = replace(part.span, sampled_logprob=-drawn, sampled_entropy=drawn)
+        known.append(replace(part, span=span))
+    assert "excess_down" not in {name for _, name, _ in flags(known)}
+
+
 def test_word_salad_is_flagged_as_too_unsure_and_too_surprising() -> None:
     names = {name for _, name, _ in flags(random_path(400))}
     assert {"entropy_up", "surprise_up"} <= names

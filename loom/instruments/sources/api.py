@@ -70,7 +70,7 @@ class SourceSet:
 @dataclass(frozen=True, slots=True)
 class Tempering:
     """How much of a log-likelihood ratio is evidence (SCIENCE A2): token t of a passage counts
-    η(t) = `eta` · (t / 256)^−`gamma`, at most 1.
+    η(t) = `eta` · (t / 256)^−`gamma`, at most 1; in the filter none counts less than number 256.
 
     `tokens` of `works` works it was fitted on. `delta` is the median |PMI by frame − PMI by probe|
     there, in bits, None where it wasn't measured.

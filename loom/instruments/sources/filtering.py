@@ -1,7 +1,8 @@
 """The belief about who is writing, token by token: Bayes, and a small chance of a change.
 
 w_t ∝ (1 − h) · w_(t−1) · exp(η(t) · ratio_t) + h · π, the fixed share of Herbster & Warmuth (1998).
-Knows scores, not where they come from.
+As a belief goes back about 1/h tokens, η falls no further from there on: else all that is read
+later would come to nothing beside the chance of a change. Knows scores, not where they come from.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from loom.instruments.sources.tempering import eta_at
 Floats = NDArray[np.float64]
 
 LN2 = float(np.log(2.0))
+MEMORY = round(1 / HAZARD)  # tokens that a belief goes back, about
 
 
 def begin(wanted: SourceSet) -> Belief:
@@ -68,7 +70,8 @@ def beliefs_along(
     count, renewed = len(ratio), hazard * layout(wanted).prior
     grown = np.zeros((count, len(renewed)))
     grown[:, 1:] = np.nan_to_num(ratio.astype(np.float64), nan=0.0)
-    grown *= eta_at(tempering, belief.tokens + np.arange(count))[:, None]
+    tokens = belief.tokens + np.arange(count)
+    grown *= eta_at(tempering, np.minimum(tokens, MEMORY - 1) if hazard else tokens)[:, None]
     grown -= grown.max(axis=1, keepdims=True, initial=-np.inf)
     np.exp(grown, out=grown)
     found = np.empty((count + 1, len(renewed)))

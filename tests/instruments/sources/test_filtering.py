@@ -138,6 +138,18 @@ def test_each_token_counts_as_the_tempering_says_by_its_place_in_the_passage() -
         assert odds == pytest.approx(0.7 * eta, rel=1e-6)
 
 
+def test_what_is_read_late_counts_as_much_as_what_is_remembered() -> None:
+    wanted, tempering = set_of([1]), Tempering(0.2, 0.5)
+    ratio = np.full((600, 1), 0.05, np.float32)
+    prior = layout(wanted).prior
+    ends = []
+    for tokens in (256, 20_000):
+        before = Belief(prior.copy(), np.zeros(2), tokens)
+        after, _ = advance(wanted, before, scores_of(ratio), tempering)
+        ends.append(after.weights[1])
+    assert ends[0] == ends[1] > prior[1] + 0.05
+
+
 def test_the_belief_comes_back_after_a_change_of_source() -> None:
     wanted = set_of([1, 1])
     ratio = np.array([[3.0, -3.0]] * 40 + [[-3.0, 3.0]] * 6)
