@@ -6,6 +6,7 @@ is imported when the command is used, so that `--help` waits for nothing.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import difflib
 import importlib
@@ -13,6 +14,7 @@ import inspect
 import os
 import signal
 import sys
+import threading
 from argparse import ArgumentParser, Namespace
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -23,6 +25,7 @@ from loom.console import CommandError, Console, UsageError
 from loom.core.text import visible
 
 DONE, FAILED, USAGE, STOPPED, PIPE_CLOSED = 0, 1, 2, 130, 141
+SOON = 0.01  # seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser, commands = grammar.build()
     args = parser.parse_args(with_command(words, commands))
     console = Console.of_process(json=args.json)
+    hook, sys.unraisablehook = sys.unraisablehook, _told_again
     try:
         code = _run(args, console)
         sys.stdout.flush()
@@ -51,6 +55,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.end_progress()
         console.fail(*explain(error))
         return FAILED
+    finally:
+        sys.unraisablehook = hook
+
+
+def _told_again(ignored: sys.UnraisableHookArgs) -> None:
+    """Ctrl+C that came where nothing can be raised, as while a module was imported, comes again."""
+    if isinstance(ignored.exc_value, KeyboardInterrupt):
+        again = threading.Timer(SOON, _interrupt)
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(ignored)
+
+
+def _interrupt() -> None:
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, signal.SIGINT)  # ends a call that waits, too
+    else:
+        _thread.interrupt_main()
 
 
 def _fill_streams() -> None:

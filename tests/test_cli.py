@@ -633,6 +633,29 @@ def test_streams_that_were_closed_before_the_start_are_no_traceback(story: str) 
     assert "no text to write" in Path("err.txt").read_text()
 
 
+def test_ctrl_c_is_not_lost_where_nothing_can_be_raised() -> None:
+    script = """
+import sys, time, weakref
+from loom import cli
+
+class Thing: ...
+
+def interrupted(_):
+    raise KeyboardInterrupt
+
+def run(args, console):
+    thing = Thing()
+    reference = weakref.ref(thing, interrupted)
+    del thing
+    time.sleep(60)
+
+cli._run = run
+sys.exit(cli.main(["doctor"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"Stopped.\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_seals_what_grew(story: str, run: Run, number: signal.Signals) -> None:
     process = start(
