@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from loom.core.span import cut
 from loom.core.text import char_offset, decode
 from loom.engine.api import EngineError
 from loom.framing import blocks, frames_of
@@ -74,7 +75,7 @@ async def estimate_of(
         raise EngineError(
             "There is no text to weigh.", "Give a text that is longer than its byline."
         )
-    pieces = cut_up(text[len(byline) :], ends)
+    pieces = cut(text[len(byline) :], ends)
     return await _weighed(scorer, wanted, byline, ids, pieces, known, progress)
 
 
@@ -122,12 +123,6 @@ def byline_of(wanted: SourceSet, text: bytes) -> bytes:
     """The longest frame of the set that the text begins with; b"" where there is none."""
     frames = (frame.encode("utf-8", "surrogateescape") for frame in wanted.frames)
     return max((frame for frame in frames if text.startswith(frame)), key=len)
-
-
-def cut_up(text: bytes, ends: Sequence[int]) -> tuple[bytes, ...]:
-    """The bytes of each token."""
-    starts = (0, *ends[:-1])
-    return tuple(text[start:end] for start, end in zip(starts, ends, strict=True))
 
 
 def moved(estimate: Estimate, count: int) -> list[Moved]:

@@ -12,8 +12,9 @@ import numpy as np
 from loom.commands import access
 from loom.commands.weighing import Report
 from loom.console import CommandError, UsageError
+from loom.core.span import cut
 from loom.core.text import visible
-from loom.estimate import cut_up, of_scores
+from loom.estimate import of_scores
 from loom.instruments.sources import finding, voices
 from loom.instruments.sources.sets import SetError
 from loom.paths import Paths
@@ -35,7 +36,7 @@ def of_text(text: bytes, folder: Path | None) -> Report:
         raise CommandError("There is no text to weigh.", "Give a text with words in it.")
     counted = voices.Counted.of(wanted, voices.texts_in(place))
     scores = counted.scores(text, np.array(ends))
-    estimate = of_scores(wanted, b"", (), cut_up(text, ends), scores, None)
+    estimate = of_scores(wanted, b"", (), cut(text, ends), scores, None)
     return Report(estimate, f"letters of {place.name}, no model")
 
 

@@ -19,9 +19,10 @@ from loom.commands import access
 from loom.config import Config
 from loom.console import CommandError, Console
 from loom.core.node import Place
+from loom.core.span import cut
 from loom.core.text import visible
 from loom.engine.api import Capabilities
-from loom.estimate import Estimate, cut_up, estimate_of, of_scores
+from loom.estimate import Estimate, estimate_of, of_scores
 from loom.inquiry import Asked, Inquiry, inquiry
 from loom.instruments import calibration
 from loom.instruments.sources import finding, sets
@@ -235,7 +236,7 @@ def _estimate(session: Session, place: Place, passage: Passage, fingerprint: str
         wanted,
         text[: passage.start],
         passage.ids,
-        cut_up(text[passage.start :], ends),
+        cut(text[passage.start :], ends),
         passage.scores,
         _tempering_of(fingerprint, wanted),
         None if posterior is None else posterior.following,

@@ -104,8 +104,7 @@ class Span:
 
     def pieces(self, text: bytes) -> tuple[bytes, ...]:
         """The bytes of each token, of the text that the span is about."""
-        ends = self.ends.tolist()
-        return tuple(text[a:b] for a, b in zip([0, *ends], ends, strict=False))
+        return cut(text, self.ends.tolist())
 
     def singles(self) -> list[Span]:
         """Each token as a span of its own."""
@@ -139,6 +138,11 @@ class Span:
 
 NAMES = tuple(field.name for field in fields(Span))
 """Of the columns, in the order of the declaration."""
+
+
+def cut(text: bytes, ends: Sequence[int]) -> tuple[bytes, ...]:
+    """The bytes of each token, of a text whose tokens end there."""
+    return tuple(text[a:b] for a, b in zip((0, *ends), ends, strict=False))
 
 
 def joined(spans: Sequence[Span]) -> Span:
