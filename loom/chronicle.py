@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from loom.chosen import SETTING as SOURCES
 from loom.core.marks import Kind, Mark
 from loom.core.node import Place
 from loom.core.recipe import Recipe
@@ -28,6 +27,7 @@ from loom.history import (
     Operation,
 )
 from loom.session import Session
+from loom.sources.chosen import SETTING as SOURCES
 from loom.store.batch import EventRow
 from loom.store.errors import damaged
 

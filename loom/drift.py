@@ -21,9 +21,9 @@ from loom.instruments.api import Flag, Reading
 from loom.instruments.client import InstrumentClient, Reader, SwitchedOff
 from loom.instruments.folding import Stretch, joined
 from loom.instruments.loading import Declared
+from loom.reading.roster import Roster
+from loom.reading.stretches import Link, Stretches
 from loom.record import Record
-from loom.roster import Roster
-from loom.stretches import Link, Stretches
 
 PIECE = 256  # tokens read at a time
 

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from loom.asked import Aloud, Asked
-from loom.asking import Answer
+from loom.asking.asked import Aloud, Asked
+from loom.asking.process import Answer
 from loom.changes import EngineChanged, Grew, Notice, Scored, Sealed
 from loom.config import Paths
 from loom.core.node import ROOT, Author, Ending, Node, Place

@@ -15,10 +15,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from loom.framing import Frames, frames_of, score_frames
+from loom.asking.framing import Frames, frames_of, score_frames
+from loom.asking.questions import Scorer
 from loom.instruments.sources.api import Scores, SourceSet
 from loom.passages import Cut, Work, cuts_of, works_in
-from loom.questions import Scorer
 
 LENGTH = 256  # tokens of a passage
 

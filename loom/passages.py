@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from loom.asking import Asking
+from loom.asking.process import Asking
 from loom.core.node import Author
 from loom.core.span import NAMES, Span
 from loom.instruments.api import Context, Passage

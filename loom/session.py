@@ -19,10 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from loom.asked import Aloud
-from loom.beliefs import Beliefs
+from loom.asking.asked import Aloud
 from loom.changes import Moved, TreeChanged
-from loom.chosen import SETTING, spelled
 from loom.config import Config
 from loom.core.display import Segment
 from loom.core.marks import Kind, Mark
@@ -38,13 +36,15 @@ from loom.instruments import calibration
 from loom.instruments.api import Flag, Reading
 from loom.instruments.sources.api import Course, Posterior, Scores, SourceSet
 from loom.journal import Journal
-from loom.known import Passage
 from loom.past import EMPTY
 from loom.paths import Paths
 from loom.raised import Raised
-from loom.readings import Readings
-from loom.roster import Calibrations, Running
+from loom.reading.readings import Readings
+from loom.reading.roster import Calibrations, Running
 from loom.seams import Cut
+from loom.sources.beliefs import Beliefs
+from loom.sources.chosen import SETTING, spelled
+from loom.sources.known import Passage
 from loom.store.backup import Backups, Keeper
 from loom.store.batch import Batch, ModelRow, ReadingRow
 from loom.store.store import Store

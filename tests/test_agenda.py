@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from loom.agenda import Agenda
+from loom.reading.agenda import Agenda
 
 
 def drained(agenda: Agenda, *, idle: bool = True) -> list[int]:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from loom.answers import Answer, Answers
+from loom.asking.answers import Answer, Answers
 from loom.core.node import Ending
 from loom.core.recipe import Recipe
 from loom.engine.api import Ended, EngineError, Failed, Following, Generate, Job, JobFailed, Score

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loom.arrivals import Arrivals
 from loom.core.marks import Kind, Mark, Marks
 from loom.core.node import ROOT, Author, Ending, Node, Place
 from loom.core.tree import Tree
 from loom.instruments.api import Choice
+from loom.reading.arrivals import Arrivals
 from loom.store.batch import EventRow
 
 WRITER, MODEL = Author.WRITER, Author.MODEL

@@ -15,20 +15,21 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from loom import beliefs, generation, scales
-from loom.asked import Asked
+from loom import generation
+from loom.asking.asked import Asked
+from loom.asking.framing import score_frames
 from loom.changes import EngineChanged, Notice, Weighed
 from loom.config import Config, SourcesConfig
 from loom.core.node import Place
 from loom.core.recipe import Recipe
 from loom.engine.api import Job, JobFailed, Score
 from loom.engine.client import EngineClient
-from loom.framing import score_frames
 from loom.generation import Generation
 from loom.instruments.sources import filtering, finding, sets
 from loom.instruments.sources.api import Posterior, Source, SourceSet, Tempering
 from loom.instruments.sources.tempering import DEFAULT
 from loom.session import Session
+from loom.sources import beliefs, scales
 from loom.testing.near import NearClient
 
 C = TypeVar("C")

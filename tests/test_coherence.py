@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loom.coherence import Agreement, Suffixes, agreements, frame_bits
+from loom.asking.coherence import Agreement, Suffixes, agreements, frame_bits
+from loom.asking.framing import score_frames
+from loom.asking.probing import TAIL
 from loom.engine.api import Engine
 from loom.extensions import load_backend
-from loom.framing import score_frames
 from loom.instruments.sources.api import Scores, Source, SourceSet
 from loom.instruments.sources.neutral import NEUTRAL
-from loom.probing import TAIL
 from loom.testing.inprocess import InProcess
 
 WANTED = SourceSet(

@@ -22,7 +22,6 @@ from loom.core.recipe import Recipe
 from loom.core.span import Span
 from loom.core.tree import Tree
 from loom.engine.api import Generate, Job
-from loom.framed import Room, byline_until, framed
 from loom.instruments.sources.api import Source, SourceSet
 from loom.record import Record
 from loom.replay.checks import Verdict
@@ -31,6 +30,7 @@ from loom.replay.regrowing import regrow
 from loom.replay.verifying import verify
 from loom.session import Session
 from loom.sight import Sight
+from loom.sources.framed import Room, byline_until, framed
 from loom.testing.near import NearClient
 
 FRAME = "Ada Byron\n\n"

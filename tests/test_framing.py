@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from loom.asking.framing import Frames, blocks, frames_of, score_frames
+from loom.asking.questions import Gate
 from loom.engine.api import Capabilities, Ended, Engine, EngineError, JobFailed, Score
 from loom.extensions import load_backend, models
-from loom.framing import Frames, blocks, frames_of, score_frames
 from loom.instruments.sources import filtering
 from loom.instruments.sources.api import BLOCK, Source, SourceSet, Tempering, window_start
 from loom.instruments.sources.tracking import Follower, bits_following
-from loom.questions import Gate
 from loom.testing.inprocess import InProcess
 
 WANTED = SourceSet(

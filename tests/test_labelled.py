@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loom.asking import Answer, Asking
+from loom.asking.process import Answer, Asking
 from loom.core.span import TOP
 from loom.engine.api import Capabilities, EngineError, Piece
 from loom.engine.client import Encoded

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loom.asking import Asking
+from loom.asking.process import Asking
 from loom.core.span import NAMES
 from loom.passages import (
     TOKEN_BYTES,

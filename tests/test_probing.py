@@ -9,11 +9,7 @@ from typing import Any
 
 import pytest
 
-from loom.core.recipe import Recipe
-from loom.engine.api import Capabilities, Engine, Generate
-from loom.extensions import load_backend
-from loom.instruments.sources.api import Attribution, Cluster, Source, SourceSet
-from loom.probing import (
+from loom.asking.probing import (
     BATCH,
     FRAMES,
     LENGTH,
@@ -23,6 +19,10 @@ from loom.probing import (
     candidates,
     probes_of,
 )
+from loom.core.recipe import Recipe
+from loom.engine.api import Capabilities, Engine, Generate
+from loom.extensions import load_backend
+from loom.instruments.sources.api import Attribution, Cluster, Source, SourceSet
 from loom.testing.inprocess import InProcess
 
 WANTED = SourceSet(

@@ -17,7 +17,6 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from loom.arrivals import Arrivals
 from loom.changes import Change, Notice, Read
 from loom.config import Config, PluginConfig, parse_config
 from loom.core.node import Place
@@ -29,9 +28,10 @@ from loom.instruments.api import Context, Reading, Settings
 from loom.instruments.calibration import Calibration
 from loom.instruments.folding import Stretch, fold
 from loom.instruments.lanes import Lanes
+from loom.reading.arrivals import Arrivals
+from loom.reading.stretches import Stretches
+from loom.reading.walking import Walk
 from loom.session import Session
-from loom.stretches import Stretches
-from loom.walking import Walk
 
 OPENING = "The lighthouse keeper had not spoken to anyone since"
 SHORT = Recipe(tokens=9)
@@ -529,7 +529,7 @@ async def test_another_session_goes_on_with_the_plugins(plugins: Path, tmp_path:
 async def test_a_long_text_is_read_in_pieces_and_kept_as_one(
     plugins: Path, tmp_path: Path, nodes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loom.walking.PIECE", 4)
+    monkeypatch.setattr("loom.reading.walking.PIECE", 4)
     async with opened(tmp_path / "a.loom") as session:
         await read(session, found_in(plugins))
         for node in nodes:

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from loom.asking.probing import BATCH
 from loom.cli import main
 from loom.commands.completing import FILES, candidates
 from loom.engine.api import Engine
@@ -22,7 +23,6 @@ from loom.instruments import calibration
 from loom.instruments.calibration import Calibration
 from loom.instruments.sources import finding, sets
 from loom.instruments.sources.api import Tempering
-from loom.probing import BATCH
 from loom.session import Session
 from loom.testing.inprocess import InProcess
 

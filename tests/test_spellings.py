@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from loom.core.node import Author, Ending, Node, Place
 from loom.core.span import Span
 from loom.core.tree import Tree
-from loom.spellings import Spelling, Spellings
+from loom.sources.spellings import Spelling, Spellings
 
 BYLINE = "by me\n"
 

@@ -13,9 +13,9 @@ from loom.core.node import ROOT, Author, Ending, Node
 from loom.core.span import Span
 from loom.core.tree import Tree
 from loom.instruments.api import Choice
+from loom.reading.stretches import Link, Start, Stretches
 from loom.record import Record
 from loom.store.batch import ModelRow
-from loom.stretches import Link, Start, Stretches
 from loom.testing import path_of
 
 MODELS = {1: ModelRow(1, "one", "one", "one"), 2: ModelRow(2, "two", "two", "two")}

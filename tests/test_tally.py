@@ -348,9 +348,9 @@ async def test_one_that_fails_is_off_with_one_notice_and_one_that_is_added_catch
 async def test_a_long_log_is_read_in_pieces_and_kept_as_one(
     plugins: Path, tmp_path: Path, nodes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loom.walking.PIECE", 4)
-    monkeypatch.setattr("loom.tally.PIECE", 20)
-    monkeypatch.setattr("loom.rounds.FEW", 1)
+    monkeypatch.setattr("loom.reading.walking.PIECE", 4)
+    monkeypatch.setattr("loom.reading.tally.PIECE", 20)
+    monkeypatch.setattr("loom.reading.rounds.FEW", 1)
     async with opened(tmp_path / "a.loom") as session:
         await read(session, plugins)
         check(session, plugins)

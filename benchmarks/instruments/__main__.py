@@ -21,7 +21,7 @@ from benchmarks.instruments.cost import cost_of
 from benchmarks.instruments.judging import ALPHAS, Judge, Rate, folds, rate
 from benchmarks.instruments.material import Case, Lead, Maker, absorbed, leads
 from benchmarks.instruments.report import markdown
-from loom.asking import Asking
+from loom.asking.process import Asking
 from loom.extensions import resolve_model
 from loom.instruments.api import Passage
 from loom.instruments.calibration import Calibration, load

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
-from loom.asking import Answer, Asking
+from loom.asking.process import Answer, Asking
 from loom.core.node import Author
 from loom.core.recipe import Recipe
 from loom.discovery import listed, module_of

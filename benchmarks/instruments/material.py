@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from loom.asking import Answer, Asking
+from loom.asking.process import Answer, Asking
 from loom.core.recipe import Recipe, Sampling
 from loom.core.span import Span, joined
 from loom.experiments.absorbing import ENTRY, SIGN

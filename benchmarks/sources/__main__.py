@@ -21,7 +21,7 @@ from benchmarks.sources.attributing import Attribution, fit
 from benchmarks.sources.corpus import Corpus
 from benchmarks.sources.report import markdown
 from benchmarks.sources.simulating import Drawn, Simulator
-from loom.asking import Asking
+from loom.asking.process import Asking
 from loom.extensions import resolve_model
 from loom.instruments.sources import finding, sets
 from loom.instruments.sources.api import SourceSet

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.instruments.judging import folds
 from benchmarks.sources.judging import Beliefs, Floats, mean, ranks
-from loom.coherence import frame_bits
+from loom.asking.coherence import frame_bits
 from loom.instruments.sources import filtering, tempering
 from loom.instruments.sources.api import HAZARD, Scores, SourceSet, Tempering
 from loom.labelled import LENGTH, Read

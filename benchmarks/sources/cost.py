@@ -8,9 +8,9 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
-from loom.asking import Asking
+from loom.asking.framing import frames_of, score_frames
+from loom.asking.process import Asking
 from loom.core.recipe import Recipe
-from loom.framing import frames_of, score_frames
 from loom.instruments.sources.api import SourceSet
 
 PATH, NODE, ROUNDS = 192, 64, 5

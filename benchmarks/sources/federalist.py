@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.sources.attributing import shares_at
-from loom.asking import Asking
+from loom.asking.process import Asking
 from loom.instruments.sources.api import Scores, SourceSet, Tempering
 from loom.instruments.sources.tempering import eta_at
 from loom.labelled import Kept

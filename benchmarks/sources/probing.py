@@ -10,11 +10,11 @@ import numpy as np
 
 from benchmarks.sources.attributing import Attribution
 from benchmarks.sources.judging import jackknifed, mean, ranks
-from loom.asking import Asking
-from loom.coherence import Suffixes, agreements, frame_bits
+from loom.asking.coherence import Suffixes, agreements, frame_bits
+from loom.asking.probing import attributions
+from loom.asking.process import Asking
 from loom.instruments.sources.api import SourceSet
 from loom.labelled import Read
-from loom.probing import attributions
 
 
 async def probed(

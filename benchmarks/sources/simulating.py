@@ -16,10 +16,10 @@ import numpy as np
 
 from benchmarks.sources.attributing import RAW, shares_at
 from benchmarks.sources.judging import Beliefs, entropies, jackknifed, mean
-from loom.asking import Answer, Asking
+from loom.asking.framing import score_frames
+from loom.asking.process import Answer, Asking
 from loom.core.recipe import Recipe
 from loom.core.seeds import branch_seed
-from loom.framing import score_frames
 from loom.instruments.sources.api import HAZARD, NULL, Scores, SourceSet
 from loom.labelled import Kept
 

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.instruments.judging import Noticed, folds
 from benchmarks.sources.attributing import RAW, Attribution
 from benchmarks.sources.simulating import Drawn, Simulator
-from loom.asking import Asking
+from loom.asking.process import Asking
 from loom.instruments.sources import filtering
 from loom.instruments.sources.api import HAZARD, NULL, Scores, SourceSet, Tempering
 from loom.labelled import Kept, Read

@@ -18,9 +18,9 @@ from loom.console import CommandError, Console, UsageError
 from loom.core.node import ROOT, Place
 from loom.engine.api import Capabilities
 from loom.extensions import resolve_model
-from loom.known import Passage
 from loom.session import Session
 from loom.shelf import text_in
+from loom.sources.known import Passage
 
 POLL = 0.02  # seconds between looks at whether the engine has come to a node
 

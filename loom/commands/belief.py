@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from loom.coherence import Agreement
+from loom.asking.coherence import Agreement
+from loom.asking.estimate import Estimate, Moved, moved
+from loom.asking.inquiry import Inquiry
 from loom.commands.reading import cut, one_line
 from loom.console import Console
 from loom.core.text import decode, visible
-from loom.estimate import Estimate, Moved, moved
 from loom.facts import Facts
-from loom.inquiry import Inquiry
 from loom.instruments.sources.api import NULL, Cluster, Posterior, Standing
 
 SHOWN = 10  # sources, clusters or differences in a list

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from loom.asking import Asking
+from loom.asking.estimate import Estimate
+from loom.asking.process import Asking
 from loom.chart import FILLS, Line, Panel, svg
 from loom.commands import access
 from loom.commands.belief import (
@@ -23,7 +24,6 @@ from loom.commands.reading import cut, one_line, text_to_read
 from loom.commands.weighing import asked, chosen, meant_for, set_named, weighed
 from loom.console import CommandError, Console, UsageError
 from loom.core.text import decode, visible
-from loom.estimate import Estimate
 from loom.experiments import collapse as collapsing
 from loom.experiments.collapse import MOST, Stage, World
 from loom.experiments.onion import OPENING, SET, SOURCE, Found, found_of

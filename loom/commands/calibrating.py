@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from loom import __version__, extensions
-from loom.asking import Asking
+from loom.asking.process import Asking
 from loom.commands import access
 from loom.commands.tempering import temper
 from loom.config import Config

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loom import shelf
-from loom.arrivals import Arrivals
 from loom.commands import access
 from loom.commands.drawing import draw, picture
 from loom.commands.reading import cut, one_line, text_to_read
@@ -21,9 +20,10 @@ from loom.drift import Drift, Raised, drift_of, model_of_path, path_to
 from loom.engine.api import EngineError
 from loom.facts import Facts
 from loom.instruments.api import Flag, Reading
+from loom.reading.arrivals import Arrivals
+from loom.reading.stretches import Stretches
 from loom.session import Session
 from loom.store.errors import SessionLocked
-from loom.stretches import Stretches
 
 EXCERPT = 60  # characters of a flagged passage that are shown
 

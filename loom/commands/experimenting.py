@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from loom.asking import Asking
+from loom.asking.process import Asking
 from loom.chart import Line, Mark, Panel, svg
 from loom.commands import access
 from loom.console import CommandError, Console, to_json

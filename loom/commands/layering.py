@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from loom.asking.estimate import Estimate, evidence, moved
 from loom.chart import FILLS, INKS, Line, Mark, Panel, svg
 from loom.commands.belief import MARKED, NONE
 from loom.commands.drawing import CELLS, line_of
 from loom.commands.reading import cut, one_line
-from loom.estimate import Estimate, evidence, moved
 
 NAME = 16  # characters of a source's name beside its layer
 WORD = 12  # of a marked token

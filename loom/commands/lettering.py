@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from loom.asking.estimate import of_scores
 from loom.commands import access
 from loom.commands.weighing import Report
 from loom.console import CommandError, UsageError
 from loom.core.span import cut
 from loom.core.text import visible
-from loom.estimate import of_scores
 from loom.instruments.sources import finding, voices
 from loom.instruments.sources.sets import SetError
 from loom.paths import Paths

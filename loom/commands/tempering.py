@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loom.asking import Asking
+from loom.asking.coherence import Suffixes, agreements, frame_bits
+from loom.asking.process import Asking
 from loom.bylines import by_folder
-from loom.coherence import Suffixes, agreements, frame_bits
 from loom.commands import access
 from loom.console import CommandError, Console
 from loom.core.text import visible

@@ -13,17 +13,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from loom.arrivals import Arrivals
 from loom.core.node import ROOT
 from loom.discovery import Found
 from loom.drift import model_of_path, path_to
 from loom.instruments.folding import Stretch
 from loom.instruments.guard import Guard, Misdeed
-from loom.logbook import Logbook, Spot, after
 from loom.processes.pipes import Send, private_pipes, sender
+from loom.reading.arrivals import Arrivals
+from loom.reading.logbook import Logbook, Spot, after
+from loom.reading.stretches import Stretches
 from loom.record import Record
 from loom.store.store import Store
-from loom.stretches import Stretches
 from loom.testing import ContractBroken, Fault, faults_of, sample_logs, sample_paths
 from loom.testing.reading import Broken, run_found
 

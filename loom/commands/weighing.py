@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from loom.asking import Asking
-from loom.chosen import NONE as SWITCHED_OFF
-from loom.chosen import SETTING
+from loom.asking.estimate import Estimate, estimate_of, of_scores
+from loom.asking.inquiry import Asked, Inquiry, inquiry
+from loom.asking.process import Asking
+from loom.asking.questions import Scorer
 from loom.commands import access
 from loom.config import Config
 from loom.console import CommandError, Console
@@ -22,15 +23,14 @@ from loom.core.node import Place
 from loom.core.span import cut
 from loom.core.text import visible
 from loom.engine.api import Capabilities
-from loom.estimate import Estimate, estimate_of, of_scores
-from loom.inquiry import Asked, Inquiry, inquiry
 from loom.instruments import calibration
 from loom.instruments.sources import finding, sets
 from loom.instruments.sources.api import Attribution, SourceSet, Tempering
 from loom.instruments.sources.sets import SetError
-from loom.known import Passage
-from loom.questions import Scorer
 from loom.session import Session
+from loom.sources.chosen import NONE as SWITCHED_OFF
+from loom.sources.chosen import SETTING
+from loom.sources.known import Passage
 from loom.store.errors import SessionLocked
 
 CHOOSE = "Name one with --set; `loom sources --list` prints those there are."

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from loom.asking import Asking
+from loom.asking.process import Asking
 from loom.core.node import Ending
 from loom.core.recipe import Recipe, Sampling
 from loom.core.span import joined

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loom.asking import Asking
+from loom.asking.framing import frames_of, score_frames
+from loom.asking.process import Asking
 from loom.core.recipe import Recipe, Sampling
 from loom.experiments.runs import Grown, Report, grow
-from loom.framing import frames_of, score_frames
 from loom.instruments.sources import filtering
 from loom.instruments.sources.api import BLOCK, NULL, Course, Scores, SourceSet, Tempering
 from loom.instruments.sources.layout import layout

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loom.asking import Asking
+from loom.asking.process import Asking
 from loom.core.recipe import Recipe, Sampling
 from loom.experiments.runs import OPENINGS, Grown, Report, grow
 from loom.instruments.repeats import GRAMS, SCHEMA_WINDOW, Memory

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from loom.inquiry import Inquiry
+from loom.asking.inquiry import Inquiry
 from loom.instruments.sources.api import Posterior
 from loom.instruments.sources.attribution import wilson
 

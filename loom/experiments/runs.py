@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from loom.asking import Answer, Asking
+from loom.asking.process import Answer, Asking
 from loom.core.node import Author, Ending
 from loom.core.recipe import Recipe
 from loom.core.span import Span

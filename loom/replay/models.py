@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from loom.asking import Asking
+from loom.asking.process import Asking
 from loom.engine.api import Capabilities
 from loom.extensions import resolve_model
 from loom.replay.agreement import tolerance

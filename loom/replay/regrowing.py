@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
-from loom.asking import Answer
+from loom.asking.process import Answer
 from loom.core.node import Ending, Place
 from loom.core.recipe import Recipe
 from loom.engine.api import JobFailed

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Self
 
-from loom.answers import Answer, Answers
+from loom.asking.answers import Answer, Answers
 from loom.core.recipe import Recipe
 from loom.core.span import TOP
 from loom.engine.api import Capabilities, Engine, Generate, Job, Piece, Score

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
-from loom.asked import Aloud
-from loom.coherence import Suffixes, agreements, frame_bits
+from loom.asking.asked import Aloud
+from loom.asking.coherence import Suffixes, agreements, frame_bits
+from loom.asking.framing import score_frames
+from loom.asking.probing import attributions, candidates
 from loom.core.node import Place
 from loom.engine.api import EngineError
-from loom.framing import score_frames
 from loom.instruments.sources.api import Attribution, Source, SourceSet
-from loom.probing import attributions, candidates
 from loom.session import Session
 from loom.ui.screens.probe import Verdict
 

@@ -15,7 +15,7 @@ from benchmarks.instruments.__main__ import TEMPERATURES, arguments, begun
 from benchmarks.instruments.cost import PLUGINS, cost_of
 from benchmarks.instruments.judging import Judge, Noticed, folds, rate
 from benchmarks.instruments.material import Case, Lead, Maker, absorbed, filled, leads
-from loom.asking import Asking
+from loom.asking.process import Asking
 from loom.extensions import models, resolve_model
 from loom.instruments.calibration import Calibration, load
 from loom.passages import Readings, cuts_of, passages, works_in

@@ -19,7 +19,7 @@ from benchmarks.sources import federalist, simulating, splicing
 from benchmarks.sources.judging import Beliefs, ece, ece_fact, jackknifed, ranks
 from benchmarks.sources.report import markdown
 from benchmarks.sources.simulating import Drawn, Simulator
-from loom.asking import Asking
+from loom.asking.process import Asking
 from loom.extensions import models
 from loom.instruments.calibration import read
 from loom.instruments.sources import finding, sets

@@ -20,7 +20,7 @@ from loom.core.text import visible
 from loom.discovery import Found
 from loom.extensions import plugins as found_plugins
 from loom.instruments.loading import Declared, Option, unasked
-from loom.roster import Running
+from loom.reading.roster import Running
 from loom.session import Session
 from loom.switches import set_option, switch
 from loom.ui.screens.options import read, shown

@@ -10,12 +10,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
-from loom.coherence import Agreement, Suffixes, agreements, frame_bits
-from loom.framing import score_frames
+from loom.asking.coherence import Agreement, Suffixes, agreements, frame_bits
+from loom.asking.framing import score_frames
+from loom.asking.probing import attributions, candidates
+from loom.asking.questions import Drawer, Scorer
 from loom.instruments.sources import filtering, tempering
 from loom.instruments.sources.api import Attribution, Posterior, Scores, SourceSet
-from loom.probing import attributions, candidates
-from loom.questions import Drawer, Scorer
 
 LEADING = 3  # of the set's own sources that are held against what is said of them
 

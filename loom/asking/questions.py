@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from loom.answers import Answer
+from loom.asking.answers import Answer
 from loom.core.recipe import Recipe
 from loom.core.span import TOP
 from loom.engine.api import Capabilities, JobFailed, Piece

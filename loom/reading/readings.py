@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 from loom.changes import Change
 from loom.config import Config
 from loom.core.node import ROOT
-from loom.desk import Desk
 from loom.discovery import Found, listed
 from loom.instruments.api import Flag, Reading
 from loom.instruments.client import SwitchedOff
 from loom.instruments.lanes import Lanes
-from loom.news import News
 from loom.paths import Paths
 from loom.raised import Raised, raised_in
-from loom.roster import Calibrations, Roster, Running
-from loom.rounds import Rounds
+from loom.reading.desk import Desk
+from loom.reading.news import News
+from loom.reading.roster import Calibrations, Roster, Running
+from loom.reading.rounds import Rounds
 from loom.store.errors import StoreError
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ import asyncio
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from loom.agenda import Agenda
-from loom.arrivals import Arrivals
 from loom.changes import Change, EngineChanged, EngineState, Moved, Scored, Sealed, TreeChanged
 from loom.holdings import Holdings
-from loom.logbook import Logbook
-from loom.roster import Roster
-from loom.stretches import Stretches, Way
-from loom.tally import Tally
-from loom.walking import Readers
+from loom.reading.agenda import Agenda
+from loom.reading.arrivals import Arrivals
+from loom.reading.logbook import Logbook
+from loom.reading.roster import Roster
+from loom.reading.stretches import Stretches, Way
+from loom.reading.tally import Tally
+from loom.reading.walking import Readers
 
 if TYPE_CHECKING:
     from loom.session import Session

@@ -9,11 +9,11 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from loom.asking.questions import Gate, Questions, Scorer, at_once
 from loom.core.span import TOP
 from loom.engine.api import EngineError
 from loom.instruments.sources.api import BLOCK, Scores, SourceSet
 from loom.instruments.sources.windows import Block, FrameTooLong, Opening, Windows, joined
-from loom.questions import Gate, Questions, Scorer, at_once
 
 SHOWN = 40  # characters of a frame in an error
 

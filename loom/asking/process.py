@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from loom.answers import Answer, Answers
+from loom.asking.answers import Answer, Answers
 from loom.core.recipe import Recipe
 from loom.core.span import TOP
 from loom.engine.api import Capabilities, EngineError, Event, Generate, Job, Piece, Score

@@ -9,21 +9,21 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from loom.asking.framing import frames_of
 from loom.changes import Notice
-from loom.chosen import Chosen
 from loom.core.node import Place
 from loom.core.recipe import Recipe
 from loom.engine.api import EngineError
-from loom.evidence import Shelf
-from loom.framed import Room, framed
-from loom.framing import frames_of
 from loom.instruments import calibration
 from loom.instruments.sources.api import BLOCK, SourceSet
 from loom.instruments.sources.sets import digest
-from loom.scales import Scales
-from loom.setbacks import Setbacks
-from loom.spellings import Spellings
-from loom.weighing import Engine
+from loom.sources.chosen import Chosen
+from loom.sources.evidence import Shelf
+from loom.sources.framed import Room, framed
+from loom.sources.scales import Scales
+from loom.sources.setbacks import Setbacks
+from loom.sources.spellings import Spellings
+from loom.sources.weighing import Engine
 
 if TYPE_CHECKING:
     from loom.engine.client import Encoded

@@ -5,17 +5,18 @@ Knows an engine that can be asked and a set of sources; knows no session.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loom.asking.framing import blocks, frames_of
+from loom.asking.questions import Scorer
 from loom.core.span import cut
 from loom.core.text import char_offset, decode
 from loom.engine.api import EngineError
-from loom.framing import blocks, frames_of
 from loom.instruments.sources import filtering, tempering
 from loom.instruments.sources.api import (
     Course,
@@ -27,7 +28,6 @@ from loom.instruments.sources.api import (
 from loom.instruments.sources.layout import layout
 from loom.instruments.sources.tracking import Follower, bits_following
 from loom.instruments.sources.windows import joined
-from loom.questions import Scorer
 
 LN2 = float(np.log(2.0))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from loom.answers import Answer, Answers
+from loom.asking.answers import Answer, Answers
 from loom.core.recipe import Recipe
 from loom.core.span import TOP
 from loom.engine.api import Capabilities, EngineError, Event, Generate, Piece, Score

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from loom.asking.probing import TAIL, probes_of, tail_of
+from loom.asking.questions import Gate, Questions, Scorer, at_once
 from loom.instruments.sources import filtering
 from loom.instruments.sources.api import Scores, SourceSet, Tempering
 from loom.instruments.sources.neutral import NEUTRAL
 from loom.instruments.sources.windows import Ids, Job, Step
-from loom.probing import TAIL, probes_of, tail_of
-from loom.questions import Gate, Questions, Scorer, at_once
 
 Floats = NDArray[np.float64]
 

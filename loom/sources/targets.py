@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from loom.core.node import ROOT, Place
-from loom.known import Depth
-from loom.scales import Scales
+from loom.sources.known import Depth
+from loom.sources.scales import Scales
 
 if TYPE_CHECKING:
     from loom.session import Session

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from contextlib import aclosing
 
 from loom.changes import Notice
-from loom.desk import Desk
 from loom.instruments.lanes import Lanes
-from loom.news import News
+from loom.reading.desk import Desk
+from loom.reading.news import News
+from loom.reading.stretches import Way
+from loom.reading.tally import Due
+from loom.reading.walking import Readers, Walk
 from loom.store.errors import StoreError
-from loom.stretches import Way
-from loom.tally import Due
-from loom.walking import Readers, Walk
 
 SLICE = 0.002  # seconds at a time that the event loop is held
 REST = 0.01  # seconds between two slices of old work

@@ -14,8 +14,8 @@ from loom.instruments.client import Reader, Step
 from loom.instruments.folding import Stretch, joined
 from loom.instruments.keeping import BEGINNING, DIGEST, Kept, basis_of, surroundings
 from loom.instruments.lanes import Lanes
-from loom.roster import Roster
-from loom.stretches import Link, Stretches, Way
+from loom.reading.roster import Roster
+from loom.reading.stretches import Link, Stretches, Way
 
 PIECE = 1024  # tokens that are sent at once, at most
 INSIDE_KEPT = 256  # states inside nodes

@@ -21,9 +21,9 @@ from loom.instruments.dealing import dealt
 from loom.instruments.folding import Stretch, joined
 from loom.instruments.keeping import BEGINNING, Kept
 from loom.instruments.lanes import Lanes
-from loom.logbook import Job, Logbook, Spot, after
-from loom.roster import Roster
-from loom.walking import PIECE, groups, pieces
+from loom.reading.logbook import Job, Logbook, Spot, after
+from loom.reading.roster import Roster
+from loom.reading.walking import PIECE, groups, pieces
 
 LOG = "log"  # the settings under which the accounts lie; each has its own key
 ACCOUNTS = 8  # that are kept of an instrument, the newest: of models and of settings

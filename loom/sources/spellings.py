@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loom.core.node import ROOT
-from loom.framed import byline_until
 from loom.record import Record
 from loom.slices import Slices
+from loom.sources.framed import byline_until
 
 Ints = NDArray[np.int32]
 Encode = Callable[[bytes, bool], Awaitable[tuple[tuple[int, ...], tuple[int, ...]] | None]]

@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from loom.answers import Answer
+from loom.asking.answers import Answer
+from loom.asking.questions import Drawer, Encoder
 from loom.core.recipe import Recipe, Sampling
 from loom.core.seeds import branch_seed
 from loom.engine.api import Piece
 from loom.instruments.sources.api import Attribution, Source, SourceSet
 from loom.instruments.sources.attribution import cluster
-from loom.questions import Drawer, Encoder
 
 PROBES = ("\n\n— ", "\n\nSource: ", "\n\nWritten by ")
 """For a set that has none."""

@@ -23,18 +23,18 @@ from loom.changes import (
     Weighed,
     Weighing,
 )
-from loom.chosen import Chosen
 from loom.config import Config
 from loom.core.node import Place
 from loom.core.recipe import Recipe
 from loom.engine.api import EngineError, JobFailed
-from loom.fitting import Fitting
 from loom.instruments.sources.api import Course, Posterior, Scores, SourceSet
-from loom.known import Depth, Passage
-from loom.scales import Scales, TooMuch
-from loom.setbacks import Setbacks
+from loom.sources.chosen import Chosen
+from loom.sources.fitting import Fitting
+from loom.sources.known import Depth, Passage
+from loom.sources.scales import Scales, TooMuch
+from loom.sources.setbacks import Setbacks
+from loom.sources.targets import Target, Targets
 from loom.store.errors import StoreError
-from loom.targets import Target, Targets
 
 if TYPE_CHECKING:
     from loom.generation import Generation

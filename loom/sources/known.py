@@ -11,9 +11,9 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from loom.evidence import Evidence
 from loom.instruments.sources.api import Belief, Scores
-from loom.spellings import Spelling
+from loom.sources.evidence import Evidence
+from loom.sources.spellings import Spelling
 
 
 class Depth(IntEnum):

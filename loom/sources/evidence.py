@@ -24,7 +24,7 @@ from loom.instruments.keeping import Kept, pack
 from loom.instruments.sources.api import Scores, SourceSet
 from loom.instruments.sources.sets import digest
 from loom.record import SOURCES, Record
-from loom.spellings import Spelling
+from loom.sources.spellings import Spelling
 from loom.store.batch import ReadingRow
 
 IN_MEMORY = 1 << 25  # bytes of scores

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from loom.asking.framing import Frames, blocks
+from loom.asking.questions import Scorer
 from loom.core.span import TOP
 from loom.engine.api import EngineError
-from loom.evidence import Evidence, rounded
-from loom.framing import Frames, blocks
 from loom.instruments.sources.api import Scores
 from loom.instruments.sources.tracking import Follower, bits_following
 from loom.instruments.sources.windows import Block, joined
-from loom.known import Base
-from loom.questions import Scorer
-from loom.spellings import Spelling
+from loom.sources.evidence import Evidence, rounded
+from loom.sources.known import Base
+from loom.sources.spellings import Spelling
 
 if TYPE_CHECKING:
-    from loom.scales import Scales
+    from loom.sources.scales import Scales
 
 SAVED_AT_ONCE = 1 << 19  # tokens times frames of a node that isn't done
 

@@ -11,19 +11,19 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from loom.asking.questions import Gate
 from loom.core.node import Place
-from loom.evidence import Evidence, Recent, Shelf, in_time
 from loom.instruments.sources.api import Belief, Course, Posterior, Scores, SourceSet, Tempering
 from loom.instruments.sources.filtering import advance, begin, posterior
 from loom.instruments.sources.tempering import DEFAULT
 from loom.instruments.sources.tracking import Follower
 from loom.instruments.sources.windows import joined
-from loom.known import Base, Depth, Known, Passage
-from loom.questions import Gate
 from loom.record import Record
 from loom.slices import Slices
-from loom.spellings import Spelling, Spellings
-from loom.weighing import Engine, Weighing
+from loom.sources.evidence import Evidence, Recent, Shelf, in_time
+from loom.sources.known import Base, Depth, Known, Passage
+from loom.sources.spellings import Spelling, Spellings
+from loom.sources.weighing import Engine, Weighing
 
 LIKELIEST = 7  # sources of the node before, besides the null, where not every frame is rescored
 KNOWN = 1 << 25  # bytes of beliefs and what they are of

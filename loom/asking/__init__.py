@@ -1,0 +1,1 @@
+"""Asking an engine and waiting: the likelihood of a text under frames, and answers in words."""
