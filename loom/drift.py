@@ -6,7 +6,7 @@ Nothing is kept. Knows stretches and the plugins' process; where the path came f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,13 +19,24 @@ from loom.core.text import char_offset
 from loom.discovery import listed
 from loom.instruments.api import Flag, Reading
 from loom.instruments.client import InstrumentClient, Reader, SwitchedOff
+from loom.instruments.dealing import dealt
 from loom.instruments.folding import Stretch, joined
 from loom.instruments.loading import Declared
+from loom.reading.logbook import Logbook
 from loom.reading.roster import Roster
 from loom.reading.stretches import Link, Stretches
 from loom.record import Record
 
 PIECE = 256  # tokens read at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What of a job lies on a path: the first `tokens` of `branch`, after `position` of its own."""
+
+    branch: int
+    tokens: int
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,27 @@ def path_to(record: Record, stretches: Stretches, place: Place, model: str) -> I
             yield whole.cut(0, count)
 
 
+def drawn_by(
+    record: Record, stretches: Stretches, place: Place, model: str
+) -> list[tuple[Stretch, Share | None]]:
+    """All that the model has drawn in the session, job by job, and what of it is on the way."""
+    on_path = {node: at for node, at in record.tree.stretches(place) if at}
+    logbook = Logbook(record)
+    for event in record.events():
+        logbook.happened(event)
+    found = []
+    for job, drawn in logbook.along(logbook.jobs().get(model, ())):
+        node = next((node for node in job.nodes if node in on_path), None)
+        whole = None if node is None else stretches.stretch(Link(node))
+        share = None
+        if node is not None and whole is not None:
+            tokens = whole.span.count_until(on_path[node])
+            share = Share(job.nodes.index(node), tokens, whole.context.position)
+        if drawn is not None:
+            found.append((drawn, share))
+    return found
+
+
 async def drift_of(
     path: Sequence[Stretch],
     text: bytes,
@@ -79,8 +111,10 @@ async def drift_of(
     config: Config,
     log: Path,
     on_progress: Callable[[float], None] = lambda fraction: None,
+    drawn: Sequence[tuple[Stretch, Share | None]] = (),
 ) -> Drift:
-    """`text` is that of the whole path, `model` the fingerprint of the one whose tokens it has."""
+    """`text` is that of the whole path, `model` the fingerprint of the one whose tokens it has,
+    `drawn` what plugins read that read the log: without it there is nothing for them."""
     off: list[SwitchedOff] = []
     wanted = [
         one for one in listed("plugin") if not one.shadowed_by and config.plugin(one.name).enabled
@@ -90,8 +124,10 @@ async def drift_of(
         await client.start()
         plugins = dict(client.plugins)
         off += [SwitchedOff(name, why) for name, why in roster.enlist(plugins).items()]
-        readers = {name: Reader(*roster.settings_for(name, model)[:2]) for name in roster.names}
-        readings = await _read(client, path, readers, on_progress)
+        readings = await _read(client, path, _readers(roster, roster.names, model), on_progress)
+        if drawn:
+            on_log = _readers(roster, roster.log_names, model)
+            readings |= await _read_log(client, drawn, on_log, _end(path))
     finally:
         await client.close()
     places = _Places(path, text)
@@ -99,6 +135,10 @@ async def drift_of(
     flags.sort(key=lambda raised: (raised.start, raised.flag.at))
     known = roster.is_calibrated(model)
     return Drift(readings, plugins, tuple(flags), tuple(off), places.tokens, known)
+
+
+def _readers(roster: Roster, names: Iterable[str], model: str) -> dict[str, Reader]:
+    return {name: Reader(*roster.settings_for(name, model)[:2]) for name in names}
 
 
 async def _read(
@@ -122,6 +162,45 @@ async def _read(
         done = piece.context.position + len(piece)
         on_progress(done / max(_end(path), 1))
     return {name: joined(so_far) for name, so_far in parts.items()}
+
+
+async def _read_log(
+    client: InstrumentClient,
+    drawn: Sequence[tuple[Stretch, Share | None]],
+    readers: Mapping[str, Reader],
+    tokens: int,
+) -> dict[str, Reading]:
+    """Of the path what was dealt out to it, with what the whole log sums up to."""
+    sums: dict[str, list[tuple[int, Reading]]] = {name: [] for name in readers}
+    shares: dict[str, list[tuple[Share, Reading]]] = {name: [] for name in readers}
+    for stretch, share in drawn:
+        pieces = list(_pieces([stretch]))
+        answers = await client.fold(pieces, readers) if readers else {}
+        readers = {n: replace(readers[n], state=answers[n][-1].state) for n in answers}
+        for name, answer in answers.items():
+            whole = joined([(len(p), s.reading) for p, s in zip(pieces, answer, strict=True)])
+            sums[name].append((1, Reading(summary=whole.summary)))
+            if share is not None:
+                shares[name].append((share, dealt(whole, stretch)[share.branch]))
+    return {name: _on_path(shares[name], joined(sums[name]), tokens) for name in readers}
+
+
+def _on_path(shares: Sequence[tuple[Share, Reading]], total: Reading, tokens: int) -> Reading:
+    """Counted from the path's start; the path has so many tokens."""
+    parts: list[tuple[int, Reading]] = []
+    done = 0
+    for share, reading in sorted(shares, key=lambda one: one[0].position):
+        values = {name: column[: share.tokens] for name, column in reading.values.items()}
+        flags = tuple(
+            replace(flag, began=flag.began + share.position)
+            for flag in reading.flags
+            if flag.at < share.tokens
+        )
+        parts.append((share.position - done, Reading()))
+        parts.append((share.tokens, Reading(values, {}, flags)))
+        done = share.position + share.tokens
+    found = joined([*parts, (tokens - done, Reading())])
+    return replace(found, summary=total.summary)
 
 
 def _pieces(path: Sequence[Stretch]) -> Iterator[Stretch]:

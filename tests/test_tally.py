@@ -23,10 +23,14 @@ from loom.config import Config, PluginConfig
 from loom.core.node import ROOT, Author, Place
 from loom.core.recipe import Recipe, Sampling
 from loom.discovery import Found, listed, module_of
+from loom.drift import drawn_by, drift_of, model_of_path, path_to
 from loom.instruments.api import Context, Drawn, Flag, Reading, Settings
 from loom.instruments.dealing import InNode
 from loom.instruments.folding import Stretch, fold
 from loom.instruments.keeping import unpack
+from loom.paths import Paths
+from loom.reading.arrivals import Arrivals
+from loom.reading.stretches import Stretches
 from loom.session import Session
 from loom.store.examine import examine
 
@@ -189,6 +193,37 @@ async def test_all_that_was_drawn_is_read_in_the_order_job_step_branch(
         summaries = [session.readings(node)["logged"].summary["job"] for node in nodes]
         assert summaries == ["job 0"] * 4 + ["job 1"] * 2 + ["job 2"]
         assert [running.state for running in session.instruments()] == ["on"]
+
+
+async def test_drift_of_a_path_has_what_was_dealt_out_to_its_nodes(
+    plugins: Path, tmp_path: Path, nodes: tuple[int, ...]
+) -> None:
+    """The path leaves the second branch of the first job in the middle, and ends in the middle."""
+    (folder := Paths.default().plugins).mkdir(parents=True)
+    shutil.copy(plugins / "logged.py", folder)
+    async with opened(tmp_path / "a.loom") as session:
+        span = session.span(nodes[4])
+        assert span is not None
+        place = Place(nodes[4], int(span.ends[2]))
+        arrivals = Arrivals(session.tree, session.marks)
+        stretches = Stretches(session, arrivals.choice_of)
+        model = model_of_path(session, stretches, place)
+        assert model is not None
+        path, text = list(path_to(session, stretches, place, model)), session.tree.path_bytes(place)
+        drawn = drawn_by(session, stretches, place, model)
+        wanted = Config(plugins={"logged": PluginConfig(options={"every": 3})})
+        drift = await drift_of(path, text, model, wanted, tmp_path / "log", drawn=drawn)
+        dealt = expected(session, plugins, every=3)
+        first = sum(len(stretch) for stretch in path) - 3 - 5
+        parts = [np.full(first, np.nan, np.float32)]
+        parts += [dealt[nodes[1]].values["last"][:5], dealt[nodes[4]].values["last"][:3]]
+        found = drift.readings["logged"]
+        assert found.values["last"].tobytes() == np.concatenate(parts).tobytes()
+        assert found.summary["tokens"] == sum(len(one.values["last"]) for one in dealt.values())
+        await read(session, plugins, wanted)
+        mine = [(one.start, one.stop) for one in drift.flags if one.plugin == "logged"]
+        assert mine == [(one.start, one.stop) for one in session.flags(place)]
+        assert len(mine) > 1
 
 
 async def test_it_is_the_same_when_it_is_read_afterwards_or_goes_on_later(

@@ -16,7 +16,7 @@ from loom.config import Paths
 from loom.console import CommandError, Console, UsageError
 from loom.core.node import Place
 from loom.core.text import decode, visible
-from loom.drift import Drift, Raised, drift_of, model_of_path, path_to
+from loom.drift import Drift, Raised, drawn_by, drift_of, model_of_path, path_to
 from loom.engine.api import EngineError
 from loom.facts import Facts
 from loom.instruments.api import Flag, Reading
@@ -108,7 +108,8 @@ async def _report(session: Session, place: Place, args: Namespace, console: Cons
     def show(fraction: float) -> None:
         console.progress("plugins are reading", fraction)
 
-    found = await drift_of(path, text, model, access.config_of(args), log, show)
+    drawn = drawn_by(session, stretches, place, model)
+    found = await drift_of(path, text, model, access.config_of(args), log, show, drawn)
     console.end_progress()
     return Report(found, decode(text), _label(session, place, model))
 

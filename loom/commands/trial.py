@@ -20,7 +20,7 @@ from loom.instruments.folding import Stretch
 from loom.instruments.guard import Guard, Misdeed
 from loom.processes.pipes import Send, private_pipes, sender
 from loom.reading.arrivals import Arrivals
-from loom.reading.logbook import Logbook, Spot, after
+from loom.reading.logbook import Logbook
 from loom.reading.stretches import Stretches
 from loom.record import Record
 from loom.store.store import Store
@@ -111,11 +111,7 @@ def logs_of(record: Record, name: str) -> dict[str, list[Stretch]]:
         logbook.happened(event)
     found = {}
     for number, jobs in enumerate(logbook.jobs().values(), 1):
-        log, spot = [], Spot()
-        for job in jobs:
-            stretch = logbook.stretch(job, spot)
-            spot = after(spot, stretch)
-            log += [stretch] if stretch is not None else []
+        log = [stretch for _, stretch in logbook.along(jobs) if stretch is not None]
         found[f"{name}, the log of model {number}"] = log
     return found
 

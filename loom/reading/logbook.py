@@ -33,6 +33,9 @@ class Spot(NamedTuple):
     bytes: int = 0
 
 
+BEGINNING = Spot()
+
+
 class Logbook:
     """Told what happens, in order. `jobs` are those that are complete, by model."""
 
@@ -91,8 +94,16 @@ class Logbook:
         row = self._record.model_of(node)
         return "" if row is None else row.fingerprint
 
-    def stretch(self, job: Job, spot: Spot) -> Stretch | None:
-        """None where nothing of it is left."""
+    def along(
+        self, jobs: Iterable[Job], spot: Spot = BEGINNING
+    ) -> Iterator[tuple[Job, Stretch | None]]:
+        """Each job with what was drawn in it, the first after `spot`; None for nothing left."""
+        for job in jobs:
+            stretch = self._stretch(job, spot)
+            spot = after(spot, stretch)
+            yield job, stretch
+
+    def _stretch(self, job: Job, spot: Spot) -> Stretch | None:
         found = {}
         for branch, node in self._drawn(job):
             span = self._record.span(node)

@@ -89,12 +89,10 @@ class Tally:
 
     def _some(self, jobs: Sequence[Job], spot: Spot) -> Iterator[tuple[Job, Stretch | None]]:
         tokens = 0
-        for job in jobs:
-            stretch = self._logbook.stretch(job, spot)
+        for job, stretch in self._logbook.along(jobs, spot):
             tokens += len(stretch) if stretch is not None else 0
             if tokens > PIECE and tokens > len(stretch or ()):
                 return
-            spot = after(spot, stretch)
             yield job, stretch
 
     # ── what is kept ───────────────────────────────────────────────────────────────────────
