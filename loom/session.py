@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from loom.asking.asked import Aloud
 from loom.changes import Moved, TreeChanged
@@ -42,12 +42,13 @@ from loom.raised import Raised
 from loom.reading.readings import Readings
 from loom.reading.roster import Calibrations, Running
 from loom.seams import Cut
-from loom.sources.beliefs import Beliefs
-from loom.sources.chosen import SETTING, spelled
-from loom.sources.known import Passage
 from loom.store.backup import Backups, Keeper
 from loom.store.batch import Batch, ModelRow, ReadingRow
 from loom.store.store import Store
+
+if TYPE_CHECKING:
+    from loom.sources.beliefs import Beliefs
+    from loom.sources.known import Passage
 
 SESSION_SUFFIX = ".loom"
 
@@ -59,7 +60,7 @@ class Session(Journal):
         super().__init__(store, now)
         self._generation = Generation(self)
         self._readings = Readings(self)
-        self._beliefs = Beliefs(self, self._generation)
+        self._weigher: Beliefs | None = None
         self._keeper: Keeper | None = None
 
     # ── opening and closing ────────────────────────────────────────────────────────────────
@@ -99,7 +100,8 @@ class Session(Journal):
 
     async def close(self) -> None:
         """Seal what grows, end the engine, leave a single file."""
-        await self._beliefs.close()
+        if self._weigher is not None:
+            await self._weigher.close()
         await self._generation.close()
         await self._readings.close()
         if self._keeper is not None:
@@ -314,6 +316,20 @@ class Session(Journal):
 
     # ── sources ────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def _beliefs(self) -> Beliefs:
+        """Made, and its modules loaded, when first needed: no first frame waits for it."""
+        if self._weigher is None:
+            from loom.sources.beliefs import Beliefs
+
+            self._weigher = Beliefs(self, self._generation)
+        return self._weigher
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether anything has been asked about sources yet, or attached."""
+        return self._weigher is not None
+
     async def attach_sources(self, config: Config, *, idle: bool = True) -> None:
         """Have the set offered that `config` names. With `idle`, if it doesn't say otherwise, weigh
         what is in sight in idle time: the node where the writer is under every frame, what goes on
@@ -327,6 +343,8 @@ class Session(Journal):
 
     def set_sources(self, wanted: SourceSet | None) -> None:
         """Weigh these from now on; None: weigh none, whatever is offered. Undoable."""
+        from loom.sources.chosen import SETTING, spelled
+
         setting = {SETTING: spelled(wanted)}
         if self.read_only:
             self._take_settings(setting.items())
@@ -364,12 +382,12 @@ class Session(Journal):
 
     def stop_weighing(self) -> bool:
         """Weigh no more until the writer moves or asks for it; whether anything was under way."""
-        return self._beliefs.stop()
+        return self._weigher is not None and self._weigher.stop()
 
     @property
     def weighing(self) -> tuple[int, int] | None:
         """(done, total) in tokens times frames of what is being weighed; None while nothing is."""
-        return self._beliefs.progress
+        return None if self._weigher is None else self._weigher.progress
 
     async def weighed(self) -> None:
         """Wait until all that is in sight, or was asked for, has been weighed."""
@@ -377,7 +395,8 @@ class Session(Journal):
 
     def framed(self, recipe: Recipe | None = None, place: Place | None = None) -> Recipe:
         """A recipe (this session's) as it is drawn by at a place: what its frame stands for."""
-        return self._beliefs.framed(place or self.place, recipe or self.recipe)
+        wanted = recipe or self.recipe
+        return self._beliefs.framed(place or self.place, wanted) if wanted.frame else wanted
 
     # ── the engine ─────────────────────────────────────────────────────────────────────────
 
@@ -476,7 +495,8 @@ class Session(Journal):
 
     def engine_wanted(self, wanted: bool) -> None:
         """For what goes before all weighing; or not any more."""
-        self._beliefs.give_way(busy=wanted)
+        if self._weigher is not None:
+            self._weigher.give_way(busy=wanted)
 
     def set_grown(
         self, node: Node, span: Span | None, pieces: Mapping[int, bytes] | None = None

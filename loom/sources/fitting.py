@@ -105,9 +105,7 @@ class Fitting:
         self._engine = None
 
     def framed(self, place: Place, recipe: Recipe) -> Recipe:
-        """As it is drawn by at a place."""
-        if not recipe.frame:
-            return recipe
+        """A recipe with a frame as it is drawn by at a place."""
         wanted, engine = self._chosen.sources, self._session.engine
         able = None if engine is None else engine.capabilities
         room = None

@@ -79,6 +79,8 @@ class Worlds:
     def sources(self) -> SourceSet | None:
         """The set in force."""
         if self._set is None:
+            if not self._session.has_sources:  # the first frame doesn't wait for what weighs
+                return None
             self._set = (self._session.sources,)
         return self._set[0]
 
