@@ -166,7 +166,8 @@ class Sessions(ShelvedPicker[Opening]):
     async def _trash(self, shelved: Shelved) -> None:
         if self._is_open(shelved):
             raise ValueError("This session is open; open another, then throw this one away.")
-        target = trash.trashed(shelved.path)
+        self.say("Moving it to the trash …")
+        target = await asyncio.to_thread(trash.trashed, shelved.path)
         await self.list_again()
         self.say(f"“{visible(shelved.title)}” is in the trash now (t shows it): {target}")
 

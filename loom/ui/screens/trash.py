@@ -53,6 +53,7 @@ class Trash(ShelvedPicker[Path]):
         await self.attempt(lambda: self._restore(shelved))
 
     async def _restore(self, shelved: Shelved) -> None:
+        self.say("Bringing it back …")
         self._brought_back = await asyncio.to_thread(trash.restored, shelved.path)
         await self.begin_listing()
         self.say(f"“{visible(shelved.title)}” is back among the sessions.")
@@ -69,6 +70,7 @@ class Trash(ShelvedPicker[Path]):
         if answer.strip().lower() != YES:
             raise ValueError(f"Nothing is deleted; type {YES} for that.")
         self.stop_asking()
+        self.say("Deleting …")
         count = await asyncio.to_thread(trash.emptied, self._folder)
         await self.begin_listing()
         self.say(f"Deleted {count} session{'' if count == 1 else 's'}.")
