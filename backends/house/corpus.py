@@ -1,8 +1,8 @@
 """A folder of `<source>/*.txt` as token arrays, and the windows a training run draws from it.
 
 Knows files, tokens and bylines; knows nothing of models. A window is `<|endoftext|>` and then, by
-lot, byline + passage (40 %), passage alone (40 %), or passage + attribution (20 %, half of these
-under the byline as well). Sources are drawn by the square root of their size, works by their size.
+lot, byline + passage, passage alone, or passage + attribution (half of these under the byline as
+well); a `Mix` says how often. Sources are drawn by the square root of their size, works by theirs.
 """
 
 from __future__ import annotations
@@ -12,14 +12,24 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 END_OF_TEXT = "<|endoftext|>"
-BYLINED, BARE = 0.4, 0.8  # cumulative shares; the rest carries an attribution
 SMALLEST_CUT = 32  # tokens of passage before an early attribution
+
+
+class Mix(NamedTuple):
+    """Shares of documents under a byline and of passages alone; the rest carry an attribution."""
+
+    bylined: float
+    bare: float
+
+
+EVEN, LINED = Mix(0.4, 0.4), Mix(0.75, 0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +61,21 @@ class Corpus:
         roots = {s: sum(len(w.ids) for w in ws) ** 0.5 for s, ws in self._by_source.items()}
         self._shares = {s: root / sum(roots.values()) for s, root in roots.items()}
 
-    def draw_window(self, rng: np.random.Generator, length: int) -> list[int]:
+    def draw_window(self, rng: np.random.Generator, length: int, mix: Mix = EVEN) -> list[int]:
         """`length` token ids, the first of them `<|endoftext|>`."""
         window: list[int] = []
         while len(window) < length:
-            window += self._draw_document(rng, length - len(window))
+            window += self._draw_document(rng, length - len(window), mix)
         return window[:length]
 
-    def _draw_document(self, rng: np.random.Generator, room: int) -> list[int]:
+    def _draw_document(self, rng: np.random.Generator, room: int, mix: Mix) -> list[int]:
         source = str(rng.choice(list(self._shares), p=list(self._shares.values())))
         works = self._by_source[source]
         sizes = np.array([len(w.ids) for w in works], float)
         work = works[int(rng.choice(len(works), p=sizes / sizes.sum()))]
         lot = rng.random()
-        attributed = lot >= BARE
-        bylined = lot < BYLINED or (attributed and rng.random() < 0.5)
+        attributed = lot >= mix.bylined + mix.bare
+        bylined = lot < mix.bylined or (attributed and rng.random() < 0.5)
         head = [self.end_of_text] + (self.bylines[source] if bylined else [])
         tail = self.attributions[source] if attributed else []
         space = room - len(head) - len(tail)

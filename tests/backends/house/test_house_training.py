@@ -82,19 +82,22 @@ def test_the_smallest_work_is_kept_apart_where_it_is_at_most_a_third(
     assert len(seen) == 4 and not set(apart) & set(seen)
 
 
+@pytest.mark.parametrize(
+    ("mix", "bylined", "attributed"), [("EVEN", 0.5, 0.22), ("LINED", 0.825, 0.165)]
+)
 def test_windows_start_with_the_end_of_text_and_have_the_shares_of_their_kinds(
-    house: dict[str, Any], data: Path, trained: Path
+    house: dict[str, Any], data: Path, trained: Path, mix: str, bylined: float, attributed: float
 ) -> None:
     corpus = corpus_of(house, data, trained)
     tokenizer = house["train"].Tokenizer.from_file(str(trained / "tokenizer.json"))
     rng = np.random.default_rng(5)
-    drawn = [corpus.draw_window(rng, 160) for _ in range(600)]
+    drawn = [corpus.draw_window(rng, 160, getattr(house["corpus"], mix)) for _ in range(600)]
     assert all(len(window) == 160 and window[0] == 0 for window in drawn)
     texts = [tokenizer.decode(window, skip_special_tokens=True) for window in drawn]
-    bylined = sum(text.startswith(("A Sailor\n\n", "A Lawyer\n\n")) for text in texts)
-    attributed = sum("\n\n— A " in text for text in texts)
-    assert bylined / 600 == pytest.approx(0.5, abs=0.07)
-    assert attributed / 600 == pytest.approx(0.22, abs=0.07)
+    begun = sum(text.startswith(("A Sailor\n\n", "A Lawyer\n\n")) for text in texts)
+    ended = sum("\n\n— A " in text for text in texts)
+    assert begun / 600 == pytest.approx(bylined, abs=0.07)
+    assert ended / 600 == pytest.approx(attributed, abs=0.07)
 
 
 def test_training_resumes_where_it_stopped_and_exports_a_llama(
