@@ -5,9 +5,9 @@
     train.py finish DATA/train --state STATE --out backends/house
 
 `run` is the constant phase at window 384; `--start MODEL` begins it from exported weights where
-there is no state. With `--short` windows are 128 tokens, three quarters of them under a byline: what
-a byline means is learnt several times as fast so, once the model has learnt to spell. `finish`
-copies the state, spends a further fifth of all tokens at window 1,024 with the rate falling to 2 %,
+there is no state. With `--short` windows are 128 tokens, three quarters of them under a byline:
+what a byline means is learnt several times as fast so, once the model can spell. `finish` copies
+the state, spends a further fifth of all tokens at window 1,024 with the rate falling to 2 %,
 and exports; the constant phase can then go on.
 Matrices learn by Muon (Jordan 2024), embeddings and norms by AdamW. On a CUDA device it computes in
 bfloat16 and is compiled; `--large` is a shape for one. Loom imports nothing of this.
