@@ -31,6 +31,10 @@ async def picture(session: Path, node: int, output: Path) -> None:
         async with app.run_test(size=SIZE) as pilot:
             await app.main.engine_settled.wait()
             await opened.engine_ready()
+            while not opened.has_instruments:
+                await pilot.pause(0.1)
+            await opened.instruments_settled()
+            await opened.weighed()
             await pilot.pause(1.0)
             drawn = FONTS.sub("", app.export_screenshot(title="Loom"))
             output.write_text(drawn, encoding="utf-8")
