@@ -6,7 +6,7 @@ Knows no model; any other name may be given to one as well.
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -59,3 +59,9 @@ def canonical(name: str, known: Sequence[str]) -> str:
 def heading(name: str) -> str:
     """What stands at the start of a text by `name`."""
     return f"{name}\n\n"
+
+
+def begun_under(head: bytes, frames: Iterable[str]) -> int:
+    """How many bytes at the start of a text are one of the frames, the longest that fits."""
+    known = (frame.encode("utf-8", "surrogateescape") for frame in frames)
+    return max((len(frame) for frame in known if head.startswith(frame)), default=0)

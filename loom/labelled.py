@@ -6,15 +6,16 @@ Knows files and an engine; doesn't know what the scores are for.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from loom.arrays import DAMAGED, ArrayFiles
 from loom.asking.framing import Frames, frames_of, score_frames
 from loom.asking.questions import Scorer
 from loom.instruments.sources.api import Scores, SourceSet
@@ -85,11 +86,11 @@ def evenly(works: Mapping[str, Sequence[Work]], each: int, length: int = LENGTH)
 
 
 class Kept:
-    """What a model has read under the frames of a set, one file each in `folder`."""
+    """What a model has read under the frames of a set, one file each in a folder."""
 
     def __init__(self, folder: Path, fingerprint: str, wanted: SourceSet) -> None:
-        self.folder, self.wanted = folder, wanted
-        self._mark = "\0".join((fingerprint, *wanted.frames, "")).encode()
+        mark = "\0".join((fingerprint, *wanted.frames, "")).encode("utf-8", "surrogateescape")
+        self.wanted, self.files = wanted, ArrayFiles(folder, mark)
         self._frames: Frames | None = None
 
     async def scored(self, scorer: Scorer, ids: Sequence[int]) -> Scores:
@@ -106,37 +107,23 @@ class Kept:
     def read(self, what: bytes) -> tuple[tuple[int, ...], Scores] | None:
         """Tokens and scores kept under a name; None where there are none or the file is damaged."""
         try:
-            with np.load(self._file(what)) as columns:
-                logprob, ratio = columns["logprob"], columns["ratio"].astype(np.float32)
-                unknown = np.full(len(logprob), np.nan, np.float32)
-                return tuple(columns["ids"].tolist()), Scores(logprob, ratio, unknown)
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            columns = self.files.read(what)
+            logprob, ratio = columns["logprob"], columns["ratio"].astype(np.float32)
+            unknown = np.full(len(logprob), np.nan, np.float32)
+            return tuple(columns["ids"].tolist()), Scores(logprob, ratio, unknown)
+        except DAMAGED:
             return None
 
     def keep(self, what: bytes, ids: Sequence[int], scores: Scores) -> Scores:
         """As they will be read again."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        file = self._file(what)
-        part, ratio = file.with_suffix(".part.npz"), scores.ratio.astype(np.float16)
-        np.savez_compressed(
-            part,
-            ids=np.array(ids, np.int32),
-            logprob=scores.logprob,
-            ratio=ratio,
-        )
-        part.replace(file)
+        ratio = scores.ratio.astype(np.float16)
+        columns: dict[str, NDArray[Any]] = {
+            "ids": np.array(ids, np.int32),
+            "logprob": scores.logprob,
+            "ratio": ratio,
+        }
+        self.files.keep(what, columns, squeezed=True)
         return replace(scores, ratio=ratio.astype(np.float32))
-
-    def clear(self) -> None:
-        """Forgets everything that is kept in the folder."""
-        for file in self.folder.glob("*.npz"):
-            file.unlink(missing_ok=True)
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
-
-    def _file(self, what: bytes) -> Path:
-        mark = hashlib.blake2b(self._mark + what, digest_size=16).hexdigest()
-        return self.folder / f"{mark}.npz"
 
 
 async def read_all(

@@ -7,15 +7,14 @@ Knows files and an engine; doesn't know what the readings are for.
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loom.arrays import DAMAGED, ArrayFiles
 from loom.asking.process import Asking
 from loom.core.node import Author
 from loom.core.span import NAMES, Span
@@ -84,40 +83,24 @@ def window_length(context: int, horizon: int) -> tuple[int, int]:
 
 
 class Readings:
-    """Passages that a model has read, one file each in `folder`."""
+    """Passages that a model has read, one file each in a folder."""
 
     def __init__(self, folder: Path, fingerprint: str, length: int) -> None:
-        self.folder, self._length = folder, length
-        self._mark = f"{fingerprint} {length} ".encode()
+        self.files = ArrayFiles(folder, f"{fingerprint} {length} ".encode())
 
     def read(self, cut: Cut) -> Passage | None:
         """What was kept of it, None if nothing was or the file is damaged."""
         try:
-            with np.load(self._file(cut)) as columns:
-                span = Span(**{name: columns[name] for name in NAMES if name in columns})
-                return _passage(cut.work, span, columns["text"].tobytes())
-        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
+            columns = self.files.read(cut.text)
+            span = Span(**{name: columns[name] for name in NAMES if name in columns})
+            return _passage(cut.work, span, columns["text"].tobytes())
+        except DAMAGED:
             return None
 
     def keep(self, cut: Cut, span: Span, text: bytes) -> Passage:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        file = self._file(cut)
         columns = {name: column for name, column in span.columns() if column is not None}
-        part = file.with_suffix(".part.npz")
-        np.savez(part, text=np.frombuffer(text, np.uint8), **columns)  # type: ignore[arg-type]
-        part.replace(file)
+        self.files.keep(cut.text, {"text": np.frombuffer(text, np.uint8)} | columns)
         return _passage(cut.work, span, text)
-
-    def clear(self) -> None:
-        """Forgets everything that is kept in the folder."""
-        for file in self.folder.glob("*.npz"):
-            file.unlink(missing_ok=True)
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
-
-    def _file(self, cut: Cut) -> Path:
-        mark = hashlib.blake2b(self._mark + cut.text, digest_size=16).hexdigest()
-        return self.folder / f"{mark}.npz"
 
 
 async def passages(

@@ -101,5 +101,5 @@ async def test_what_was_read_is_not_read_again(tmp_path: Path) -> None:
             file.write_bytes(file.read_bytes()[:40])
         with pytest.raises(EngineError):
             await read_all(Forgetful(asking), kept, passages, LENGTH)
-    kept.clear()
+    kept.files.clear()
     assert not (tmp_path / "kept").exists()

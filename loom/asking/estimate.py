@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from loom.asking.framing import blocks, frames_of
 from loom.asking.questions import Scorer
+from loom.bylines import begun_under
 from loom.core.span import cut
 from loom.core.text import char_offset, decode
 from loom.engine.api import EngineError
@@ -121,8 +122,7 @@ def of_scores(
 
 def byline_of(wanted: SourceSet, text: bytes) -> bytes:
     """The longest frame of the set that the text begins with; b"" where there is none."""
-    frames = (frame.encode("utf-8", "surrogateescape") for frame in wanted.frames)
-    return max((frame for frame in frames if text.startswith(frame)), key=len)
+    return text[: begun_under(text, wanted.frames)]
 
 
 def moved(estimate: Estimate, count: int) -> list[Moved]:

@@ -60,7 +60,7 @@ async def calibrate(args: Namespace, console: Console) -> None:
     if before is not None and before.fingerprint == kept.fingerprint:
         kept = replace(kept, sources=before.sources)
     file = save(kept, args.out)
-    readings.clear()
+    readings.files.clear()
     console.answer(lambda: _facts(kept, file), lambda: _lines(kept, file))
 
 

@@ -92,7 +92,7 @@ async def temper(
         fitted = await asyncio.to_thread(_fitted, wanted, reads, delta)
     known = _with(capabilities, fitted, args.out)
     file = calibration.save(known, args.out)
-    kept.clear()
+    kept.files.clear()
     return fitted, known, file
 
 

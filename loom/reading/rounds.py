@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 
-from loom.changes import Notice
 from loom.instruments.lanes import Lanes
+from loom.mistakes import admit
 from loom.reading.desk import Desk
 from loom.reading.news import News
 from loom.reading.stretches import Way
@@ -59,7 +59,7 @@ class Rounds:
         except StoreError:
             return  # the session is closed; what is missing is read the next time
         except Exception as error:
-            self._fail(error)
+            admit(self._desk.session.emit, "Plugins read no more", error)
         finally:
             later = self._later
             if later is not None and not later.cancel() and not later.cancelled():
@@ -69,13 +69,6 @@ class Rounds:
     def _enlist(self) -> None:
         for name, mistake in self._desk.roster.enlist(self._client.plugins).items():
             self._news.complain(f"{mistake}.", f"Until that is mended the plugin {name} is off.")
-
-    def _fail(self, error: Exception) -> None:
-        loop = asyncio.get_running_loop()
-        loop.call_exception_handler({"message": "readings have stopped", "exception": error})
-        what = f"Plugins read no more: {type(error).__name__}: {error}."
-        notice = Notice(what, "This is a mistake in Loom; the text is safe.", "error")
-        self._desk.session.emit(notice)
 
     # ── what has just come ─────────────────────────────────────────────────────────────────
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from loom.bylines import begun_under
 from loom.core.node import Place
 from loom.core.recipe import Recipe
 from loom.core.span import Span
@@ -43,13 +44,14 @@ def framed(
 
 def byline_until(record: Record, place: Place, bylines: Iterable[str]) -> int:
     """How many bytes at the start of the path are one of these texts, the longest that fits."""
-    texts = [text.encode() for text in bylines if text]
-    head, longest = b"", max(map(len, texts), default=0)
-    for node, stop in record.tree.stretches(place) if texts else ():
+    frames = [text for text in bylines if text]
+    head = b""
+    longest = max((len(text.encode("utf-8", "surrogateescape")) for text in frames), default=0)
+    for node, stop in record.tree.stretches(place) if frames else ():
         head += record.tree[node].text[: min(stop, longest - len(head))]
         if len(head) == longest:
             break
-    return max((len(text) for text in texts if head.startswith(text)), default=0)
+    return begun_under(head, frames)
 
 
 def _out_of_sight(record: Record, place: Place, recipe: Recipe, byline: int, room: Room) -> int:

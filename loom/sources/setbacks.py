@@ -5,11 +5,11 @@ Knows errors; not what was being weighed.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from loom.changes import Change, Notice
 from loom.engine.api import EngineError
+from loom.mistakes import admit
 
 FAILURES = 3  # in a row
 DEATHS = 2
@@ -55,7 +55,4 @@ class Setbacks:
 
     def mistake(self, error: Exception) -> None:
         """Of Loom's own."""
-        loop = asyncio.get_running_loop()
-        loop.call_exception_handler({"message": "weighing has stopped", "exception": error})
-        what = f"Sources are weighed no more: {type(error).__name__}: {error}."
-        self._emit(Notice(what, "This is a mistake in Loom; the text is safe.", "error"))
+        admit(self._emit, "Sources are weighed no more", error)
