@@ -116,6 +116,7 @@ class Page(Screen[None], inherit_bindings=False):
         self._unsubscribe = self.session.subscribe(self._tell)
         self._ride()
         await self.show_place()
+        await self.show_cards()
         self.focus_tree()
         self.begin()
 
@@ -268,15 +269,25 @@ class Page(Screen[None], inherit_bindings=False):
     # ── showing ────────────────────────────────────────────────────────────────────────────
 
     async def show_place(self, *, keep_row: bool = False) -> None:
-        """Bring tree, text and cards to where the writer is."""
+        """Bring tree and text to where the writer is, and then the cards."""
         self.tree_pane.show(self.here)
         if not self.editor.is_open:
             rides = self._riding == self.session.place.node
             self.text_pane.show(self.here, keep_row or self._keep_row(), follow=rides)
-        await self.show_cards()
+        self._show_cards_soon()
 
     def _keep_row(self) -> bool:
         return False
+
+    def _show_cards_soon(self) -> None:
+        """Once the text is on the screen: where cards differ in number the page is laid out anew,
+        and no key waits for that."""
+        self.cards.expect(self.here)
+        self.text_pane.once_seen(self._show_expected_cards)
+
+    async def _show_expected_cards(self) -> None:
+        if self.cards.awaited:
+            await self.show_cards()
 
     async def show_cards(self) -> None:
         await self.cards.show(self.here, self._hint())

@@ -44,6 +44,7 @@ class Cards(VerticalScroll, can_focus=False):
         self._cards: list[Card] = []
         self._shown: tuple[Segment, ...] = ()
         self._place = session.place
+        self._expected: Place | None = None
         self.flag_of: Callable[[Segment], str] = lambda segment: ""
         self.source_of: Callable[[Segment], str] = lambda segment: ""
         self._showing = asyncio.Lock()
@@ -55,13 +56,22 @@ class Cards(VerticalScroll, can_focus=False):
     def compose(self) -> ComposeResult:
         yield Static(id="hint")
 
+    def expect(self, place: Place) -> None:
+        """Cards of another place are going to be shown: who walks into one means one of those."""
+        self._expected = place
+
+    @property
+    def awaited(self) -> bool:
+        """Whether such cards have not been shown yet."""
+        return self._expected is not None
+
     async def show(self, place: Place, hint: str) -> None:
         """Show what hangs after `place`; one call after the other, as keys and changes both ask."""
         async with self._showing:
             await self._show(place, hint)
 
     async def _show(self, place: Place, hint: str) -> None:
-        self._place = place
+        self._place, self._expected = place, None
         segments = self._session.continuations(place)
         await self._provide(segments)
         if [s.node for s in segments] != [s.node for s in self._shown]:
@@ -187,11 +197,18 @@ class Cards(VerticalScroll, can_focus=False):
 
     def place_of(self, number: int) -> Place | None:
         """Where walking into card `number` (from 1) leads."""
-        if not 1 <= number <= len(self._shown):
+        cards = self._next
+        if not 1 <= number <= len(cards):
             return None
-        wanted = self._shown[number - 1]
+        wanted = cards[number - 1]
         now = self._session.continuations(self._place)
         return end_of(next((s for s in now if s[:2] == wanted[:2]), wanted))
 
+    @property
+    def _next(self) -> Sequence[Segment]:
+        """Those that are shown, or are going to be."""
+        expected = self._expected
+        return self._shown if expected is None else self._session.continuations(expected)
+
     def __len__(self) -> int:
-        return len(self._shown)
+        return len(self._next)

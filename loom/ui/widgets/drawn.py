@@ -6,11 +6,14 @@ Knows lines; knows nothing of what is on them.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.timer import Timer
+
+AT_LATEST = 0.05  # seconds: three frames
 
 
 class Drawn(ScrollView, inherit_bindings=False):
@@ -18,6 +21,9 @@ class Drawn(ScrollView, inherit_bindings=False):
 
     _drawn: dict[int, Strip] | None = None
     _scrolled: tuple[Size, Size] | None = None
+
+    _seen: Callable[[], Awaitable[object]] | None = None
+    _at_latest: Timer | None = None
 
     width, room = 0, 0  # columns with and without a scrollbar
 
@@ -29,7 +35,23 @@ class Drawn(ScrollView, inherit_bindings=False):
         """Before lines are drawn: each look at a widget's size costs as much as a line."""
         self.width, self.room = self.size.width, self.scrollable_content_region.width
 
+    def once_seen(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Do this when what is shown by now is on the screen; before long, too, where it was there
+        already. Asked for again meanwhile, it is done once."""
+        if self._seen is None:
+            self._at_latest = self.set_timer(AT_LATEST, self._do_what_waits)
+        self._seen = work
+
+    async def _do_what_waits(self) -> None:
+        work, self._seen = self._seen, None
+        if self._at_latest is not None:
+            self._at_latest.stop()
+        if work is not None:
+            await work()
+
     def render_lines(self, crop: Region) -> list[Strip]:
+        if self._seen is not None:
+            self.call_after_refresh(self._do_what_waits)
         self.measure()
         return super().render_lines(crop)
 
