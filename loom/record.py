@@ -344,6 +344,8 @@ class Record:
 
     def _refuge(self, segment: Segment) -> Place:
         siblings = list(self.display.siblings(segment))
+        if segment not in siblings:  # it begins inside of what is shown as one
+            return Place(segment.node, segment.start)
         place = siblings.index(segment)
         beside = siblings[place + 1 :] + siblings[:place][::-1]
         if beside:

@@ -231,6 +231,13 @@ def test_hiding_a_tail_keeps_what_hangs_before_it(story: str, run: Run) -> None:
     }
 
 
+def test_hiding_from_a_place_inside_a_text_leaves_one_before_it(story: str, run: Run) -> None:
+    """Nothing hangs there, so the text is shown as one."""
+    facts = run("hide", story, "--at-byte", "3")
+    assert (facts["hidden"], facts["node"], facts["at_byte"]) == (1, 1, 3)
+    assert run("undo", story)["undone"] == "hide"
+
+
 def test_hidden_nodes_can_be_seen_on_request_only(
     story: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
