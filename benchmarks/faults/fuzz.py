@@ -16,7 +16,7 @@ from pathlib import Path
 from unittest import mock
 
 from benchmarks.faults.fuzz_models import ModelFuzz
-from benchmarks.faults.noise import anything, spoilt, word_of
+from benchmarks.faults.noise import anything, misread, spoilt, word_of
 from benchmarks.faults.old import as_first_version, misread_values
 from benchmarks.faults.outcome import Outcome
 from benchmarks.faults.saying import said
@@ -24,6 +24,9 @@ from benchmarks.faults.story import Story, write_story
 from benchmarks.faults.witness import Lie
 from loom.commands import parser as grammar
 from loom.config import ConfigError, load_config
+from loom.instruments import calibration
+from loom.instruments.sources import finding
+from loom.instruments.sources.api import Tempering
 from loom.offers import recent
 from loom.paths import Paths
 from loom.replay.checks import Check, Verdict
@@ -56,7 +59,7 @@ COMMANDS = (
 )  # fmt: skip
 NEVER = {
     *("open", "demo", "generate", "next", "take", "score", "replay"),
-    *("models", "plugins", "drift", "calibrate", "experiment"),
+    *("models", "plugins", "drift", "sources", "calibrate", "experiment"),
 }
 """Commands that open the screen or start an engine or plugins: seconds each, so they are left out.
 So is `doctor` without a session."""
@@ -86,6 +89,9 @@ class Fuzz:
             "settings": self.settings,
             "what the screen remembers": self.state,
             "notebooks of replay": self.notebook,
+            "source sets": self.source_set,
+            "texts of voices": self.voices,
+            "calibrations": self.calibration,
             "arguments": self.arguments,
         }
 
@@ -153,6 +159,45 @@ class Fuzz:
         finally:
             shutil.rmtree(state)
         return "gone on with", sum(check is not None for check in found) / NODES
+
+    def source_set(self, source: random.Random) -> tuple[str, float]:
+        """One of the user's own, listed or chosen for a session."""
+        raw = source.choice(sorted(finding.SHIPPED.glob(f"*{finding.SUFFIX}"))).read_bytes()
+        (own := Paths.default().sources).mkdir(parents=True, exist_ok=True)
+        (own / f"mine{finding.SUFFIX}").write_bytes(spoilt(raw, source))
+        shutil.copy(self.story, self.folder / "story.loom")
+        try:
+            finding.default_for("f00d")
+            choose = ["sources", "story.loom", "--choose", "mine"]
+            return said(source.choice((["sources", "--list"], choose)))
+        finally:
+            shutil.rmtree(own)
+
+    def voices(self, source: random.Random) -> tuple[str, float]:
+        folder = self.folder / "voices"
+        folder.mkdir()
+        try:
+            for name in ("one.txt", "two.txt", "three.md"):
+                (folder / name).write_bytes(anything(source))
+            (folder / "four").mkdir()
+            (folder / "four" / "a.txt").write_bytes(spoilt(b"Once upon a time. " * 50, source))
+            return said(["sources", "Some words of my own.", "--letters", str(folder)])
+        finally:
+            shutil.rmtree(folder)
+
+    def calibration(self, source: random.Random) -> tuple[str, float]:
+        """A damaged one is none."""
+        known = calibration.Calibration(
+            "f00d", "mine", {"tokens": 9}, {"traps": {"version": "1", "kept": {"a": [1.5]}}}
+        ).tempered("d1", "house", Tempering(0.5, 0.1, 100, 3))
+        file = self.folder / "calibration.json"
+        raw = known.encoded()
+        file.write_bytes((misread if source.random() < 0.5 else spoilt)(raw, source))
+        try:
+            found = calibration.read(file)
+        except Exception as error:
+            raise Lie(f"a calibration raised {error!r}") from error
+        return "none" if found is None else "read", 1.0
 
     def arguments(self, source: random.Random) -> tuple[str, float]:
         shutil.copy(self.story, self.folder / "story.loom")

@@ -72,6 +72,12 @@ class Calibration:
         return json.dumps(whole, indent=1, ensure_ascii=True, allow_nan=False).encode() + b"\n"
 
 
+_NONSENSE = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError),
+    *(ArithmeticError, RecursionError),  # 1e999 as a count, brackets in brackets in brackets
+)
+
+
 def load(fingerprint: str, places: Sequence[Path] | None = None) -> Calibration | None:
     """That of the model, from the first of `places` (files) that has it; by default the user's,
     then those that came with the program. A damaged file is none. A model made of another, whose
@@ -100,7 +106,7 @@ def read(file: Path) -> Calibration | None:
             _tempering(entry)
         facts = dict(whole["facts"])
         return Calibration(str(whole["fingerprint"]), str(whole["model"]), facts, plugins, sources)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except _NONSENSE:
         return None
 
 

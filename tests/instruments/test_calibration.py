@@ -59,7 +59,8 @@ def test_any_text_may_be_a_fingerprint(home: Path, fingerprint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"{", b"[]", b"null", b'{"format": 1}', b'{"format": 99}', b"\xff\xfe"]
+    "damage",
+    [b"", b"{", b"[]", b"null", b'{"format": 1}', b'{"format": 99}', b"\xff\xfe", b"[" * 100_000],
 )
 def test_a_damaged_file_is_no_calibration(damage: bytes) -> None:
     file = save(FOUND)
@@ -121,6 +122,7 @@ def test_a_calibration_from_before_sources_reads_and_stays_as_it_is(home: Path) 
         [],
         {"eta": 0, "gamma": 0, "tokens": 1, "works": 1, "delta": None},
         {"eta": "much", "gamma": 0, "tokens": 1, "works": 1, "delta": None},
+        {"eta": 0.5, "gamma": 0, "tokens": float("inf"), "works": 1, "delta": None},
     ],
 )
 def test_a_tempering_that_is_none_is_damage(entry: object) -> None:

@@ -75,7 +75,7 @@ def _models(file: Path) -> tuple[str, ...]:
     """Whose set it is by default, as far as the file says so; nothing else is looked at."""
     try:
         return texts_of(tomli.loads(file.read_text(encoding="utf-8-sig")).get("models", []))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return ()
 
 

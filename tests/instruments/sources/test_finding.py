@@ -90,6 +90,8 @@ def test_a_mistaken_file_is_listed_with_its_mistake(folder: Path) -> None:
     assert str(torn.found).startswith(f"{folder / 'torn.toml'}, line 1: source[1] needs a frame")
     with pytest.raises(SetError):
         find("torn")
+    (folder / "deep.toml").write_text("models = " + "[" * 3000)
+    assert default_for("f00d") is None
 
 
 def test_a_file_is_found_by_its_path(tmp_path: Path) -> None:
