@@ -18,19 +18,21 @@ ROOM = 64  # tokens there is room for at first
 class Gathering:
     """The same as `joined` of all that was added, a part at a time."""
 
-    __slots__ = ("_columns", "_count", "_parts", "_shown")
+    __slots__ = ("_columns", "_count", "_length", "_parts", "_shown")
 
     def __init__(self) -> None:
         self._columns: dict[str, NDArray[Any] | None] = {}
         self._count = 0  # tokens in the columns
+        self._length = 0  # tokens in all
         self._parts: list[Span] = []  # not in the columns yet
         self._shown: Span | None = None
 
     def __len__(self) -> int:
-        return self._count + sum(map(len, self._parts))
+        return self._length
 
     def add(self, span: Span) -> None:
         self._parts.append(span)
+        self._length += len(span)
 
     def span(self) -> Span | None:
         """All tokens so far; None before the first part.
