@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from loom.core.span import Span, joined
 
 ROOM = 64  # tokens there is room for at first
+AT_ONCE = 32  # parts: together they cost less than one by one, and nobody waits for so few
 
 
 class Gathering:
@@ -31,18 +32,21 @@ class Gathering:
         return self._length
 
     def add(self, span: Span) -> None:
+        """Raises ValueError, here or in `span`, for parts of different numbers of alternatives."""
         self._parts.append(span)
         self._length += len(span)
+        if len(self._parts) >= AT_ONCE:
+            self._gather()
 
     def span(self) -> Span | None:
-        """All tokens so far; None before the first part.
-
-        Raises ValueError for parts with different numbers of alternatives.
-        """
+        """All tokens so far; None before the first part."""
         if self._parts:
-            self._take(joined(self._parts))
-            self._parts.clear()
+            self._gather()
         return self._shown
+
+    def _gather(self) -> None:
+        self._take(joined(self._parts))
+        self._parts.clear()
 
     def _take(self, part: Span) -> None:
         """An optional column is kept as long as every part has it."""
