@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from unittest.mock import patch
 
 import pytest
+from textual.geometry import Region
+from textual.strip import Strip
 
+from loom.core.node import Place
 from loom.ui.app import LoomApp
 from loom.ui.widgets.card import Card, one_line
 from loom.ui.widgets.pace import Pace
@@ -129,3 +133,67 @@ async def test_a_card_out_of_view_is_drawn_when_it_is_scrolled_to(make_app: Make
         seen = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
         assert "Number 10." in seen
         assert "Number 0." in seen and "Number 11." not in seen
+
+
+async def test_a_number_means_the_cards_that_are_about_to_be_shown(make_app: MakeApp) -> None:
+    app = make_app("Once upon a time.")
+    session = app.session
+    start = session.place
+    first = session.write(" A fox.", start)
+    under = [session.write(f" Then {number}.", session.tree[first].end) for number in range(2)]
+    session.go(start)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        cards = app.main.cards
+        assert len(cards) == 1
+        assert cards.place_of(1) == session.tree[first].end
+        cards.expect(session.tree[first].end)
+        assert cards.awaited and len(cards) == 2
+        assert cards.place_of(2) == session.tree[under[1]].end
+        assert cards.place_of(3) is None
+        await pilot.press("right")
+        await pilot.pause()
+        assert not cards.awaited and len(cards) == 2
+
+
+async def test_cards_are_shown_once_the_text_is_on_the_screen(make_app: MakeApp) -> None:
+    app = make_app("Once upon a time.")
+    session = app.session
+    start = session.place
+    first = session.write(" A fox.", start)
+    session.write(" Then a hare.", session.tree[first].end)
+    session.go(start)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        page, text, seen = app.main, app.main.text_pane, list[str]()
+
+        draw, show = text.render_lines, page.cards.show
+
+        def drawn(crop: Region) -> list[Strip]:
+            seen.append("text")
+            return draw(crop)
+
+        async def shown(place: Place, hint: str) -> None:
+            seen.append("cards")
+            await show(place, hint)
+
+        with patch.object(text, "render_lines", drawn), patch.object(page.cards, "show", shown):
+            await pilot.press("right")
+            await pilot.pause()
+        assert seen[:2] == ["text", "cards"]
+
+
+async def test_what_waits_for_the_text_is_done_where_the_text_stays_as_it_is(
+    make_app: MakeApp, wait_for: Callable[..., Awaitable[None]]
+) -> None:
+    app, done = make_app("Once."), list[str]()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+
+        async def work(name: str) -> None:
+            done.append(name)
+
+        app.main.text_pane.once_seen(lambda: work("first"))
+        app.main.text_pane.once_seen(lambda: work("second"))
+        await wait_for(pilot, lambda: done)
+        assert done == ["second"]
