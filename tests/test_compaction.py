@@ -98,4 +98,5 @@ async def test_a_session_that_is_opened_again_has_a_backup(tmp_path: Path, _home
         async with session:
             session.write(text)
     (backup,) = (_home / "backups").iterdir()
-    assert glance(backup).opening == b"one"
+    # Copied beside the writing: it has what was there when it was opened, and perhaps more.
+    assert glance(backup).opening in (b"one", b"onetwo")
