@@ -1,4 +1,5 @@
-"""What the screen looks like, as characters: at three sizes, dark, light and without colours.
+"""What the screen looks like, as characters and looks: at three sizes, dark, light and without
+colours.
 
 LOOM_SNAPSHOTS=write puts down what is seen now; look at it before it is committed.
 """
@@ -6,9 +7,11 @@ LOOM_SNAPSHOTS=write puts down what is seen now; look at it before it is committ
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
+from rich.style import Style
 from textual.pilot import Pilot
 
 from loom.config import Config
@@ -37,9 +40,32 @@ async def story(folder: Path) -> Session:
 
 
 def seen(app: LoomApp) -> str:
-    """The screen's characters, a line each, and which of its styles stand out without a colour."""
+    """The screen's characters, a line each."""
     strips = app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
+
+
+def looks(app: LoomApp) -> str:
+    """A letter a cell, the same for the same look, and below which look each letter is."""
+    letters: dict[str, str] = {}
+    lines = []
+    for strip in app.screen._compositor.render_strips():
+        cells = "".join(
+            letters.setdefault(_look(segment.style), chr(ord("a") + len(letters)))
+            * segment.cell_length
+            for segment in strip
+        )
+        lines.append(cells)
+    legend = [f"{letter} {look}" for look, letter in letters.items()]
+    return "\n".join([*lines, "", *legend]) + "\n"
+
+
+def _look(style: Style | None) -> str:
+    if style is None:
+        return "plain"
+    hues = [c.name for c in (style.color, style.bgcolor) if c is not None]
+    ways = ("bold", "dim", "italic", "underline", "reverse", "strike")
+    return " ".join([" on ".join(hues), *(way for way in ways if getattr(style, way))])
 
 
 async def settled(app: LoomApp, pilot: Pilot[None]) -> None:
@@ -68,6 +94,9 @@ SCENES = {
 }
 
 
+COLOURED = {"small", "middle", "middle-in-the-text", "middle-alternatives", "large-settings"}
+
+
 @pytest.mark.parametrize("name", SCENES)
 async def test_the_screen_looks_as_it_did(name: str, tmp_path: Path) -> None:
     size, keys = SCENES[name]
@@ -77,6 +106,8 @@ async def test_the_screen_looks_as_it_did(name: str, tmp_path: Path) -> None:
         await pilot.press(*keys.split())
         await settled(app, pilot)
         compare(name, seen(app))
+        if name in COLOURED:
+            compare(f"{name}.looks", looks(app))
 
 
 async def test_without_colours_and_on_light_the_characters_are_the_same(
@@ -88,6 +119,9 @@ async def test_without_colours_and_on_light_the_characters_are_the_same(
         await settled(app, pilot)
         assert app.theme == "loom-light" and app.no_color
         compare("middle", seen(app))
+        greys = re.findall(r"#(..)(..)(..)", found := looks(app))
+        assert greys and all(len({*hue}) == 1 for hue in greys)
+        compare("middle-no-colour.looks", found)
 
 
 def compare(name: str, now: str) -> None:
