@@ -29,12 +29,10 @@ from loom.history import (
 from loom.session import Session
 from loom.sources.chosen import SETTING as SOURCES
 from loom.store.batch import EventRow
-from loom.store.errors import damaged
+from loom.store.errors import NONSENSE, damaged
 
 SILENT = {"go", SEAL, DROP}
 WORDS = 40  # characters of a text that are told
-
-_NONSENSE = (LookupError, ValueError, TypeError, AttributeError)
 
 NAMES = {
     "grow": "growing",
@@ -75,7 +73,7 @@ def moments(session: Session) -> list[Moment]:
     at once. Raises StoreError."""
     try:
         return _moments(session)
-    except _NONSENSE as error:  # of a file whose version had no checksums
+    except NONSENSE as error:  # of a file whose version had no checksums
         raise damaged(session.path, f"its history makes no sense ({error!r})") from error
 
 

@@ -26,7 +26,7 @@ from loom.instruments.api import Flag, Reading
 from loom.instruments.keeping import unpack
 from loom.raised import Raised, raised_on
 from loom.store.batch import EventRow, Loaded, ModelRow, ReadingRow
-from loom.store.errors import StoreError, damaged
+from loom.store.errors import NONSENSE, StoreError, damaged
 from loom.store.loading import collector_paused
 from loom.store.opening import RECENT
 from loom.store.store import SessionDamaged, Store
@@ -34,8 +34,6 @@ from loom.store.textindex import TextIndex
 
 SPANS_KEPT = 2048  # token columns held in memory, in nodes
 SOURCES = "sources"  # among instruments, what the frames of a source set say; it is no plugin
-
-_NONSENSE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class Record:
         self.path: Path = store.path
         try:
             self._read(store.load(RECENT))
-        except _NONSENSE as error:  # of a file whose version had no checksums
+        except NONSENSE as error:  # of a file whose version had no checksums
             store.close()
             raise damaged(self.path, f"what it says makes no sense ({error!r})") from error
         except StoreError:

@@ -5,14 +5,15 @@ Knows the session's record; needs no model, and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from loom.core.marks import Kind, Mark
 from loom.core.node import Place
 from loom.history import HIDDEN_BY_UNDO, SEAL, Operation
 from loom.record import Record
 from loom.store.batch import EventRow
+from loom.store.errors import NONSENSE, damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,36 @@ class Moment:
 def story(record: Record) -> tuple[Moment, ...]:
     """Every event of the session, in the order in which they happened.
 
-    Times never fall, whatever the clock did.
+    Times never fall, whatever the clock did. What was removed for good never was. Raises StoreError
+    for a history that makes no sense.
     """
     found: list[Moment] = []
     latest = 0.0
-    for event in record.events():
-        latest = max(latest, event.time)
-        found.append(_moment(event, latest))
-    return tuple(found)
+    try:
+        for event in record.events():
+            latest = max(latest, event.time)
+            found.append(_moment(event, latest))
+        # Compacting and repairing leave numbers free that are given again: the last one is meant.
+        born = {node: time for time, moment in enumerate(found) for node in moment.added}
+        here = {node: born.get(node, -1) for node in record.tree}
+        return tuple(_of_these(moment, time, here) for time, moment in enumerate(found))
+    except NONSENSE as error:  # of a file whose version had no checksums
+        raise damaged(record.path, f"its history makes no sense ({error!r})") from error
+
+
+def _of_these(moment: Moment, time: int, here: Mapping[int, int]) -> Moment:
+    """As if there had never been nodes but those of `here`, from the given moment on."""
+
+    def is_there(node: int) -> bool:
+        return here.get(node, time + 1) <= time
+
+    return replace(
+        moment,
+        added=tuple(node for node in moment.added if here.get(node) == time),
+        sealed=tuple(filter(is_there, moment.sealed)),
+        marks=tuple((mark, value) for mark, value in moment.marks if is_there(mark.node)),
+        place=moment.place if moment.place and is_there(moment.place.node) else None,
+    )
 
 
 def _moment(event: EventRow, time: float) -> Moment:

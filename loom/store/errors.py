@@ -67,6 +67,10 @@ _SAID = {
 _DAMAGE = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_MISMATCH"}
 
 
+NONSENSE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What reading the values of a file may raise whose version had no checksums."""
+
+
 def damaged(path: Path, detail: object) -> SessionDamaged:
     """The error for a session of which `detail` says what can't be read."""
     return SessionDamaged(

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from loom.changes import Change, Grew, Sealed
+from loom.compaction import compacted
 from loom.core.marks import Kind, Mark
 from loom.core.node import Author, Place
 from loom.core.recipe import Recipe, Sampling
 from loom.replay.playback import Playback
 from loom.replay.schedule import IDLE, STEP, Pace, Schedule
 from loom.replay.story import Moment
+from loom.replay.story import story as story_of
 from loom.session import Session
+from loom.store.batch import EventRow
 from loom.store.errors import StoreError
 
 OPENING = "The lighthouse keeper had not spoken"
@@ -59,6 +63,41 @@ async def test_the_end_of_the_play_is_the_session(story: Path) -> None:
             ours, theirs = playback.span(node), session.span(node)
             assert (ours is None) == (theirs is None)
             assert ours is None or ours.ids.tolist() == theirs.ids.tolist()  # type: ignore[union-attr]
+
+
+async def test_what_was_removed_for_good_never_was_though_its_number_is_given_again(
+    tmp_path: Path,
+) -> None:
+    path, clock = tmp_path / "story.loom", itertools.count(1000.0, 0.5)
+    async with Session.create(path, seed=7, now=lambda: next(clock)) as session:
+        first = session.write("Once")
+        gone = session.write(" upon")
+        session.mark(Mark(gone, 0, Kind.BOOKMARK), "1")
+        session.hide(session.display.segment_of(session.tree[gone].end))
+    assert compacted(path).removed == (gone,)
+    async with Session.open(path) as session:
+        again = session.write(" there was")
+        session.write(" a mill", session.tree[first].end)
+    assert again == gone
+    async with Session.open(path, read_only=True) as session, Playback.open(path) as playback:
+        seen = []
+        for seconds in playback.schedule.times:
+            assert playback.at(seconds) is playback
+            seen.append(len(playback.tree))
+        assert playback.over and looks(playback) == looks(session)
+        assert seen == sorted(seen) and seen[-3:] == [2, 3, 4]
+        shown = [moment.added for moment in story_of(session) if moment.added]
+        assert shown == [(first,), (again,), (again + 1,)]
+
+
+async def test_a_history_that_makes_no_sense_is_damage(story: Path) -> None:
+    async with Session.open(story, read_only=True) as session:
+        events = (*session.events(), EventRow(999, 2000.0, "write", {"marks": [["a", "b"]]}))
+        with (
+            patch.object(session, "events", lambda: events),
+            pytest.raises(StoreError, match="history makes no sense"),
+        ):
+            story_of(session)
 
 
 @pytest.mark.parametrize("pace", list(Pace))
