@@ -27,7 +27,7 @@ from loom.ui.bindings import COMMANDS
 from loom.ui.screens.search import SearchScreen
 from loom.ui.widgets.rows import Rows
 
-KEYS = int(os.environ.get("LOOM_KEYS", "4800"))
+KEYS = int(os.environ.get("LOOM_KEYS", "3600"))
 FIRST_SEED = int(os.environ.get("LOOM_KEYS_SEED", "1"))
 SESSIONS = max(4, KEYS // 2500)
 BATCH = 25  # keys pressed at once, as a slow line brings them
