@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date
@@ -45,12 +45,23 @@ class Switching(App[None]):
         self.main = self.screen_for(session)
         self._model = model
         self._modes_made = itertools.count(1)
-        self.add_mode(self.DEFAULT_MODE, lambda: self.main)
+        self.add_mode(self.DEFAULT_MODE, self._fitted)
         self._attaching, self._switching = asyncio.Lock(), asyncio.Lock()
         self._plugging = asyncio.Lock()
 
     def screen_for(self, session: Session) -> MainScreen:
         return MainScreen(session)
+
+    def _fitted(self) -> MainScreen:
+        """The main screen, which knows its room before it is styled and not only afterwards."""
+        self.main._css_update_count = self._css_update_count  # or all styles are parsed once more
+        self._fit(self.HORIZONTAL_BREAKPOINTS or (), self.size.width)
+        self._fit(self.VERTICAL_BREAKPOINTS or (), self.size.height)
+        return self.main
+
+    def _fit(self, breakpoints: Iterable[tuple[int, str]], length: int) -> None:
+        below = [found for found in breakpoints if found[0] <= length]
+        self.main.add_class(*(name for _, name in sorted(below)[-1:]), update=False)
 
     # ── models ─────────────────────────────────────────────────────────────────────────────
 
@@ -138,7 +149,7 @@ class Switching(App[None]):
         """A main screen of its own in place of the one before and of what lies over it."""
         before, after = self.current_mode, f"session-{next(self._modes_made)}"
         self.main = self.screen_for(session)
-        self.add_mode(after, lambda: self.main)
+        self.add_mode(after, self._fitted)
         await self.switch_mode(after)
         await self.remove_mode(before)
 

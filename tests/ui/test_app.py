@@ -530,3 +530,21 @@ async def test_a_session_open_elsewhere_can_be_read(make_app: MakeApp, tmp_path:
             await pilot.press(key)
         assert "reading only" in notices(app)
     assert app.return_code == 0
+
+
+async def test_the_page_gets_its_styles_once_and_new_ones_where_the_room_is_another(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, styled = make_app("Once."), list[str]()
+    monkeypatch.setattr(app, "refresh_css", lambda animate=True: styled.append("app"))
+    monkeypatch.setattr(app.main, "update_node_styles", lambda animate=True: styled.append("page"))
+    async with app.run_test(size=(170, 55)) as pilot:
+        await pilot.pause()
+        assert not styled
+        assert app.main.lens.region
+        assert {"-wide", "-tall"} <= app.main.classes and "-narrow" not in app.main.classes
+        monkeypatch.undo()
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert {"-narrow", "-short"} <= app.main.classes and "-wide" not in app.main.classes
+        assert not app.main.lens.region

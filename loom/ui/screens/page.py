@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -89,6 +89,7 @@ class Page(Screen[None], inherit_bindings=False):
         self.session = session
         self._unsubscribe: Callable[[], None] = lambda: None
         self._riding: int | None = None
+        self._was_shown = False
         self.engine_settled = asyncio.Event()  # there is an engine, or there won't be one
 
     def compose(self) -> ComposeResult:
@@ -119,6 +120,11 @@ class Page(Screen[None], inherit_bindings=False):
         await self.show_cards()
         self.focus_tree()
         self.begin()
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """The first time, all have just got their styles."""
+        event.refresh_styles = event.refresh_styles and self._was_shown
+        self._was_shown = True
 
     def begin(self) -> None:
         """What the writer finds at the start, beside the page."""
