@@ -28,6 +28,7 @@ from loom.raised import Raised, raised_on
 from loom.store.batch import EventRow, Loaded, ModelRow, ReadingRow
 from loom.store.errors import NONSENSE, StoreError, damaged
 from loom.store.loading import collector_paused
+from loom.store.numbers import first_free
 from loom.store.opening import RECENT
 from loom.store.store import SessionDamaged, Store
 from loom.store.textindex import TextIndex
@@ -71,6 +72,7 @@ class Record:
         self._recipes = {number: Recipe.from_json(data) for number, data in loaded.recipes}
         self._models = {row.id: row for row in loaded.models}
         self._meta = dict(loaded.meta)
+        self.tree.reserve(first_free(self._meta))
         self._events = 0
         self._ordinals: dict[str, int] = {}  # of places where something was grown since
         self._read_history(loaded.events)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,33 @@ async def test_only_what_nobody_sees_goes(tmp_path: Path, seed: int) -> None:
         assert node not in done.removed
         assert session.undo() == "write"
     assert compacted(path).removed == (node,)
+
+
+async def test_the_numbers_of_what_was_removed_are_never_given_again(tmp_path: Path) -> None:
+    path, numbers = tmp_path / "story.loom", set[int]()
+    for turn in range(3):
+        async with Session.open(path) if turn else Session.create(path, seed=1) as session:
+            kept, last = (session.write(f"{turn} {word}") for word in ("kept", "hidden"))
+            session.hide(session.display.segment_of(session.tree[last].end))
+        assert numbers.isdisjoint({kept, last})
+        numbers |= {kept, last}
+        assert compacted(path).removed == (last,)
+        assert glance(path).nodes == turn + 1
+        assert examine(path).whole
+
+
+async def test_of_a_session_compacted_before_that_was_kept_the_nodes_are_counted(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "story.loom"
+    async with Session.create(path, seed=1) as session:
+        for word in ("one", "two", "three"):
+            last = session.write(word)
+        session.hide(session.display.segment_of(session.tree[last].end))
+    assert compacted(path).removed == (last,)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM meta WHERE key = 'next'")
+    assert glance(path).nodes == 2
 
 
 async def test_nothing_hidden_nothing_done(tmp_path: Path) -> None:

@@ -63,6 +63,10 @@ class Tree:
         """Every node by id; a live view for those who read many."""
         return self._nodes
 
+    def reserve(self, number: int) -> None:
+        """No node to come has an id below."""
+        self._next = max(self._next, number)
+
     def add(self, node: Node) -> None:
         """Raises ValueError for a taken id, an unknown parent or an `at` outside its text."""
         if node.id in self._nodes:

@@ -66,7 +66,7 @@ class Logbook:
         self.began(event, [n for n in fresh if tree[n].author is Author.MODEL])
 
     def _forget(self, removed: Collection[int]) -> None:
-        """Numbers of removed nodes may be given again; those jobs keep their branches' places."""
+        """Earlier versions gave their numbers again; those jobs keep their branches' places."""
         jobs = [(job, tuple(-1 if n in removed else n for n in job.nodes)) for job in self._waiting]
         self._waiting = deque(job._replace(nodes=nodes) for job, nodes in jobs)
 

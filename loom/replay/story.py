@@ -50,7 +50,7 @@ def story(record: Record) -> tuple[Moment, ...]:
         for event in record.events():
             latest = max(latest, event.time)
             found.append(_moment(event, latest))
-        # Compacting and repairing leave numbers free that are given again: the last one is meant.
+        # Earlier versions gave the numbers of removed nodes again: the last one is meant.
         born = {node: time for time, moment in enumerate(found) for node in moment.added}
         here = {node: born.get(node, -1) for node in record.tree}
         return tuple(_of_these(moment, time, here) for time, moment in enumerate(found))

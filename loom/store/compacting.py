@@ -17,6 +17,7 @@ from loom.store.batch import COMPACTED
 from loom.store.errors import StoreError, explained
 from loom.store.file import connect, copy, has_log, settle
 from loom.store.lock import Lock
+from loom.store.numbers import keep_gaps
 from loom.store.opening import for_writing, seen_whole
 from loom.store.sums import insertion, sum_of
 
@@ -51,14 +52,13 @@ def compact(path: Path, nodes: Collection[int], backup: Path, now: float) -> Non
 
 def _remove(copied: sqlite3.Connection, nodes: Collection[int], now: float) -> None:
     copied.execute("BEGIN")
+    (highest,) = copied.execute("SELECT max(id) FROM node").fetchone()
     for table, column in BY_NODE.items():
         copied.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(n,) for n in nodes])
     (last,) = copied.execute("SELECT max(id) FROM event").fetchone()
     event = ((last or 0) + 1, now, COMPACTED, json.dumps({"removed": sorted(nodes)}))
     copied.execute(insertion("event"), (*event, sum_of("event", event)))
-    known = copied.execute("SELECT value FROM meta WHERE key = 'removed'").fetchone()
-    meta = ("removed", str(len(nodes) + (int(known[0]) if known else 0)))
-    copied.execute(insertion("meta"), (*meta, sum_of("meta", meta)))
+    keep_gaps(copied, highest)
     copied.execute("COMMIT")
     copied.execute("VACUUM")
 

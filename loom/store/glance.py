@@ -12,6 +12,7 @@ from loom.core.marks import Kind
 from loom.core.node import ROOT
 from loom.store.errors import SessionNewer, StoreError, damaged, explained
 from loom.store.file import identify
+from loom.store.numbers import count
 from loom.store.opening import for_reading
 from loom.store.schema import VERSION
 
@@ -50,12 +51,10 @@ def glance(path: Path) -> Glance:
 def _read(connection: sqlite3.Connection) -> Glance:
     run = connection.execute
     title = run("SELECT value FROM meta WHERE key = 'title'").fetchone()
-    (last,) = run("SELECT max(id) FROM node").fetchone()
-    removed = run("SELECT value FROM meta WHERE key = 'removed'").fetchone()
     models = [spec for (spec,) in run("SELECT spec FROM model ORDER BY id DESC")]
     return Glance(
         title=title[0] if title else None,
-        nodes=(last or 0) - (int(removed[0]) if removed else 0),
+        nodes=count(connection),
         opening=_opening(connection),
         models=tuple(dict.fromkeys(models)),
     )

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from loom.store.findings import KEPT_DAMAGED, Findings, Tally, gaps, sentences
 from loom.store.hashes import Hashes
 from loom.store.loading import Row, events_of, mark_of, model_of, nodes_of, recipe_of
 from loom.store.log import read_log
+from loom.store.numbers import keep_gaps
 from loom.store.pages import Found, Pages
 from loom.store.rows import TOKENS, read_span, span_of
 from loom.store.schema import migrate
@@ -125,6 +127,7 @@ class _Salvage:
             *self._others(nodes),
         )
         self._say(tallies)
+        keep_gaps(self._connection, max([*nodes, *self._told_of("added")], default=ROOT))
         return Findings(tallies, sentences(tallies))
 
     # ── taking rows in, the older ones first ───────────────────────────────────────────────
@@ -220,12 +223,16 @@ class _Salvage:
         heard = {key[0] for key in self._keys["node"] | self._bad["node"]}
         heard |= {key[0] for key in self._keys["mark"]}
         heard |= {row[0] for row in self._connection.execute("SELECT node FROM tokens")}
-        gone: set[int] = set()
-        for event in self._values("event", lambda row: next(events_of([row]))):
-            data = event.data if isinstance(event.data, dict) else {}
-            heard |= set(data.get("added", ()))
-            gone |= set(data.get("removed", ()))
+        heard |= self._told_of("added")
+        gone = self._told_of("removed")
         return {number for number in heard if isinstance(number, int) and number > 0} - gone
+
+    def _told_of(self, what: str) -> set[int]:
+        """Nodes that events call that."""
+        events = self._values("event", lambda row: next(events_of([row])))
+        found = (event.data.get(what) for event in events if isinstance(event.data, dict))
+        lists = (numbers for numbers in found if isinstance(numbers, list))
+        return {number for number in chain.from_iterable(lists) if isinstance(number, int)}
 
     def _kept_spans(self, nodes: dict[int, Node]) -> Tally:
         there = dict(self._connection.execute("SELECT node, count FROM tokens"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from unittest.mock import patch
 
@@ -65,8 +67,9 @@ async def test_the_end_of_the_play_is_the_session(story: Path) -> None:
             assert ours is None or ours.ids.tolist() == theirs.ids.tolist()  # type: ignore[union-attr]
 
 
-async def test_what_was_removed_for_good_never_was_though_its_number_is_given_again(
-    tmp_path: Path,
+@pytest.mark.parametrize("given_again", [False, True], ids=["", "as earlier versions did"])
+async def test_what_was_removed_for_good_never_was_even_if_its_number_is_given_again(
+    tmp_path: Path, given_again: bool
 ) -> None:
     path, clock = tmp_path / "story.loom", itertools.count(1000.0, 0.5)
     async with Session.create(path, seed=7, now=lambda: next(clock)) as session:
@@ -75,10 +78,13 @@ async def test_what_was_removed_for_good_never_was_though_its_number_is_given_ag
         session.mark(Mark(gone, 0, Kind.BOOKMARK), "1")
         session.hide(session.display.segment_of(session.tree[gone].end))
     assert compacted(path).removed == (gone,)
+    if given_again:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("DELETE FROM meta WHERE key = 'next'")
     async with Session.open(path) as session:
         again = session.write(" there was")
         session.write(" a mill", session.tree[first].end)
-    assert again == gone
+    assert (again == gone) == given_again
     async with Session.open(path, read_only=True) as session, Playback.open(path) as playback:
         seen = []
         for seconds in playback.schedule.times:

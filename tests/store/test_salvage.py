@@ -18,8 +18,10 @@ from benchmarks.faults.old import as_first_version
 from benchmarks.faults.story import write_story
 from benchmarks.faults.witness import Witness, opened_or_saved
 from loom.core.node import Ending
+from loom.record import Record
 from loom.store.batch import REPAIRED, Batch
 from loom.store.examine import examine
+from loom.store.glance import glance
 from loom.store.log import read_log
 from loom.store.pages import Pages
 from loom.store.salvage import salvage
@@ -103,6 +105,19 @@ def test_what_hangs_on_a_lost_node_is_lost_and_named(whole: Path, tmp_path: Path
     findings = salvage(path, tmp_path / "new.loom")
     assert set(findings.of("nodes").ids) == gone
     assert any("lost: 40" in sentence for sentence in findings.damage)
+    assert glance(tmp_path / "new.loom").nodes == len(tree) - len(gone)
+
+
+def test_the_number_of_a_lost_node_is_not_given_again(whole: Path, tmp_path: Path) -> None:
+    path, saved = copied(whole, tmp_path), tmp_path / "new.loom"
+    last = max(node.id for node in Witness.of(whole).loaded.nodes)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM node WHERE id = ?", (last,))
+    assert last in salvage(path, saved).of("nodes").ids
+    with closing(Store.open(saved, read_only=True)) as store:
+        tree = Record(store).tree
+    assert tree.next_id == last + 1
+    assert glance(saved).nodes == len(tree) - 1
 
 
 def test_an_edited_node_is_known_by_its_hash(whole: Path, tmp_path: Path) -> None:
