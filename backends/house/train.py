@@ -7,8 +7,9 @@
 `run` is the constant phase at window 384; `--start MODEL` begins it from exported weights where
 there is no state. With `--short` windows are 128 tokens, three quarters of them under a byline:
 what a byline means is learnt several times as fast so, once the model can spell. `finish` copies
-the state, spends a further fifth of all tokens at window 1,024 with the rate falling to 2 %,
-and exports; the constant phase can then go on.
+the state, spends a further fifth of all tokens with the rate falling to 2 %, steps at window 1,024
+and short ones by turns (long windows alone would show it few bylines), and exports; the constant
+phase can then go on.
 Matrices learn by Muon (Jordan 2024), embeddings and norms by AdamW. On a CUDA device it computes in
 bfloat16 and is compiled; `--large` is a shape for one. Loom imports nothing of this.
 """
@@ -20,7 +21,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -202,9 +203,17 @@ def begin_from(run: Run, folder: Path) -> None:
     run.tokens, run.curve = seen["tokens"], seen["curve"]
 
 
-def batches(corpus: Corpus, run: Run, window: int, mix: Mix) -> Iterator[torch.Tensor]:
-    """int64[B, window]; batch number n is the same in every run with the same seed."""
+Drawing = tuple[int, Mix]
+"""Tokens of a window, and how often it is which kind of document."""
+AT_LENGTH: Drawing = (WINDOW, EVEN)
+BRIEF: Drawing = (SHORT_WINDOW, LINED)
+LONGEST: Drawing = (LONG_WINDOW, EVEN)
+
+
+def batches(corpus: Corpus, run: Run, drawings: Sequence[Drawing]) -> Iterator[torch.Tensor]:
+    """int64[B, window] of the drawings by turns; number n is the same in every run with a seed."""
     while True:
+        window, mix = drawings[run.step % len(drawings)]
         rng = np.random.default_rng([run.seed, run.step, window])
         rows = [corpus.draw_window(rng, window, mix) for _ in range(TOKENS_PER_STEP // window)]
         yield torch.tensor(rows)
@@ -236,16 +245,15 @@ def train(
     run: Run,
     corpus: Corpus,
     until: int,
-    window: int,
+    drawings: Sequence[Drawing],
     rates: Any,
     file: Path,
     threads: Threads,
-    mix: Mix = EVEN,
 ) -> None:
     """Steps until `until` tokens are seen; saves, logs and keeps the loss curve on the way."""
     recent: list[float] = []
     began, begun_at = time.monotonic(), run.tokens
-    for batch in batches(corpus, run, window, mix):
+    for batch in batches(corpus, run, drawings):
         if run.tokens >= until:
             break
         threads.adapt()
@@ -307,8 +315,8 @@ def main() -> None:
             run.load(stable)
         elif options.start:
             begin_from(run, options.start)
-        window, mix = (SHORT_WINDOW, LINED) if options.short else (WINDOW, EVEN)
-        train(run, corpus, int(options.tokens), window, constant, stable, threads, mix)
+        drawings = [BRIEF if options.short else AT_LENGTH]
+        train(run, corpus, int(options.tokens), drawings, constant, stable, threads)
         return
     run.load(stable)
     decay = options.state / "decay.pt"
@@ -320,7 +328,7 @@ def main() -> None:
     def falling(run: Run) -> float:
         return max(LAST_RATE, 1 - (1 - LAST_RATE) * (run.tokens - first) / (last - first))
 
-    train(run, corpus, last, LONG_WINDOW, falling, decay, threads)
+    train(run, corpus, last, [LONGEST, BRIEF], falling, decay, threads)
     export(run, options.out, LONG_WINDOW, options.shard)
     decay.unlink()
 

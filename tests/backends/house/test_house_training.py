@@ -104,6 +104,7 @@ def test_training_resumes_where_it_stopped_and_exports_a_llama(
     house: dict[str, Any], data: Path, trained: Path, tmp_path: Path
 ) -> None:
     train = house["train"]
+    by_turns = [(64, house["corpus"].EVEN), (96, house["corpus"].LINED)]
     corpus = corpus_of(house, data, trained)
     threads = train.Threads(1)
     runs = {}
@@ -114,7 +115,7 @@ def test_training_resumes_where_it_stopped_and_exports_a_llama(
             if file.exists():
                 run.load(file)
             until = stop * train.TOKENS_PER_STEP
-            train.train(run, corpus, until, 64, train.constant, file, threads)
+            train.train(run, corpus, until, by_turns, train.constant, file, threads)
         runs[name] = run
     for key, tensor in runs["whole"].model.state_dict().items():
         assert torch.equal(tensor, runs["halves"].model.state_dict()[key]), key
