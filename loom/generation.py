@@ -39,7 +39,7 @@ from loom.orders import Order, Orders
 from loom.store.batch import ModelRow
 
 if TYPE_CHECKING:
-    from loom.session import Session
+    from loom.nursery import Nursery
 
 UNFINISHED = 0.99  # of a text that is being read, at most
 FRAME = 1 / 30  # seconds between two updates of growing text
@@ -54,7 +54,7 @@ class Generation:
 
     _numbers = itertools.count(1)  # shared: an engine outlives a session, its jobs keep their names
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Nursery) -> None:
         self._session = session
         self.client: EngineClient | None = None
         self.loop: asyncio.AbstractEventLoop | None = None

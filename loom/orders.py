@@ -21,7 +21,7 @@ from loom.history import TAKE
 from loom.seams import Cut, Repeats, Tail
 
 if TYPE_CHECKING:
-    from loom.session import Session
+    from loom.nursery import Nursery
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Order:
 class Orders:
     """Those of one session; nodes that don't grow any more are left out."""
 
-    def __init__(self, session: Session, growth: Growth) -> None:
+    def __init__(self, session: Nursery, growth: Growth) -> None:
         self._session, self._growth = session, growth
         self._waiting: list[Order] = []
         self._under_way: set[asyncio.Task[None]] = set()

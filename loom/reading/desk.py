@@ -19,7 +19,7 @@ from loom.reading.tally import Tally
 from loom.reading.walking import Readers
 
 if TYPE_CHECKING:
-    from loom.session import Session
+    from loom.watched import Watched
 
 SEEN = 32  # continuations that are read before all that is out of sight
 
@@ -27,7 +27,7 @@ SEEN = 32  # continuations that are read before all that is out of sight
 class Desk:
     """One for a session and as long as the same plugins read."""
 
-    def __init__(self, session: Session, roster: Roster) -> None:
+    def __init__(self, session: Watched, roster: Roster) -> None:
         self.session, self.roster = session, roster
         self.agenda, self.holdings = Agenda(), Holdings(session)
         self._arrivals, self.logbook = Arrivals(session.tree, session.marks), Logbook(session)

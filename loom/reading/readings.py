@@ -26,13 +26,13 @@ from loom.reading.rounds import Rounds
 from loom.store.errors import StoreError
 
 if TYPE_CHECKING:
-    from loom.session import Session
+    from loom.watched import Watched
 
 
 class Readings:
     """`client` are the plugins, None while there are none."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Watched) -> None:
         self._session = session
         self.client: Lanes | None = None
         self._desk = Desk(session, Roster())

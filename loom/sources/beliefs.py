@@ -38,7 +38,7 @@ from loom.store.errors import StoreError
 
 if TYPE_CHECKING:
     from loom.generation import Generation
-    from loom.session import Session
+    from loom.watched import Watched
 
 IDLE_MOST = 1 << 20  # tokens times frames that are weighed without being asked for
 SAVED_AT_ONCE = 16  # nodes
@@ -48,7 +48,7 @@ TOLD_EVERY = 0.1  # seconds
 class Beliefs:
     """Of one session. Without `attach` nothing is weighed unless it is asked for."""
 
-    def __init__(self, session: Session, generation: Generation) -> None:
+    def __init__(self, session: Watched, generation: Generation) -> None:
         self._session, self._generation = session, generation
         self._chosen = Chosen(session)
         self._setbacks = Setbacks(session.emit)

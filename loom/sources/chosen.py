@@ -16,7 +16,7 @@ from loom.instruments.sources.api import SourceSet
 from loom.instruments.sources.sets import SetError
 
 if TYPE_CHECKING:
-    from loom.session import Session
+    from loom.watched import Watched
 
 SETTING = "sources"  # of a session: the set in force as JSON
 NONE = "null"  # there: no set, whatever is offered
@@ -25,7 +25,7 @@ NONE = "null"  # there: no set, whatever is offered
 class Chosen:
     """Of one session."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Watched) -> None:
         self._session = session
         self._config: Config | None = None
         self._model = ""

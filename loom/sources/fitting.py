@@ -28,14 +28,14 @@ from loom.sources.weighing import Engine
 if TYPE_CHECKING:
     from loom.engine.client import Encoded
     from loom.generation import Generation
-    from loom.session import Session
+    from loom.watched import Watched
 
 
 class Fitting:
     """`scales` are the last ones made; None where there is no set or no model."""
 
     def __init__(
-        self, session: Session, generation: Generation, chosen: Chosen, setbacks: Setbacks
+        self, session: Watched, generation: Generation, chosen: Chosen, setbacks: Setbacks
     ) -> None:
         self._session, self._generation = session, generation
         self._chosen, self._setbacks = chosen, setbacks

@@ -13,7 +13,7 @@ from loom.sources.known import Depth
 from loom.sources.scales import Scales
 
 if TYPE_CHECKING:
-    from loom.session import Session
+    from loom.watched import Watched
 
 SEEN = 32  # continuations, and siblings
 LOOKED_AT = 128  # places that were asked for last
@@ -33,7 +33,7 @@ class Targets:
     """`idle`: what is in sight is weighed without being asked for; else only what was weighed
     before is looked up."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Watched) -> None:
         self._session = session
         self._wanted: dict[Place, None] = {}  # asked for by the writer
         self._looked: dict[Place, None] = {}  # shown somewhere
