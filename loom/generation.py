@@ -1,6 +1,6 @@
 """The session's dealings with its engine: jobs out, tokens in, nodes sealed, deaths survived.
 
-Knows jobs and buffers; changes nothing itself: every effect goes through the Session it serves.
+Knows jobs and buffers; changes nothing itself: every effect goes through the session it serves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from loom.asking.asked import Aloud, Asked
 from loom.asking.process import Answer
 from loom.changes import EngineChanged, Grew, Notice, Scored, Sealed
 from loom.config import Paths
-from loom.core.node import ROOT, Author, Ending, Node, Place
+from loom.core.node import Ending, Node, Place
 from loom.core.recipe import Recipe
 from loom.core.seeds import branch_seed
 from loom.core.span import TOP, Span
@@ -37,6 +37,7 @@ from loom.extensions import portable_name, spoken_name
 from loom.growth import Buffer, Growth
 from loom.orders import Order, Orders
 from loom.store.batch import ModelRow
+from loom.unread import Unread
 
 if TYPE_CHECKING:
     from loom.nursery import Nursery
@@ -60,10 +61,7 @@ class Generation:
         self.loop: asyncio.AbstractEventLoop | None = None
         self._growth = Growth()
         self._reading: dict[str, int] = {}
-        self._unreadable: set[int] = set()
-        self._put_off: set[int] = set()  # nodes whose reading the writer has stopped
-        self._above: tuple[int, frozenset[int]] = ROOT, frozenset({ROOT})
-        self._read_through: set[int] = set()  # nodes with nothing unread on the way to their ends
+        self._unread = Unread(session)
         self._orders = Orders(session, self._growth)
         self._asked = Asked(self._is_awaited)
         self._failures: dict[int, EngineError] = {}
@@ -110,8 +108,7 @@ class Generation:
         """Seal what grows, tell who waits, and let the next model try what this one couldn't."""
         self.cancel(self._growth.nodes())
         self._asked.fail(EngineError(why))
-        self._unreadable.clear()
-        self._read_through.clear()
+        self._unread.try_again()
 
     def take_over(self, client: EngineClient, spec: str) -> None:
         self.loop, self.client, self._spec = asyncio.get_running_loop(), client, spec
@@ -208,7 +205,7 @@ class Generation:
         if self._row is None or self.client is None or self.client.state != "ready":
             return ()
         session = self._session
-        unread = self._unread_on_path(place.node)
+        unread = self._unread.on_path(place.node)
         if not unread or self._reading:
             return tuple(unread)
         node = session.tree[unread[0]]
@@ -220,22 +217,10 @@ class Generation:
         self.client.submit(Score(job, prefix, node.text, session.recipe.top))
         return tuple(unread)
 
-    def _unread_on_path(self, number: int) -> list[int]:
-        """The newest first. What has been read stays so: a path is climbed once."""
-        climbed: list[int] = []
-        above: int | None = number
-        while above is not None and above not in self._read_through:
-            climbed.append(above)
-            above = self._session.tree[above].parent
-        unread = [node for node in climbed if self._is_unread(node)]
-        if not unread:
-            self._read_through.update(climbed)
-        return unread
-
     def stop_reading(self) -> bool:
         """Read no more of what is being read, until it is asked for; whether anything was."""
         reading = list(self._reading.values())
-        self._put_off.update(reading)
+        self._unread.put_off(reading)
         self.cancel(reading)
         if reading:
             self._session.emit(EngineChanged("ready", "reading", 1.0))
@@ -243,36 +228,13 @@ class Generation:
 
     def resume_reading(self) -> None:
         """What was stopped may be read again."""
-        if self._put_off:
-            self._put_off.clear()
-            self._read_through.clear()
+        self._unread.resume()
 
     def will_read(self, numbers: Iterable[int]) -> bool:
         """Whether any of these, which lie on one path from the top down, is going to have tokens
         without being asked for."""
         alive = self.client is not None and self.client.state in ("loading", "ready")
-        reads = alive and not self._session.read_only
-        path = self._nodes_above() if reads else frozenset()
-        for number in numbers:
-            if number not in path:  # nor is any after it
-                return False
-            if self._is_unread(number):
-                return True
-        return False
-
-    def _nodes_above(self) -> frozenset[int]:
-        """The nodes on the path to where the writer is."""
-        place = self._session.place
-        if self._above[0] != place.node:
-            stretches = self._session.tree.stretches(place)
-            self._above = place.node, frozenset(stretch.node for stretch in stretches)
-        return self._above[1]
-
-    def _is_unread(self, number: int) -> bool:
-        node = self._session.tree[number]
-        written = node.author is not Author.MODEL and node.length > 0
-        shunned = number in self._unreadable or number in self._put_off
-        return written and node.token_count is None and not shunned
+        return alive and not self._session.read_only and self._unread.any_here(numbers)
 
     async def following(self, place: Place, top: int) -> Following:
         capabilities = await self.ready()
@@ -483,7 +445,7 @@ class Generation:
         if reason is Ending.CANCEL or reason is Ending.CRASH:
             return
         if span is None or bytes(buffer.text) != node.text or self._row is None:
-            self._unreadable.add(node.id)
+            self._unread.give_up(node.id)
             return
         read = replace(node, token_count=len(span), model=self._row.id)
         self._session.set_sealed(read, span, self._new_pieces(buffer, span))
@@ -516,7 +478,7 @@ class Generation:
         buffers = self._growth.of_job(event.job)
         for buffer in buffers:
             if event.job in self._reading:
-                self._unreadable.add(buffer.node)
+                self._unread.give_up(buffer.node)
             self._failures[buffer.node] = error
             self._seal(buffer, Ending.CRASH)
         if buffers:
