@@ -55,6 +55,7 @@ class Switching(App[None]):
     def _fitted(self) -> MainScreen:
         """The main screen, which knows its room before it is styled and not only afterwards."""
         self.main._css_update_count = self._css_update_count  # or all styles are parsed once more
+        self.stylesheet.apply(self)  # whose colours the page takes on, and keeps
         self._fit(self.HORIZONTAL_BREAKPOINTS or (), self.size.width)
         self._fit(self.VERTICAL_BREAKPOINTS or (), self.size.height)
         return self.main

@@ -9,6 +9,7 @@ import pytest
 from textual.geometry import Region
 from textual.strip import Strip
 
+from loom.core.marks import Kind, Mark
 from loom.core.node import Place
 from loom.ui.app import LoomApp
 from loom.ui.widgets.card import Card, one_line
@@ -114,6 +115,25 @@ async def test_what_grows_waits_for_a_key_but_not_for_one_after_the_other(
         pace.ask({2})
         await wait_for(pilot, lambda: runs)
         assert runs == [{1, 2}]
+
+
+async def test_of_a_card_that_grows_below_what_can_be_seen_only_the_last_line_is_drawn(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app("Once upon a time.")
+    session = app.session
+    place = session.place
+    long = session.tree[session.write(" and on" * 400, place)]
+    session.go(place)
+    async with app.run_test(size=(90, 30)) as pilot:
+        await pilot.pause()
+        card, drawn = app.main.cards.query(Card).first(), list[tuple[Region, ...]]()
+        card.show(card.segment, last=False, place=place)
+        monkeypatch.setattr(card, "refresh", lambda *regions: drawn.append(regions))
+        for stop, bookmark in ((long.length - 1, None), (long.length, "1"), (3, "1")):
+            session.marks.set(Mark(long.id, 0, Kind.BOOKMARK), bookmark)
+            card.show(card.segment._replace(stop=stop), last=False, place=place)
+        assert drawn == [(Region(0, card.outer_size.height - 1, card.outer_size.width, 1),), ()]
 
 
 async def test_a_card_out_of_view_is_drawn_when_it_is_scrolled_to(make_app: MakeApp) -> None:

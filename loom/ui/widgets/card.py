@@ -9,12 +9,12 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
 from textual import events
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.style import Style
 from textual.widget import Widget
@@ -65,6 +65,18 @@ class Reading:
         return sum(self.bits) / len(self.bits) if self.bits else 0.0
 
 
+class Drawn(NamedTuple):
+    """How a card of a size looks: the first lines of its text, and the line about it."""
+
+    size: Size
+    text: Content
+    facts: Content
+
+
+def _differ(one: Content, other: Content) -> bool:
+    return (one.plain, one.spans) != (other.plain, other.spans)
+
+
 def one_line(text: str) -> str:
     """Paragraphs run on: ¶ stands for an empty line, ⏎ for a line end."""
     safe = visible(text).replace("\t", " ").strip()
@@ -105,7 +117,7 @@ class Card(Widget):
         self._session, self.number, self.segment = session, number, segment
         self.is_last = False
         self._after: Place | None = None
-        self._drawn: tuple[Size, Content] | None = None
+        self._drawn: Drawn | None = None
         self._is_late = False  # it looks as it did before it was out of view
 
     def show(self, segment: Segment, *, last: bool, place: Place, seen: bool = True) -> None:
@@ -116,12 +128,11 @@ class Card(Widget):
         if self._is_late:
             return
         before, self._drawn = self._drawn, None
-        if before is None or before[0] != self.outer_size:
+        after = self._looked()
+        if before is None or before.size != after.size or _differ(before.text, after.text):
             self.refresh()
-            return
-        after = self.render()
-        if (before[1].plain, before[1].spans) != (after.plain, after.spans):
-            self.refresh()
+        elif _differ(before.facts, after.facts):  # its text goes on below what can be seen of it
+            self.refresh(Region(0, after.text.plain.count("\n") + 1, after.size.width, 1))
 
     def come_into_view(self) -> None:
         if self._is_late:
@@ -137,9 +148,13 @@ class Card(Widget):
         self.post_message(self.Taken(self.number))
 
     def render(self) -> Content:
-        if self._drawn is None or self._drawn[0] != self.outer_size:
-            self._drawn = self.outer_size, self._content()
-        return self._drawn[1]
+        drawn = self._looked()
+        return Content("\n").join([drawn.text, drawn.facts])
+
+    def _looked(self) -> Drawn:
+        if self._drawn is None or self._drawn.size != self.outer_size:
+            self._drawn = Drawn(self.outer_size, self._content(), self._facts())
+        return self._drawn
 
     def _content(self) -> Content:
         width, height = self.outer_size  # asking for more of one out of sight lays all out anew
@@ -149,7 +164,7 @@ class Card(Widget):
         first = (lines[0][:yours], self._look("yours")), (lines[0][yours:], text)
         head = Content.assemble(self._gutter(), *first)
         rest = [Content.assemble(" " * GUTTER, (line, text)) for line in lines[1:]]
-        return Content("\n").join([head, *rest, self._facts()])
+        return Content("\n").join([head, *rest])
 
     def _look(self, name: str) -> Style:
         return look(self, f"card--{name}")
