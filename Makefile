@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: run test check bench faults evaluate evaluate-house evaluate-detectors evaluate-sources calibrate record-sessions picture artifacts llama clean help
+.PHONY: run test check bench faults evaluate evaluate-house evaluate-detectors evaluate-sources evaluate-healing calibrate record-sessions picture artifacts llama clean help
 SHELL := /bin/sh
 
 VENV := .venv
@@ -36,9 +36,10 @@ help: ## list what make can do
 	@echo 'make faults [ARGS=...]  do to sessions what may happen to them, and count what becomes of each'
 	@echo 'make evaluate-house CORPUS=...  measure the bundled model anew: docs/house-model.md and .json'
 	@echo 'make calibrate CORPUS=...       have it read human text anew: backends/house/calibration.json'
-	@echo 'make evaluate CORPUS=...            measure detectors and source estimates; or one of the two:'
+	@echo 'make evaluate CORPUS=...            measure detectors, source estimates, healing; or one of them:'
 	@echo 'make evaluate-detectors CORPUS=...  docs/instruments.md and .json'
 	@echo 'make evaluate-sources CORPUS=...    docs/source-estimates.md and .json; ARGS="--parts cost": a part'
+	@echo 'make evaluate-healing CORPUS=...    docs/healing.json and the table in healing.md'
 	@echo 'make record-sessions    record the sessions of sessions/ anew on the bundled model'
 	@echo 'make picture            draw the picture of the README anew'
 	@echo 'make artifacts CORPUS=...       regenerate everything that depends on its weights'
@@ -80,9 +81,9 @@ calibrate: $(STAMPS)/run-$(KEY)
 	@sed 's|.*|"$(CORPUS)/train/&"|' backends/house/kept-apart.txt | xargs $(BIN)/python -m loom \
 	    calibrate --sources house --tokens 17408 --out backends/house/calibration.json house
 
-evaluate: evaluate-detectors evaluate-sources
+evaluate: evaluate-detectors evaluate-sources evaluate-healing
 
-evaluate-detectors evaluate-sources: evaluate-%: $(STAMPS)/dev-$(KEY)
+evaluate-detectors evaluate-sources evaluate-healing: evaluate-%: $(STAMPS)/dev-$(KEY)
 	@test -d "$(CORPUS)/heldout" || { \
 	    echo 'loom: say where the corpus lies: make evaluate CORPUS=FOLDER (with train/, heldout/)'; \
 	    exit 1; }

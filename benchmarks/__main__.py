@@ -1,5 +1,5 @@
 """`python -m benchmarks [NAME…]`: measures what a writer waits for; at last the screen and engines
-beside what they are held to. `healing`, about what is drawn and not how fast, only by its name."""
+beside what they are held to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import argparse
 import json
 import sys
 
-from benchmarks import engines, healing, sampling, screen, starting, store, trees
+from benchmarks import engines, sampling, screen, starting, store, trees
 from benchmarks.measure import Benchmark, Result, measure
 from benchmarks.ratios import HEAD, line
 
@@ -21,11 +21,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1.0, help="for each (default: 1)")
     parser.add_argument("--list", action="store_true", help="name them and stop")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--cuts", type=int, default=healing.CUTS, help="of a kind, for healing")
     args = parser.parse_args()
-    if args.names == [healing.NAME]:
-        healing.run(args.cuts, as_json=args.json)
-        return 0
     wanted = [b for b in every if not args.names or any(name in b.name for name in args.names)]
     with_screen = not args.names or any(name in screen.NAME for name in args.names)
     ratios = [name for name in engines.ratios() if engines.is_wanted(name, args.names)]
@@ -39,7 +35,7 @@ def main() -> int:
     if with_screen:
         print(screen.NAME if args.list else screen.report(as_json=args.json), flush=True)
     if args.list:
-        print(*ratios, healing.NAME, sep="\n")
+        print(*ratios, sep="\n")
     elif ratios:
         _print_ratios(args.names, as_json=args.json)
     return 0

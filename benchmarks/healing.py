@@ -2,17 +2,19 @@
 
 Held-out texts are cut at random inside a word, after a space and after a whole word; the model is
 asked for what follows, with the text in the tokens it happens to end with, and with its end drawn
-again. Everything is measured through the engine, as it would be drawn.
+again. Everything is measured through the engine, as it would be drawn. `make evaluate-healing
+CORPUS=…` writes docs/healing.json and the table in docs/healing.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
-import os
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
@@ -21,10 +23,11 @@ from loom.core.node import Author, Node
 from loom.core.recipe import Recipe, Sampling
 from loom.engine.api import Engine, Generate, Grown, Score
 from loom.engine.seam import Beginnings
+from loom.extensions import load_backend, resolve_model
 from loom.seams import Cut, Tail
 from loom.testing.engines import drive, span_in
 
-NAME = "healing"
+PAGE = "healing.md"
 CUTS = 500  # of each kind
 BEFORE = 600  # bytes of text before a cut, at most
 AFTER = 24  # bytes of what really follows, at least, up to the next token's end
@@ -192,49 +195,57 @@ def cuts_in(
             yield before, text[found.start() : found.start() + 4 * AFTER]
 
 
-def texts_of(corpus: Path | None) -> list[bytes]:
-    """Held out of training, where the corpus is there; else what Loom says of itself."""
-    here = Path(__file__).parent.parent
-    files = sorted((corpus / "heldout").glob("*/*.txt")) if corpus is not None else []
-    return [file.read_bytes() for file in files or [here / "README.md", *here.glob("docs/*.md")]]
+def texts_of(corpus: Path) -> list[bytes]:
+    """What was held out of training. Raises SystemExit where there is nothing."""
+    files = sorted((corpus / "heldout").glob("*/*.txt"))
+    if not files:
+        raise SystemExit(f"loom: {corpus} has no heldout/*/*.txt; name the folder of the corpus.")
+    return [file.read_bytes() for file in files]
 
 
-def report(
-    engine: Engine,
-    texts: Sequence[bytes],
-    count: int = CUTS,
-    *,
-    as_json: bool = False,
-    say: Callable[[str], None] = print,
-) -> list[Outcome]:
-    """A line for each kind of cut."""
+def outcomes(engine: Engine, texts: Sequence[bytes], count: int) -> list[Outcome]:
+    """One of each kind of cut."""
     meter = Meter(engine)
-    if not as_json:
-        say(f"{'cut':<14}{'cuts':>6}{'taken back':>12}{'cut anew':>10}{'bits next token':>24}")
-        say(f"{'':<42}{'without':>10}{'with':>8}{'gain':>14}{'bits a byte':>19}")
-    found = []
-    for kind, pattern in KINDS.items():
-        one = outcome(meter, kind, list(cuts_in(texts, pattern, count)))
-        found.append(one)
-        say(json.dumps(asdict(one)) if as_json else line(one))
-    return found
+    return [outcome(meter, kind, list(cuts_in(texts, KINDS[kind], count))) for kind in KINDS]
 
 
-def line(one: Outcome) -> str:
-    gain = f"{one.gain:.2f} ±{one.gain_error:.2f}"
-    bytes_ = f"{one.byte_without:.2f} → {one.byte_with:.2f}"
-    return (
-        f"{one.kind:<14}{one.cuts:>6}{one.taken_back:>12.0%}{one.anew:>10.0%}"
-        f"{one.next_without:>10.2f}{one.next_with:>8.2f}{gain:>14}{bytes_:>19}"
-    )
+def row(one: Outcome) -> str:
+    """Of the table on the page."""
+    gain = f"{one.gain:.2f} ±{one.gain_error:.2f}".replace("-", "−")
+    cells = (
+        one.kind, one.cuts, f"{one.taken_back:.0%}", f"{one.anew:.0%}",
+        f"{one.next_without:.2f} → {one.next_with:.2f}", gain,
+        f"{one.byte_without:.2f} → {one.byte_with:.2f}",
+    )  # fmt: skip
+    return f"| {' | '.join(map(str, cells))} |"
 
 
-def run(count: int, *, as_json: bool) -> None:
-    """On the bundled model, and on the texts of $LOOM_CORPUS where it says where they are."""
-    from loom.extensions import load_backend, resolve_model
+def with_rows(page: str, found: Sequence[Outcome]) -> str:
+    """The page with other rows in its table. Raises ValueError where a row is not there."""
+    lines = page.split("\n")
+    for one in found:
+        (at,) = (n for n, line in enumerate(lines) if line.startswith(f"| {one.kind} |"))
+        lines[at] = row(one)
+    return "\n".join(lines)
 
-    corpus = os.environ.get("LOOM_CORPUS")
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make evaluate-healing", description=__doc__)
+    parser.add_argument("corpus", type=Path, help="a folder with heldout/")
+    parser.add_argument("--cuts", type=int, default=CUTS, help=f"of a kind (default: {CUTS})")
+    parser.add_argument("--out", type=Path, default=Path("docs"), help="(default: docs)")
+    args = parser.parse_args()
     model = resolve_model(None)
     engine = load_backend(model).load(model, {}, lambda done, total: None)
-    report(engine, texts_of(Path(corpus) if corpus else None), count, as_json=as_json)
+    found = outcomes(engine, texts_of(args.corpus), args.cuts)
+    facts = {"fingerprint": engine.can().fingerprint, "cuts": [asdict(one) for one in found]}
     engine.close()
+    page = args.out / PAGE
+    page.write_text(with_rows(page.read_text("utf-8"), found), "utf-8")
+    page.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
+    print(*map(row, found), sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

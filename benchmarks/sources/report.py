@@ -150,10 +150,10 @@ def _cost(facts: Facts) -> Iterator[str]:
 def _weak_spots() -> Iterator[str]:
     yield from ("", "## Weak spots", "")
     yield (
-        "- The bundled model is hardly trained, and what a byline does is what it has learnt least "
-        "([house-model.md](house-model.md)): what misses a goal here mostly misses it for want of "
-        "evidence, not of arithmetic, as the plumbing test shows. Counting 5-grams tells the "
-        "sources apart far better."
+        "- The bundled model has seen a fraction of the text it is meant for, and what a byline "
+        "does is learnt late ([house-model.md](house-model.md)): what misses a goal here mostly "
+        "misses it for want of evidence, not of arithmetic, as the plumbing test shows. Counting "
+        "5-grams tells the sources apart better."
     )
     yield (
         "- The hazard stays as it is where tempering lets a token count little, so that a belief "

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.healing import KINDS, Meter, cuts_in, outcome, texts_of
+from benchmarks.healing import KINDS, Meter, Outcome, cuts_in, outcome, texts_of, with_rows
 from loom.engine.api import Engine
 from loom.extensions import HOUSE, load_backend, models
 
+DOCS = Path(__file__).parent.parent.parent / "docs"
 TALE = b"""\
 The old man had kept the lighthouse for thirty years, and in all that time he had never once been
 afraid of the sea. He was sitting before the fire, with his hands upon his knees, when the door was
@@ -46,9 +49,20 @@ def test_cuts_are_where_they_are_said_to_be() -> None:
         assert before[-1:].isalpha() and after[:1] in b" ,.;"
 
 
-def test_held_out_texts_come_first(tmp_path: Path) -> None:
+def test_the_texts_are_held_out_ones(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no heldout"):
+        texts_of(tmp_path)
     place = tmp_path / "heldout" / "austen"
     place.mkdir(parents=True)
     (place / "emma.txt").write_text("Emma Woodhouse")
     assert texts_of(tmp_path) == [b"Emma Woodhouse"]
-    assert len(texts_of(None)) > 1
+
+
+def test_the_table_is_of_the_weights_there_are(house: Engine) -> None:
+    facts = json.loads((DOCS / "healing.json").read_bytes())
+    assert facts["fingerprint"] == house.can().fingerprint
+    found = [Outcome(**one) for one in facts["cuts"]]
+    assert [one.kind for one in found] == list(KINDS) and all(one.cuts == 500 for one in found)
+    page = (DOCS / "healing.md").read_text("utf-8")
+    assert with_rows(page, found) == page
+    assert with_rows(page, [replace(found[0], cuts=7)]) != page

@@ -80,14 +80,23 @@ class Dividing(Page):
     # ── what fits ──────────────────────────────────────────────────────────────────────────
 
     def lay_out(self) -> None:
-        """The parts as they were left, as far as there is room."""
+        """The parts as they were left, as far as there is room: the tree has it before the lens."""
         wanted = self._proportions
-        for part, cells in (("tree", wanted.tree), ("lens", wanted.lens)):
-            pane = self._pane(part)
-            stands = cells is not None and self._stands(pane)
-            pane.styles.width = self._within(part, cells) if stands and cells else None
+        lens = LEAST["lens"] if wanted.lens and self._stands(self.lens) else self._taken("lens")
+        tree = self._widen("tree", wanted.tree, lens)
+        self._widen("lens", wanted.lens, tree)
         cells = wanted.cards
         self.cards.lines = None if cells is None else self._within("cards", cells)
+
+    def _widen(self, part: str, cells: int | None, beside: int) -> int:
+        """To so many columns where as many are taken at the other side; how many they become."""
+        pane = self._pane(part)
+        if not cells or not self._stands(pane):
+            pane.styles.width = None
+            return self._taken(part)
+        width = max(LEAST[part], min(cells, self._columns_beside(beside)))
+        pane.styles.width = width
+        return width
 
     def _within(self, part: str, cells: int) -> int:
         return max(LEAST[part], min(cells, self._most(part)))
@@ -95,9 +104,15 @@ class Dividing(Page):
     def _most(self, part: str) -> int:
         if part == "cards":
             return self.cards.region.height + self.text_pane.region.height - TEXT_LINES
-        other = self.lens if part == "tree" else self.tree_pane
-        taken = other.region.width if self._stands(other) else 0
+        return self._columns_beside(self._taken("lens" if part == "tree" else "tree"))
+
+    def _columns_beside(self, taken: int) -> int:
         return self.size.width - taken - TEXT_COLUMNS - 2
+
+    def _taken(self, part: str) -> int:
+        """Columns that it has beside the text, as laid out last."""
+        pane = self._pane(part)
+        return pane.region.width if self._stands(pane) else 0
 
     def _cells(self, part: Part) -> int:
         size = self._pane(part).region.size
