@@ -101,8 +101,9 @@ async def weave(hand: Hand) -> None:
         taken = hand.walk(grown)
         if len(tree) % 5 == 0:
             hand.doubt(taken.node)
-        if len(tree) % 7 == 0:
-            hand.hide(hand.chosen([segment for segment in grown if segment != taken]))
+        others = [segment for segment in grown if segment != taken]
+        if len(tree) % 7 == 0 and others:  # continuations that are the same are one
+            hand.hide(hand.chosen(others))
         if len(tree) % 3 == 0:
             leaves = [row.segment for row in display.rows() if not display.children(row.segment)]
             hand.go(display.place_of_end(hand.chosen(leaves)))
