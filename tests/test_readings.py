@@ -32,6 +32,7 @@ from loom.reading.arrivals import Arrivals
 from loom.reading.stretches import Stretches
 from loom.reading.walking import Walk
 from loom.session import Session
+from loom.unread import Unread
 
 OPENING = "The lighthouse keeper had not spoken to anyone since"
 SHORT = Recipe(tokens=9)
@@ -292,7 +293,7 @@ async def test_what_is_read_before_the_writers_words_were_is_read_again_after(
         assert session.readings(node)["counter"].flags[0].reason == "4 tokens by now."
         assert session.readings(node)["counter"].flags[0].at == 3
         monkeypatch.setattr(
-            Generation, "_is_unread", lambda g, n: n == 1 and not g._session.tree[1].token_count
+            Unread, "_is_unread", lambda u, n: n == 1 and not u._record.tree[1].token_count
         )
         await session.attach("echo")
         await session.engine_ready()

@@ -38,16 +38,18 @@ def test_a_branch_whose_seam_stays_is_the_one_without_healing(house: Engine) -> 
         assert np.array_equal(found.logprob[1:], wanted.logprob)
 
 
-def test_branches_go_their_ways_whichever_tokens_they_begin_with(house: Engine) -> None:
+@pytest.mark.parametrize("begins", [b" con", b" un", b" over"])
+def test_branches_go_their_ways_whichever_tokens_they_begin_with(
+    house: Engine, begins: bytes
+) -> None:
     """Some repeat it in the text's own tokens, some don't; that makes no difference to others."""
-    job = Generate("all", (b"She was the",), Recipe(tokens=8, begins=b" keepe"), tuple(range(8)))
+    job = Generate("all", (b"She was the",), Recipe(tokens=8, begins=begins), tuple(range(8)))
     events = drive(house, job)
-    counts = {len(span_in(events, "all", branch)) for branch in range(8)}
-    assert counts == {10, 11}  # it is three tokens, and two with one that goes beyond its end
+    assert len({int(span_in(events, "all", branch).ids[0]) for branch in range(8)}) > 1
     for seed in range(8):
         alone = drive(house, Generate("one", job.prefix, job.recipe, (seed,)))
         assert text_of(alone, "one") == text_of(events, "all", seed)
-        assert text_of(alone, "one").startswith(b" keepe")
+        assert text_of(alone, "one").startswith(begins)
 
 
 def test_what_goes_beyond_the_seam_counts_as_a_token_and_may_be_the_last(house: Engine) -> None:
