@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
-from itertools import chain
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -127,7 +127,7 @@ class _Salvage:
             *self._others(nodes),
         )
         self._say(tallies)
-        keep_gaps(self._connection, max([*nodes, *self._told_of("added")], default=ROOT))
+        keep_gaps(self._connection, max([*nodes, *self._told["added"]], default=ROOT))
         return Findings(tallies, sentences(tallies))
 
     # ── taking rows in, the older ones first ───────────────────────────────────────────────
@@ -223,16 +223,21 @@ class _Salvage:
         heard = {key[0] for key in self._keys["node"] | self._bad["node"]}
         heard |= {key[0] for key in self._keys["mark"]}
         heard |= {row[0] for row in self._connection.execute("SELECT node FROM tokens")}
-        heard |= self._told_of("added")
-        gone = self._told_of("removed")
-        return {number for number in heard if isinstance(number, int) and number > 0} - gone
+        heard |= self._told["added"]
+        numbers = {number for number in heard if isinstance(number, int) and number > 0}
+        return numbers - self._told["removed"]
 
-    def _told_of(self, what: str) -> set[int]:
-        """Nodes that events call that."""
-        events = self._values("event", lambda row: next(events_of([row])))
-        found = (event.data.get(what) for event in events if isinstance(event.data, dict))
-        lists = (numbers for numbers in found if isinstance(numbers, list))
-        return {number for number in chain.from_iterable(lists) if isinstance(number, int)}
+    @cached_property
+    def _told(self) -> Mapping[str, set[int]]:
+        """Nodes of which events say that they were added, or removed."""
+        told: dict[str, set[int]] = {"added": set(), "removed": set()}
+        for event in self._values("event", lambda row: next(events_of([row]))):
+            data = event.data if isinstance(event.data, dict) else {}
+            for what, numbers in told.items():
+                listed = data.get(what)
+                if isinstance(listed, list):
+                    numbers.update(number for number in listed if isinstance(number, int))
+        return told
 
     def _kept_spans(self, nodes: dict[int, Node]) -> Tally:
         there = dict(self._connection.execute("SELECT node, count FROM tokens"))

@@ -66,7 +66,7 @@ class Dividing(Page):
         self._keep()
 
     def _give(self, part: Part, cells: int | None) -> None:
-        wanted = None if cells is None else self._within(part, cells)
+        wanted = None if cells is None else self._within(part, cells, self._most(part))
         self._proportions = replace(self._proportions, **{part: wanted})
         self.lay_out()
 
@@ -85,8 +85,10 @@ class Dividing(Page):
         lens = LEAST["lens"] if wanted.lens and self._stands(self.lens) else self._taken("lens")
         tree = self._widen("tree", wanted.tree, lens)
         self._widen("lens", wanted.lens, tree)
-        cells = wanted.cards
-        self.cards.lines = None if cells is None else self._within("cards", cells)
+        lines = wanted.cards
+        if lines is not None:
+            lines = self._within("cards", lines, self._most("cards"))
+        self.cards.lines = lines
 
     def _widen(self, part: str, cells: int | None, beside: int) -> int:
         """To so many columns where as many are taken at the other side; how many they become."""
@@ -94,12 +96,13 @@ class Dividing(Page):
         if not cells or not self._stands(pane):
             pane.styles.width = None
             return self._taken(part)
-        width = max(LEAST[part], min(cells, self._columns_beside(beside)))
+        width = self._within(part, cells, self._columns_beside(beside))
         pane.styles.width = width
         return width
 
-    def _within(self, part: str, cells: int) -> int:
-        return max(LEAST[part], min(cells, self._most(part)))
+    @staticmethod
+    def _within(part: str, cells: int, most: int) -> int:
+        return max(LEAST[part], min(cells, most))
 
     def _most(self, part: str) -> int:
         if part == "cards":
