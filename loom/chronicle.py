@@ -148,8 +148,10 @@ def _told(session: Session, operation: Operation | None) -> str:
 
 
 def _after(session: Session, operation: Operation) -> str:
-    node = session.tree.nodes.get(operation.added[0]) if operation.added else None
-    if node is None or node.parent is None or not session.tree[node.parent].length:
+    if not operation.added or operation.added[0] not in session.tree:
+        return ""
+    node = session.tree[operation.added[0]]
+    if node.parent is None or not session.tree[node.parent].length:
         return ""
     place = Place(node.parent, node.at)
     words = _flat(session.tree.path_bytes(place)[-4 * WORDS :])

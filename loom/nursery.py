@@ -113,7 +113,7 @@ class Nursery(Journal):
 
     def _seal_leftovers(self) -> None:
         """Nodes that grew when the program was killed keep what they had."""
-        left = [node for node in self.tree.nodes.values() if node.growing]
+        left = [self.tree[node] for node in sorted(self.tree.growing)]
         for node in left:
             self.set_sealed(replace(node, ended=Ending.CRASH), self.span(node.id), {})
         self.drop_empty([node.id for node in left if not node.length])

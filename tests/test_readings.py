@@ -554,7 +554,8 @@ async def test_after_any_wandering_every_node_in_sight_is_read_as_its_path_says(
         while unread := session.read(session.place):
             await session.finished(unread)
         await session.instruments_settled()
-        for number, node in session.tree.nodes.items():
+        for number in session.tree:
+            node = session.tree[number]
             if node.token_count and not session.is_hidden(number):
                 expected = counted(session, plugins, number)
                 assert same(session.readings(number)["counter"], expected), number

@@ -309,7 +309,11 @@ async def test_what_was_compacted_away_has_been_counted(
         # other settings: what is left is all there is
         config = Config(plugins={"logged": PluginConfig(options={"every": 3})})
         await read(session, plugins, config)
-        left = sum(n.token_count or 0 for n in session.tree.nodes.values() if n.seed is not None)
+        left = sum(
+            n.token_count or 0
+            for n in map(session.tree.__getitem__, session.tree)
+            if n.seed is not None
+        )
         assert session.readings(ROOT)["logged"].summary["tokens"] == left < whole
 
 

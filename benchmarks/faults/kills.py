@@ -57,7 +57,7 @@ def writers(folder: Path, source: random.Random, count: int) -> Outcome:
     for index in range(count):
         path.unlink(missing_ok=True)
         told = _killed_writer(path, seed, source.random() * 0.4)
-        outcome.attempt(f"kill {index}", partial(_prefix, path, reference.nodes, told))
+        outcome.attempt(f"kill {index}", partial(_prefix, path, tuple(reference.nodes), told))
     return outcome
 
 

@@ -141,7 +141,7 @@ class Search:
         sure = self.query.isascii() or self._reach <= NEAR
         wanted = among(self._needle.lower()) if among is not None and sure else None
         if wanted is None:
-            return self._walk(self._nodes)
+            return self._walk(self._tree)
         return filter(wanted.__contains__, self._walk(self._ways_to(wanted)))
 
     def _ways_to(self, wanted: Collection[int]) -> set[int]:

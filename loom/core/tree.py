@@ -5,53 +5,62 @@ It only grows. What is hidden, folded or visited it doesn't know; see marks and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import count
+from typing import Protocol
 
 from loom.core.node import ROOT, Author, Ending, Node, Place
+from loom.core.nodes import Nodes, Unmade
+
+
+class ById(Protocol):
+    """Nodes, each by its id; raises KeyError for an unknown one."""
+
+    def __getitem__(self, node: int, /) -> Node: ...
 
 
 class Tree:
     """Starts with the empty root. Nothing here recurses: a chain may be 100,000 nodes long."""
 
-    __slots__ = ("_children", "_depths", "_next", "_nodes")
+    __slots__ = ("_children", "_depths", "_growing", "_next", "_nodes")
 
     def __init__(self) -> None:
         root = Node(id=ROOT, parent=None, at=0, author=Author.WRITER, ended=Ending.WRITTEN)
-        self._nodes: dict[int, Node] = {ROOT: root}
-        self._children: dict[int, list[int]] = {}
-        self._depths: dict[int, int] = {ROOT: 0}
+        self._nodes = Nodes(root)
+        self._children: dict[int | None, list[int]] = {}
+        self._depths: dict[int, int | None] = {ROOT: 0}  # None: not asked for yet
+        self._growing: set[int] = set()
         self._next = ROOT + 1
 
     @classmethod
-    def of(cls, nodes: Iterable[Node]) -> Tree:
+    def of(cls, nodes: Unmade) -> Tree:
         """All of them at once, parents before children; that they fit together is known."""
         tree = cls()
-        by_id, children, depths = tree._nodes, tree._children, tree._depths
-        for node in nodes:
-            number, parent = node.id, node.parent
-            if parent is None:
-                continue
-            by_id[number] = node
-            depths[number] = depths[parent] + 1
-            if parent in children:
-                children[parent].append(number)
-            else:
-                children[parent] = [number]
-        tree._next = max(by_id) + 1
+        tree._nodes, tree._growing = Nodes(tree[ROOT], nodes), set(nodes.growing)
+        tree._depths |= dict.fromkeys(nodes.ids)
+        tree._depths[ROOT] = 0
+        children = defaultdict[int | None, list[int]](list)
+        for number, parent in zip(nodes.ids, nodes.parents, strict=True):
+            children[parent].append(number)
+        children.pop(None, None)  # the root itself, where it is among them
+        tree._children = dict(children)
+        tree._next = max(tree._depths) + 1
         return tree
 
     def __getitem__(self, node: int) -> Node:
         return self._nodes[node]
 
     def __contains__(self, node: object) -> bool:
-        return node in self._nodes
+        return node in self._depths
 
     def __len__(self) -> int:
-        return len(self._nodes)
+        return len(self._depths)
 
     def __iter__(self) -> Iterator[int]:
         """Ids in order of creation."""
-        return iter(self._nodes)
+        return iter(self._depths)
 
     @property
     def next_id(self) -> int:
@@ -59,9 +68,14 @@ class Tree:
         return self._next
 
     @property
-    def nodes(self) -> Mapping[int, Node]:
+    def nodes(self) -> ById:
         """Every node by id; a live view for those who read many."""
         return self._nodes
+
+    @property
+    def growing(self) -> AbstractSet[int]:
+        """Ids of the nodes that grow; a live view."""
+        return self._growing
 
     def reserve(self, number: int) -> None:
         """No node to come has an id below."""
@@ -69,9 +83,9 @@ class Tree:
 
     def add(self, node: Node) -> None:
         """Raises ValueError for a taken id, an unknown parent or an `at` outside its text."""
-        if node.id in self._nodes:
+        if node.id in self:
             raise ValueError(f"node {node.id} is there already")
-        if node.parent is None or node.parent not in self._nodes:
+        if node.parent is None or node.parent not in self:
             raise ValueError(f"node {node.id} hangs on {node.parent}, which is not in the tree")
         parent = self._nodes[node.parent]
         if not 0 <= node.at <= parent.length:
@@ -79,9 +93,9 @@ class Tree:
                 f"node {node.id} hangs at byte {node.at} of node {parent.id}, "
                 f"which is {parent.length} bytes long"
             )
-        self._nodes[node.id] = node
+        self._put(node)
         self._children.setdefault(parent.id, []).append(node.id)
-        self._depths[node.id] = self._depths[parent.id] + 1
+        self._depths[node.id] = None
         self._next = max(self._next, node.id + 1)
 
     def replace(self, node: Node) -> None:
@@ -89,14 +103,14 @@ class Tree:
 
         Raises ValueError when it is another node or its text doesn't start with the old text.
         """
-        old = self._nodes.get(node.id)
-        if old is None:
+        if node.id not in self:
             raise ValueError(f"node {node.id} is not in the tree")
+        old = self._nodes[node.id]
         if (node.parent, node.at, node.author) != (old.parent, old.at, old.author):
             raise ValueError(f"node {node.id} can't change its parent, place or author")
         if not node.text.startswith(old.text):
             raise ValueError(f"the text of node {node.id} can only be continued")
-        self._nodes[node.id] = node
+        self._put(node)
 
     def hang(self, node: Node) -> None:
         """Put a version under the same id that hangs elsewhere in its parent.
@@ -108,20 +122,32 @@ class Tree:
             raise ValueError(f"node {node.id} can't hang elsewhere any more")
         if node.parent is None or not 0 <= node.at <= self._nodes[node.parent].length:
             raise ValueError(f"node {node.id} can't hang at byte {node.at}")
+        self._put(node)
+
+    def _put(self, node: Node) -> None:
         self._nodes[node.id] = node
+        if node.growing:
+            self._growing.add(node.id)
+        else:
+            self._growing.discard(node.id)
 
     def children(self, node: int) -> Sequence[int]:
         """In order of creation. Raises KeyError for an unknown node."""
         found = self._children.get(node)
         if found is not None:
             return found
-        if node not in self._nodes:
+        if node not in self:
             raise KeyError(node)
         return ()
 
     def depth(self, node: int) -> int:
         """Edges between the root and `node`."""
-        return self._depths[node]
+        way, there = list[int](), node
+        while (known := self._depths[there]) is None:
+            way.append(there)
+            there = self._nodes[there].parent or ROOT
+        self._depths |= zip(reversed(way), count(known + 1))
+        return known + len(way)
 
     def stretches(self, place: Place) -> list[Place]:
         """The path to `place`, root first: the first `at` bytes of each node; empty ones kept.

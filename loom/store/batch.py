@@ -11,6 +11,7 @@ from typing import Any
 
 from loom.core.marks import Mark
 from loom.core.node import Node
+from loom.core.nodes import Unmade
 from loom.core.span import Span
 
 COMPACTED, REPAIRED = "compacted", "repaired"  # kinds of events that are written here
@@ -78,7 +79,7 @@ class Batch:
 class Loaded:
     """Everything but spans and pieces, each in the order of its id."""
 
-    nodes: tuple[Node, ...] = ()
+    nodes: Unmade = field(default_factory=Unmade.none)
     marks: tuple[tuple[Mark, str], ...] = ()
     recipes: tuple[tuple[int, dict[str, Any]], ...] = ()
     models: tuple[ModelRow, ...] = ()

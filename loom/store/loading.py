@@ -17,6 +17,7 @@ from typing import Any
 
 from loom.core.marks import Kind, Mark
 from loom.core.node import ROOT, Author, Ending, Node
+from loom.core.nodes import CHUNK, Unmade
 from loom.store.batch import EventRow, Loaded, ModelRow
 from loom.store.rows import read_pieces, read_span
 from loom.store.sums import COLUMNS, KEYS, selection, strangers
@@ -34,6 +35,9 @@ NAMES = {
     "event": "event",
 }
 
+_ID, _PARENT, _AT, _AUTHOR, _ENDED, _TEXT = map(
+    COLUMNS["node"].index, ("id", "parent", "at", "author", "ended", "text")
+)
 _MEANINGS: dict[str, dict[Any, Any]] = {
     "author": {str(author): author for author in Author},
     "ended": {None: None} | {str(ending): ending for ending in Ending},
@@ -69,14 +73,13 @@ def read_ordinal(connection: sqlite3.Connection, place: str) -> int:
 
 
 def _all(connection: sqlite3.Connection, recent: int | None) -> Loaded:
-    eager = [table for table in COLUMNS if table not in ("piece", "event")]
+    eager = [table for table in COLUMNS if table not in ("node", "piece", "event")]
     rows = {table: checked_rows(connection, table) for table in eager}
+    nodes = _nodes(connection)
     read_span(connection, ROOT)  # these two are read when asked for: are their tables there?
     read_pieces(connection, ROOT, ())
-    nodes = nodes_of(rows["node"])
-    _check_tree(nodes)
     return Loaded(
-        nodes=tuple(nodes),
+        nodes=nodes,
         marks=tuple(marks_of(rows["mark"])),
         recipes=tuple(recipe_of(row) for row in rows["recipe"]),
         models=tuple(model_of(row) for row in rows["model"]),
@@ -105,22 +108,71 @@ def _complaint(table: str, count: int, total: int) -> str:
     return f"{count} of its {total:,} {name}s {'is' if count == 1 else 'are'} not what was written"
 
 
+def _nodes(connection: sqlite3.Connection) -> Unmade:
+    """Every row checked, none made a node yet. Raises ValueError where they make no tree.
+
+    A chunk is looked at as soon as it is read, while the processor still has it at hand.
+    """
+    cursor = connection.execute(selection("node", "id"))
+    chunks, strange, total = list[list[Row]](), 0, 0
+    ids, parents, growing = list[int](), list[int | None](), list[int]()
+    lengths: dict[int | None, int] = {ROOT: 0}
+    while rows := cursor.fetchmany(CHUNK):
+        strange += len(strangers("node", rows))
+        total += len(rows)
+        if strange:
+            continue
+        _check_chunk(rows, lengths)
+        chunks.append(rows)
+        ids += map(itemgetter(_ID), rows)
+        parents += map(itemgetter(_PARENT), rows)
+        if None in set(map(itemgetter(_ENDED), rows)):
+            growing += [row[_ID] for row in rows if row[_ENDED] is None]
+    if strange:
+        raise ValueError(_complaint("node", strange, total))
+
+    def make(start: int, stop: int) -> list[Node]:
+        found, chunks[start // CHUNK] = chunks[start // CHUNK], []  # a row is needed once
+        return nodes_of(found)
+
+    return Unmade(ids, parents, growing, make)
+
+
+def _check_chunk(rows: Sequence[Row], lengths: dict[int | None, int]) -> None:
+    """Raises ValueError for a node without text, author or ending, or that hangs on nothing, or on
+    a later one; `lengths` are those of the texts that came before, and of these afterwards."""
+    texts = list(map(itemgetter(_TEXT), rows))
+    if set(map(type, texts)) != {bytes}:
+        raise ValueError("a node has no text")
+    for name, index in (("author", _AUTHOR), ("ended", _ENDED)):
+        _meanings(set(map(itemgetter(index), rows)), name)
+    columns = (map(itemgetter(index), rows) for index in (_ID, _PARENT, _AT))
+    for number, parent, at, length in zip(*columns, map(len, texts), strict=True):
+        if 0 <= at <= lengths.get(parent, -1) and number != ROOT:
+            lengths[number] = length
+        elif number != ROOT or parent is not None:
+            raise ValueError(f"node {number} hangs on byte {at} of {parent}")
+
+
 def nodes_of(rows: Sequence[Row]) -> list[Node]:
     """Raises ValueError for an author or ending that there is none of.
 
-    Column by column through the slots: calling Node 100,000 times takes thrice as long.
+    Column by column through the slots: calling Node for each takes thrice as long.
     """
     nodes = list(map(object.__new__, repeat(Node, len(rows))))
-    values: Iterable[Any]
+    for index, name in enumerate(COLUMNS["node"]):
+        values: Iterable[Any] = map(itemgetter(index), rows)
+        if name in _MEANINGS:
+            values = _meanings(values, name)
+        deque(map(getattr(Node, name).__set__, nodes, values), maxlen=0)
+    return nodes
+
+
+def _meanings(values: Iterable[Any], column: str) -> list[Any]:
     try:
-        for index, name in enumerate(COLUMNS["node"]):
-            values = map(itemgetter(index), rows)
-            if name in _MEANINGS:
-                values = map(_MEANINGS[name].__getitem__, values)
-            deque(map(getattr(Node, name).__set__, nodes, values), maxlen=0)
+        return list(map(_MEANINGS[column].__getitem__, values))
     except KeyError as error:
         raise ValueError(f"a node has {error} as its author or ending") from error
-    return nodes
 
 
 def mark_of(row: Row) -> tuple[Mark, str]:
@@ -153,19 +205,6 @@ def events_of(rows: Sequence[Row]) -> Iterator[EventRow]:
         raise ValueError("an event holds more than one value")
     for (number, time, kind, _, _), data in zip(rows, parsed, strict=True):
         yield EventRow(number, time, kind, data)
-
-
-def _check_tree(nodes: Iterable[Node]) -> None:
-    """Raises ValueError for a node without text, or that hangs on nothing, or on a later one."""
-    lengths: dict[int | None, int] = {ROOT: 0}
-    for node in nodes:
-        if not isinstance(node.text, bytes):
-            raise ValueError(f"node {node.id} has no text")
-        if node.id == ROOT and node.parent is None:
-            continue
-        if node.id == ROOT or not 0 <= node.at <= lengths.get(node.parent, -1):
-            raise ValueError(f"node {node.id} hangs on byte {node.at} of {node.parent}")
-        lengths[node.id] = len(node.text)
 
 
 @contextmanager

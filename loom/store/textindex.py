@@ -41,7 +41,7 @@ class TextIndex:
         """See core.search.Among; of a longer needle the last NEAR bytes are looked for."""
         if len(self.tree) < LEAST or self._closed:
             return None
-        fresh = self.tree.nodes.keys() - self._known
+        fresh = set(self.tree) - self._known
         if len(fresh) > FRESH:
             self._take_in()
         letters = _trigrams(needle[-NEAR:])
@@ -65,8 +65,8 @@ class TextIndex:
     def _take_in(self) -> None:
         if self._thread is not None and self._thread.is_alive():
             return
-        known = self._known
-        nodes = [n for n in self.tree.nodes.values() if n.id not in known and not n.growing]
+        fresh = set(self.tree) - self._known - self.tree.growing
+        nodes = [self.tree[node] for node in sorted(fresh)]
         self._thread = threading.Thread(
             target=self._run, args=(nodes,), name="text index", daemon=True
         )

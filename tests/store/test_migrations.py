@@ -12,6 +12,7 @@ import pytest
 
 from loom.core.marks import Kind, Mark
 from loom.core.node import Author, Ending, Node
+from loom.core.nodes import Unmade
 from loom.core.span import Span
 from loom.store import rows, schema
 from loom.store import store as store_module
@@ -29,7 +30,7 @@ GROWN = Node(
 )
 GROWING = Node(3, 2, 5, Author.MODEL, b"", 1, 1, 7, None, 1.7e9 + 0.2)
 EXPECTED = Loaded(
-    nodes=(WRITTEN, GROWN, GROWING),
+    nodes=Unmade.of((WRITTEN, GROWN, GROWING)),
     marks=((Mark(1, 0, Kind.VISITED), "1"), (Mark(2, 3, Kind.HIDDEN), "hidden")),
     recipes=((1, {"tokens": 4, "stop": ["ö"]}),),
     models=(ModelRow(1, "print", "a model", "house", {"device": "cpu"}),),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from loom.core.marks import Kind, Mark
 from loom.core.node import Author, Ending, Node
+from loom.core.nodes import Unmade
 from loom.core.span import Span
 from loom.store.store import Batch, EventRow, Loaded, ModelRow, Store, StoreError
 
@@ -52,7 +53,7 @@ def test_everything_posted_comes_back_after_a_restart(
     )
     store.post(batch)
     assert reopened(store) == Loaded(
-        nodes=(batch.nodes[0][0], growing),
+        nodes=Unmade.of((batch.nodes[0][0], growing)),
         marks=marks,
         recipes=batch.recipes,
         models=(MODEL,),

@@ -187,7 +187,8 @@ def check_reopened(session: Session, folder: Path) -> None:
     session.copy_to(path)
     again = Session.open(path, read_only=True)
     try:
-        assert list(again.tree.nodes.values()) == list(session.tree.nodes.values())
+        assert list(again.tree) == list(session.tree)
+        assert all(again.tree[node] == session.tree[node] for node in session.tree)
         assert dict(again.marks) == dict(session.marks)
         assert (again.place, again.path_text()) == (session.place, session.path_text())
         assert again.display.rows() == session.display.rows()

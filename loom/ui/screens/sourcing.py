@@ -64,7 +64,7 @@ class Sourcing(Flagging):
         had = self.worlds.sources
         if any(self._is_anew(change) for change in told.changes):
             self.worlds.forget_all()
-            touched = frozenset(self.session.tree.nodes)
+            touched = frozenset(self.session.tree)
         else:
             touched = frozenset(self._touched(told.changes))
             self.worlds.forget(touched)
