@@ -573,6 +573,15 @@ def test_model_text_never_steers_the_terminal(
     assert not set(out) & {"\x1b", "\x07", "\x9b", "\x7f", "\u202e", "\x00"}
 
 
+@pytest.mark.parametrize("words", [["backups"], ["tree"], ["sessions", "--trash"]])
+def test_no_file_has_a_nul_in_its_name(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([*words, "a\0b"])
+    assert "'a\\x00b' holds a NUL, which no file's name can" in capsys.readouterr().err
+
+
 def test_no_name_of_a_file_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     name = "\x1b[2Ja\u202eb\x07.loom"
     for words in (["new", name, "--text", "One."], ["checkpoint", name, "now"], ["tree", name]):

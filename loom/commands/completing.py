@@ -9,10 +9,10 @@ import argparse
 import os
 from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from loom import bylines, extensions, offers, recordings
 from loom.commands import parser as grammar
+from loom.commands.grammar import file
 from loom.config import ConfigError, Paths, load_config
 from loom.console import Console
 from loom.core.recipe import PRESETS
@@ -109,7 +109,7 @@ def _values(action: Action) -> Iterator[str]:
     elif action.dest == "model":
         yield from (offer.name for offer in offers.offers(Paths.default(), os.environ))
         yield FILES
-    elif action.type is Path or any(part in str(action.metavar) for part in PATHS):
+    elif action.type is file or any(part in str(action.metavar) for part in PATHS):
         yield FILES
 
 

@@ -40,7 +40,7 @@ class Commands:
 
     def add_for_session(self, name: str, run: str, text: str) -> argparse.ArgumentParser:
         parser = self.add(name, run, text)
-        parser.add_argument("session", type=Path, metavar="SESSION", help="a .loom file")
+        parser.add_argument("session", type=file, metavar="SESSION", help="a .loom file")
         return parser
 
 
@@ -62,7 +62,7 @@ def global_options(parser: argparse.ArgumentParser, default: Any, engine: str = 
     group = parser.add_argument_group("everywhere")
     group.add_argument("--model", default=default, help="a name of `loom models`, or a folder")
     group.add_argument(
-        "--config", type=Path, default=default, metavar="FILE", help="use this instead of loom.toml"
+        "--config", type=file, default=default, metavar="FILE", help="use this instead of loom.toml"
     )
     group.add_argument(
         "--engine",
@@ -92,7 +92,7 @@ def place_options(parser: argparse.ArgumentParser, node: str) -> None:
 def text_option(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--text", help="the text; `-` or nothing: standard input")
-    source.add_argument("--file", type=Path, metavar="FILE", help="the text is in this file")
+    source.add_argument("--file", type=file, metavar="FILE", help="the text is in this file")
 
 
 def recipe_options(parser: argparse.ArgumentParser) -> None:
@@ -138,6 +138,12 @@ def _engine_option(text: str) -> tuple[str, str | int | float | bool]:
         except ValueError:
             continue
     return name, value
+
+
+def file(text: str) -> Path:
+    if "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} holds a NUL, which no file's name can")
+    return Path(text)
 
 
 def count(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from loom.commands.grammar import Commands, action, count
+from loom.commands.grammar import Commands, action, count, file
 
 
 def sources(commands: Commands) -> None:
@@ -21,11 +21,11 @@ def sources(commands: Commands) -> None:
     text = "the sources (default: those of the session, or those meant for the model)"
     parser.add_argument("--set", metavar="NAME|FILE", help=text)
     text = "count the letters of your own texts instead, one file or folder a voice; no model reads"
-    parser.add_argument("--letters", nargs="?", type=Path, const=False, metavar="FOLDER", help=text)
+    parser.add_argument("--letters", nargs="?", type=file, const=False, metavar="FOLDER", help=text)
     text = "draw N attributions as well, and hold them against it (default: 100)"
     parser.add_argument("--probe", nargs="?", type=count, const=100, metavar="N", help=text)
     text = "draw the posterior along the text as SVG"
-    parser.add_argument("--plot", type=Path, metavar="OUT.svg", help=text)
+    parser.add_argument("--plot", type=file, metavar="OUT.svg", help=text)
     instead = parser.add_argument_group("instead").add_mutually_exclusive_group()
     instead.add_argument("--list", action="store_true", help="the source sets there are")
     text = "the session's own set from now on; `loom undo` takes it back"
@@ -42,7 +42,7 @@ def experiment(commands: Commands) -> None:
     parser = action(kinds, "absorbing", "experimenting:absorb", text)
     parser.add_argument("--runs", type=count, default=128, help="texts grown (default: 128)")
     parser.add_argument("--opening", default="", metavar="TEXT", help="what they begin with")
-    parser.add_argument("--text", type=Path, metavar="FILE", help="on which the loss is measured")
+    parser.add_argument("--text", type=file, metavar="FILE", help="on which the loss is measured")
     parser.add_argument(
         "--watch", type=count, default=24, help="runs in which the flag is waited for"
     )
@@ -55,7 +55,7 @@ def experiment(commands: Commands) -> None:
     parser = action(kinds, "onion", "believing:onion", text)
     given = parser.add_mutually_exclusive_group()
     given.add_argument("--opening", metavar="TEXT", help="another text")
-    given.add_argument("--text", type=Path, metavar="FILE", help="another text, in a file")
+    given.add_argument("--text", type=file, metavar="FILE", help="another text, in a file")
     parser.add_argument(
         "--source", metavar="NAME", help="who it is asked about (default: The Onion)"
     )
@@ -82,5 +82,5 @@ def _options(parser: argparse.ArgumentParser, length: int | None) -> None:
         )
     parser.add_argument("--seed", type=int, default=1, help="of the first run (default: 1)")
     parser.add_argument(
-        "--out", type=Path, default=Path(), metavar="FOLDER", help="for the JSON and the picture"
+        "--out", type=file, default=Path(), metavar="FOLDER", help="for the JSON and the picture"
     )

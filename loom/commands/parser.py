@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from loom import __version__
 from loom.commands import measuring
@@ -12,6 +11,7 @@ from loom.commands.grammar import (
     Parser,
     action,
     count,
+    file,
     global_options,
     place_options,
     recipe_options,
@@ -72,10 +72,10 @@ def _shelving(commands: Commands) -> None:
     parser = commands.add("sessions", "shelving:sessions", "list the sessions, or arrange one")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--rename", nargs=2, metavar=("SESSION", "TITLE"), help="give it a title")
-    what.add_argument("--copy", type=Path, metavar="SESSION", help="copy it, beside itself")
-    what.add_argument("--trash", type=Path, metavar="SESSION", help="move it into the trash folder")
+    what.add_argument("--copy", type=file, metavar="SESSION", help="copy it, beside itself")
+    what.add_argument("--trash", type=file, metavar="SESSION", help="move it into the trash folder")
     what.add_argument("--trashed", action="store_true", help="list what is in the trash")
-    what.add_argument("--restore", type=Path, metavar="SESSION", help="bring it back from there")
+    what.add_argument("--restore", type=file, metavar="SESSION", help="bring it back from there")
     what.add_argument("--empty-trash", action="store_true", help="delete for good what is there")
 
 
@@ -164,7 +164,7 @@ def _reading(commands: Commands) -> None:
     )
     parser.add_argument("--node", type=int, help="of a session: up to its end (default: the place)")
     text = "draw every reading along the text as SVG"
-    parser.add_argument("--plot", type=Path, metavar="OUT.svg", help=text)
+    parser.add_argument("--plot", type=file, metavar="OUT.svg", help=text)
     measuring.sources(commands)
     parser = commands.add_for_session(
         "replay", "replaying:replay", "watch how a session came to be; check it against its model"
@@ -199,7 +199,7 @@ def _calibrating(commands: Commands) -> None:
     text = "what evidence about a set's sources is worth instead, of texts FOLDER/<source>/*.txt"
     parser.add_argument("--sources", metavar="SET", help=text)
     text = "keep what was found there (default: where Loom looks for it)"
-    parser.add_argument("--out", type=Path, metavar="FILE", help=text)
+    parser.add_argument("--out", type=file, metavar="FILE", help=text)
 
 
 def _about(commands: Commands) -> None:
@@ -244,7 +244,7 @@ def _plugins(parser: argparse.ArgumentParser) -> None:
     parser = action(actions, "new", "plugging:new", "write a plugin that works, and its test")
     parser.add_argument("name", metavar="NAME")
     text = "put them there (default: your own plugins folder, where Loom finds them)"
-    parser.add_argument("--in", dest="folder", type=Path, metavar="FOLDER", help=text)
+    parser.add_argument("--in", dest="folder", type=file, metavar="FOLDER", help=text)
     text = "try whether a plugin keeps the contract, on recorded sessions and made-up texts"
     parser = action(actions, "check", "trying:check", text)
     parser.add_argument("file", metavar="FILE|NAME")
