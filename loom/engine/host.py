@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from typing import Any
 from loom.engine import wire
 from loom.engine.api import Engine, EngineError, Event, Failed, Job
 from loom.engine.openjobs import OpenJobs
+from loom.engine.outbox import Outbox
 from loom.processes.pipes import Send, private_pipes, sender
 from loom.processes.records import Lines, Record, ints_text, read_bytes, strings_record
 
@@ -148,14 +150,18 @@ class _Host:
         self._commands = commands
         self._send = send
         self._jobs = OpenJobs()
+        self._outbox = Outbox(self._sent)
         self._credits = CREDITS
         self._faults = 0
         self._waiting = False
 
     def run(self) -> None:
-        while (command := self._next_command()) is None or self._obey(command):
-            if command is None:
-                self._step()
+        try:
+            while (command := self._next_command()) is None or self._obey(command):
+                if command is None:
+                    self._step()
+        finally:
+            self._outbox.empty()
         with suppress(Exception):
             self._engine.close()
 
@@ -202,13 +208,14 @@ class _Host:
         self._send(reply)
 
     def _step(self) -> None:
+        begun = time.monotonic()
         try:
             events = self._engine.step()
             self._faults = 0
         except Exception as error:
             events = self._after_fault(error)
         self._waiting = not events
-        self._tell(events)
+        self._tell(events, time.monotonic() - begun)
 
     def _after_fault(self, error: Exception) -> list[Event]:
         """A step doesn't say whose fault it was: give up the newest job, and the next if that was
@@ -231,11 +238,12 @@ class _Host:
             "Try again; the engine's log has the details.",
         )
 
-    def _tell(self, events: Sequence[Event]) -> None:
-        admitted = [wire.event_record(event) for event in events if self._jobs.admit(event)]
-        if admitted:
-            self._credits -= 1
-            self._send({"say": "events", "events": admitted})
+    def _tell(self, events: Sequence[Event], took: float = 0.0) -> None:
+        self._outbox.put([event for event in events if self._jobs.admit(event)], took)
+
+    def _sent(self, events: Sequence[Event]) -> None:
+        self._credits -= 1
+        self._send({"say": "events", "events": [wire.event_record(event) for event in events]})
 
 
 if __name__ == "__main__":
