@@ -12,6 +12,7 @@ from textual.strip import Strip
 from loom.core.marks import Kind, Mark
 from loom.core.node import Place
 from loom.ui.app import LoomApp
+from loom.ui.screens.page import Page
 from loom.ui.widgets.card import Card, one_line
 from loom.ui.widgets.pace import Pace
 from loom.ui.widgets.status import Speed, Status
@@ -217,3 +218,25 @@ async def test_what_waits_for_the_text_is_done_where_the_text_stays_as_it_is(
         app.main.text_pane.once_seen(lambda: work("second"))
         await wait_for(pilot, lambda: done)
         assert done == ["second"]
+
+
+async def test_where_there_are_more_cards_the_page_is_laid_out_once(make_app: MakeApp) -> None:
+    app = make_app("Once upon a time.")
+    session, many = app.session, app.session.place
+    for number in range(8):
+        session.write(f" The {number} of them went away.", many)
+    few = session.place
+    for number in range(2):
+        session.write(f" And {number} came back.", few)
+    session.go(few)
+    made = list[int]()
+    async with app.run_test(size=(90, 30)) as pilot:  # without the lens, whose lines differ, too
+        for there, count in ((many, 8), (few, 2), (many, 8), (few, 2)):
+            with patch.object(
+                Page, "_refresh_layout", autospec=True, side_effect=Page._refresh_layout
+            ) as layouts:
+                app.main.go(there)
+                await pilot.pause(0.3)
+            assert len(app.main.cards) == count
+            made.append(sum(not call.kwargs.get("scroll") for call in layouts.mock_calls))
+    assert made[2:] == [1, 1]  # the first time cards have to be made, too

@@ -12,7 +12,9 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.messages import Layout
 from textual.screen import Screen
+from textual.scrollbar import ScrollBar
 
 from loom.changes import (
     Change,
@@ -91,6 +93,12 @@ class Page(Screen[None], inherit_bindings=False):
         self._riding: int | None = None
         self._was_shown = False
         self.engine_settled = asyncio.Event()  # there is an engine, or there won't be one
+
+    def on_layout(self, message: Layout) -> None:
+        """A scrollbar asks for a layout when one has just given it its place: once is enough. The
+        widget that it belongs to asks itself when it comes or goes."""
+        if isinstance(message.widget, ScrollBar):
+            message.stop().prevent_default()
 
     def compose(self) -> ComposeResult:
         yield Status(self.session, id="status")

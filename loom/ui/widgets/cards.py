@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Sequence
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
+from textual.reactive import Reactive
 from textual.widgets import Static
 
 from loom.core.display import Segment
@@ -37,6 +39,8 @@ def columns(count: int, width: int) -> int:
 
 class Cards(VerticalScroll, can_focus=False):
     """The cards of one place; a line of help where there are none."""
+
+    virtual_size = Reactive(Size(0, 0))  # found by a layout, which Textual would then make again
 
     def __init__(self, session: Session, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -172,7 +176,7 @@ class Cards(VerticalScroll, can_focus=False):
             height = max(LOWEST, min(HIGHEST, (self._lines - gaps) // rows))
             self.styles.grid_rows = (height,)
         side = max(0, (self.size.width - WIDEST) // 2) if across == 1 else 0
-        self.styles.padding = (0, 1 + side)
+        self.styles.padding = (0, side, 0, 1 + side)  # right of it is the scrollbar
 
     # ── what they show ─────────────────────────────────────────────────────────────────────
 

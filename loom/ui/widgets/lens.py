@@ -33,6 +33,7 @@ from loom.ui.widgets.wrapping import clip
 PAUSE = 0.15  # seconds the writer stays at a place before the engine is asked about it
 PATIENCE = 0.5  # seconds after which it is said that the engine has been asked
 SUBJECT = 9  # lines of a token, above its odds
+AHEAD = 3  # lines of what may come next, above its odds
 BELOW = 19  # lines of node and recipe, below
 FEWEST, MOST = 8, 21  # lines of a token's odds
 LEAST = 3  # of them where there are flags or sources to tell
@@ -208,8 +209,10 @@ class Lens(VerticalScroll, can_focus=False):
         head = lens_lines.heading("The next token", "", self._width)
         prospect = self._prospect
         if prospect is None:
-            self.subject_panel.show([head, BLANK])
-            self._say(self._why_not(place))
+            why_not = self._why_not(place)
+            room = [] if why_not else [BLANK] * AHEAD  # what comes then moves nothing
+            self.subject_panel.show([head, BLANK, *room])
+            self._say(why_not)
             return
         facts = self._listed(lens_facts.of_following(prospect.following))
         self.subject_panel.show([head, BLANK, *facts, BLANK])
