@@ -83,7 +83,8 @@ def test_what_can_not_be_done_is_said_in_a_sentence(
 
 
 def test_a_run_that_was_interrupted_goes_on_where_it_stopped(text: Path, home: Path) -> None:
-    command = [sys.executable, "-m", "loom", "calibrate", "echo", str(text), "--tokens", "40000"]
+    text.write_text(SENTENCE * 10_000)  # so long that it is never done before it is interrupted
+    command = [sys.executable, "-m", "loom", "calibrate", "echo", str(text), "--tokens", "130000"]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
     kept = home / "state" / "calibrating"
     while run.poll() is None and len(list(kept.glob("*/*.npz"))) < 2:
