@@ -141,7 +141,7 @@ class Search:
         sure = self.query.isascii() or self._reach <= NEAR
         wanted = among(self._needle.lower()) if among is not None and sure else None
         if wanted is None:
-            return self._walk(self._tree)
+            return self._walk(None)
         return filter(wanted.__contains__, self._walk(self._ways_to(wanted)))
 
     def _ways_to(self, wanted: Collection[int]) -> set[int]:
@@ -154,13 +154,13 @@ class Search:
                 there = self._nodes[there].parent
         return ways
 
-    def _walk(self, ways: Container[int]) -> Iterator[int]:
-        """The visible nodes of `ways` in reading order."""
+    def _walk(self, ways: Container[int] | None) -> Iterator[int]:
+        """The visible nodes, or those of `ways`, in reading order."""
         stack = [self._top.node] if self.query else []
         children_of, hidden = self._tree.children, self._hidden
         while stack:
             number = stack.pop()
-            if number not in ways:
+            if ways is not None and number not in ways:
                 continue
             yield number
             children = children_of(number)
