@@ -125,7 +125,7 @@ def table(measured: Sequence[Measures]) -> str:
 def _cell(value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}"
 
 
 def measure(folder: Path) -> Iterable[Measures]:
