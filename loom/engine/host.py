@@ -161,7 +161,8 @@ class _Host:
                 if command is None:
                     self._step()
         finally:
-            self._outbox.empty()
+            with suppress(OSError):  # nobody reads any more
+                self._outbox.empty()
         with suppress(Exception):
             self._engine.close()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 from loom.core.span import joined
 from loom.engine.api import Event, Grown
@@ -46,14 +47,19 @@ def gathered(events: Sequence[Event]) -> list[Event]:
         if isinstance(event, Grown):
             growing.setdefault((event.job, event.branch), []).append(event)
         else:
-            found += map(_one, growing.values())
+            found += chain.from_iterable(map(_together, growing.values()))
             growing.clear()
             found.append(event)
-    return [*found, *map(_one, growing.values())]
+    return [*found, *chain.from_iterable(map(_together, growing.values()))]
 
 
-def _one(parts: Sequence[Grown]) -> Grown:
+def _together(parts: Sequence[Grown]) -> Sequence[Grown]:
+    """As one, unless their columns don't fit together: that is for the reader to say."""
     if len(parts) == 1:
-        return parts[0]
+        return parts
+    try:
+        span = joined([part.span for part in parts])
+    except ValueError:
+        return parts
     text = b"".join(part.text for part in parts)
-    return Grown(parts[0].job, parts[0].branch, text, joined([part.span for part in parts]))
+    return [Grown(parts[0].job, parts[0].branch, text, span)]

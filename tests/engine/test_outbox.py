@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
@@ -118,6 +119,17 @@ def test_gathered_they_say_the_same(said: list[Event]) -> None:
             assert _before_its_end(found, job, branch) == _before_its_end(said, job, branch)
     rest = [[e for e in events if not isinstance(e, Grown)] for events in (said, found)]
     assert rest[0] == rest[1]
+
+
+def test_columns_that_do_not_fit_together_go_as_they_are() -> None:
+    one, other = grown(1), grown(2)
+    wider = replace(
+        other.span,
+        top_ids=other.span.top_ids.repeat(2, 1),
+        top_logprobs=other.span.top_logprobs.repeat(2, 1),
+    )
+    said = [one, replace(other, span=wider)]
+    assert gathered(said) == said
 
 
 def _before_its_end(events: Sequence[Event], job: str, branch: int) -> list[bytes]:
