@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from unittest.mock import patch
 
 import pyte
 import pytest
 from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
+from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
 from loom.ui.app import LoomApp
 from loom.ui.compositor import Sparing
+from loom.ui.widgets.drawn import Drawn
 from loom.ui.widgets.text import TokenText
 
 MakeApp = Callable[..., LoomApp]
@@ -60,13 +63,18 @@ async def test_what_has_not_changed_is_not_rendered(
     async with app.run_test(size=(COLUMNS, LINES)) as pilot:
         await pilot.pause(0.2)
         rendered: list[tuple[str | None, int]] = []
-        render = Widget.render_lines
 
-        def watched(widget: Widget, crop: Region) -> object:
-            rendered.append((widget.id, crop.height))
-            return render(widget, crop)
+        def watch(kind: type[Widget]) -> None:
+            render = kind.render_lines
 
-        monkeypatch.setattr(Widget, "render_lines", watched)
+            def watched(widget: Widget, crop: Region) -> object:
+                rendered.append((widget.id, crop.height))
+                return render(widget, crop)
+
+            monkeypatch.setattr(kind, "render_lines", watched)
+
+        watch(Widget)
+        watch(Drawn)  # a text does it by itself
         text = app.main.query_one(TokenText)
         app.main._compositor._dirty_regions = {
             Region(text.region.x, text.region.y, 10, 2),
@@ -74,3 +82,46 @@ async def test_what_has_not_changed_is_not_rendered(
         }
         app.main._compositor.render_partial_update()
         assert rendered == [("text", 2), ("status", 1)] or rendered == [("status", 1), ("text", 2)]
+
+
+@pytest.mark.parametrize("colours", ["", "1"])
+async def test_a_text_draws_its_lines_as_textual_would(
+    make_app: MakeApp, colours: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", colours)
+    app, chance = make_app("Once upon a time, 天地 ☕. " * 60), random.Random(7)
+    async with app.run_test(size=(COLUMNS, LINES)) as pilot:
+        await pilot.pause()
+        text = app.main.query_one(TokenText)
+        for keys in (("tab",), ("c", "up", "up"), ("escape", "T")):
+            await pilot.press(*keys)
+            await pilot.pause()
+            assert text._is_bare
+            for region in {region for _ in range(20) for region in some_regions(chance)}:
+                crop = region.intersection(text.size.region)
+                if crop:
+                    ours = [list(strip) for strip in text.render_lines(crop)]
+                    text._styles_cache.clear()
+                    theirs = [list(strip) for strip in ScrollView.render_lines(text, crop)]
+                    assert ours == theirs, crop
+        text.styles.padding = 1
+        assert not text._is_bare
+
+
+async def test_what_was_drawn_to_compare_it_is_not_drawn_again(make_app: MakeApp) -> None:
+    app = make_app("Once upon a time. " * 20)
+    async with app.run_test(size=(COLUMNS, LINES)) as pilot:
+        await pilot.pause(0.2)
+        text = app.main.query_one(TokenText)
+        whole, height = text.size.region, text.size.height
+        text._drawn = {}
+        with patch.object(text, "draw", side_effect=text.draw) as draw:
+            text.refresh_changed()
+            assert draw.call_count == height
+            shown = [list(strip) for strip in text.render_lines(whole)]
+            assert draw.call_count == height
+            for again in (2, 3):  # once only, and not where somebody asks for it
+                text.refresh_changed()
+                text.refresh()
+                assert shown == [list(strip) for strip in text.render_lines(whole)]
+                assert draw.call_count == height * (2 * again - 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Self
 
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
@@ -20,6 +21,7 @@ class Drawn(ScrollView, inherit_bindings=False):
     """Drawing a line costs little; bringing it to the screen costs ten times as much."""
 
     _drawn: dict[int, Strip] | None = None
+    _ahead: dict[int, Strip] | None = None  # drawn to see whether they have changed, and not shown
     _scrolled: tuple[Size, Size] | None = None
 
     _seen: Callable[[], Awaitable[object]] | None = None
@@ -53,14 +55,36 @@ class Drawn(ScrollView, inherit_bindings=False):
         if self._seen is not None:
             self.call_after_refresh(self._do_what_waits)
         self.measure()
-        return super().render_lines(crop)
+        if not self._is_bare:
+            return super().render_lines(crop)
+        strips = [self.render_line(y) for y in crop.line_range]
+        for change in self.get_line_filters():
+            strips = [strip.apply_filter(change, self.background_colors[1]) for strip in strips]
+        return [strip.crop(crop.x, crop.right) for strip in strips]
+
+    @property
+    def _is_bare(self) -> bool:
+        """Nothing is around its lines or over them: then there is nothing to do to them, which
+        Textual takes longer for than drawing them."""
+        styles = self.styles
+        nothing = not any(styles.gutter) and not styles.outline and not styles.tint.a
+        plain = self.opacity == styles.text_opacity == 1 and not styles.has_rule("hatch")
+        return nothing and plain
 
     def render_line(self, y: int) -> Strip:
         line = y + round(self.scroll_y)
         if self._drawn is None:
             self._drawn = {}
-        strip = self._drawn[line] = self.draw(line)
+        strip = self._ahead.pop(line, None) if self._ahead else None
+        if strip is None or strip.cell_length != self.width:
+            strip = self.draw(line)
+        self._drawn[line] = strip
         return strip
+
+    def refresh(self, *regions: Region, **options: bool) -> Self:
+        """Whoever asks for it knows of a change that what was drawn before doesn't show."""
+        self._ahead = None
+        return super().refresh(*regions, **options)
 
     def _scroll_update(self, virtual_size: Size) -> None:
         """Textual draws the whole scrollbar again at every layout, of whatever on the screen."""
@@ -90,7 +114,11 @@ class Drawn(ScrollView, inherit_bindings=False):
     def refresh_lines_changed(self, lines: Iterable[int]) -> None:
         """The same for lines of the whole that may have changed."""
         self.measure()
-        drawn = self._drawn or {}
+        drawn, changed = self._drawn or {}, dict[int, Strip]()
         for line in lines:
-            if drawn.get(line) != self.draw(line):
-                self.refresh_line(line)
+            strip = self.draw(line)
+            if drawn.get(line) != strip:
+                changed[line] = strip
+        for line in changed:
+            self.refresh_line(line)
+        self._ahead = changed
