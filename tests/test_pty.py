@@ -22,7 +22,7 @@ from loom.session import Session
 ROWS, COLUMNS = 30, 100
 PATIENCE = 60.0  # seconds until a test gives up; nothing is expected to take so long
 OPENING = "The lighthouse keeper had not spoken"
-FINISHED = re.compile(r"tok(?:ens)? · (?:full|the end)")  # on a card
+FINISHED = re.compile(r"tok(?:ens?)? · (?:full|the end)")  # on a card
 LEFT, DOWN, HOME = "\x1b[D", "\x1b[B", "\x1b[H"
 ESC, ENTER, TAB, CTRL_G, CTRL_R = "\x1b", "\r", "\t", "\x07", "\x12"
 
