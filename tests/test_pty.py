@@ -30,7 +30,8 @@ ESC, ENTER, TAB, CTRL_G, CTRL_R = "\x1b", "\r", "\t", "\x07", "\x12"
 class Terminal:
     """`loom` behind a pseudo-terminal, and what its screen shows."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, *words: str, through: str = "") -> None:
+        """`through`: a program that starts it."""
         environment = {
             **os.environ,
             "LOOM_HOME": str(folder / "home"),
@@ -42,7 +43,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self.process = pexpect.spawn(
             sys.executable,
-            ["-m", "loom", "--model", "echo", *words],
+            [*(["-c", through] if through else []), "-m", "loom", "--model", "echo", *words],
             env=environment,
             cwd=str(folder),
             dimensions=(ROWS, COLUMNS),
@@ -66,6 +67,11 @@ class Terminal:
 
     def wait_for(self, text: str) -> None:
         self.wait(repr(text), lambda: text in self.text)
+
+    def close_window(self) -> None:
+        """What pexpect's own close does, but for ending the program."""
+        self.process.ptyproc.fileobj.close()
+        self.process.ptyproc.closed = self.process.closed = True
 
     def quit(self) -> int:
         """Press q and wait for the end; the exit code."""
@@ -204,6 +210,32 @@ def test_a_killed_editor_leaves_its_draft(terminals: Callable[..., Terminal], st
     assert again.quit() == 0
     left = Seen(story)
     assert (left.nodes, left.draft) == ({1: OPENING + " to anyone"}, None)
+
+
+ALONE = """
+import signal, subprocess, sys
+signal.signal(signal.SIGHUP, lambda *_: None)  # as make does, it keeps it from those it has begun
+print("loom is", subprocess.Popen([sys.executable, *sys.argv[1:]]).wait())
+"""
+
+
+def test_who_closes_the_window_leaves_no_loom_behind(story: Path, tmp_path: Path) -> None:
+    screen = Terminal(tmp_path, "story.loom", through=ALONE)
+    screen.wait_for("A new session")
+    screen.press(OPENING)
+    screen.wait("the draft in the file", lambda: _draft(story) == OPENING)
+    begun = _children(screen.process.pid)
+    assert begun and all(map(_runs, begun))
+    screen.close_window()
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while any(map(_runs, begun)):
+            assert time.monotonic() < deadline, "a Loom without a window goes on"
+            time.sleep(0.05)
+    finally:
+        for pid in filter(_runs, begun):
+            os.kill(pid, signal.SIGKILL)
+    assert _draft(story) == OPENING
 
 
 def test_killed_while_it_grows_it_keeps_what_had_come(

@@ -22,7 +22,7 @@ from textual.widgets import Input
 from loom.config import Config
 from loom.paths import Paths
 from loom.session import Session
-from loom.ui import themes
+from loom.ui import hangup, themes
 from loom.ui.bindings import Command
 from loom.ui.imprint import imprint
 from loom.ui.keymaps import Problem, in_force
@@ -58,6 +58,8 @@ class LoomApp(Touring):
             self._warn(f"{self.config.where('keys', problem.name)}: {problem.text} {problem.hint}")
         self.main.call_after_refresh(self._after_first_frame)
         self.set_timer(AT_LATEST, self._after_first_frame)  # it never comes under a dialog
+        if not self.is_headless:
+            self.set_interval(hangup.EVERY, hangup.end_without_terminal)
 
     def screen_for(self, session: Session) -> MainScreen:
         return MainScreen(session, self._keys_in_force[0])
