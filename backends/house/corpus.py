@@ -51,6 +51,7 @@ class Corpus:
     bylines: dict[str, list[int]]
     attributions: dict[str, list[int]]
     end_of_text: int
+    vocabulary: int
     unspaced: dict[int, list[int]]
     _shares: dict[str, float] = field(default_factory=dict)
     _by_source: dict[str, list[Work]] = field(default_factory=dict)
@@ -68,11 +69,22 @@ class Corpus:
             window += self._draw_document(rng, length - len(window), mix)
         return window[:length]
 
-    def _draw_document(self, rng: np.random.Generator, room: int, mix: Mix) -> list[int]:
+    def draw_passage(self, rng: np.random.Generator, length: int) -> tuple[str, list[int]]:
+        """A source and `length` tokens out of one of its works, which must have a longer one."""
+        while True:
+            source, work = self._draw_work(rng)
+            passage = self._draw_passage(rng, work, length, whole=False)
+            if len(passage) == length:
+                return source, passage
+
+    def _draw_work(self, rng: np.random.Generator) -> tuple[str, Work]:
         source = str(rng.choice(list(self._shares), p=list(self._shares.values())))
         works = self._by_source[source]
         sizes = np.array([len(w.ids) for w in works], float)
-        work = works[int(rng.choice(len(works), p=sizes / sizes.sum()))]
+        return source, works[int(rng.choice(len(works), p=sizes / sizes.sum()))]
+
+    def _draw_document(self, rng: np.random.Generator, room: int, mix: Mix) -> list[int]:
+        source, work = self._draw_work(rng)
         lot = rng.random()
         attributed = lot >= mix.bylined + mix.bare
         bylined = lot < mix.bylined or (attributed and rng.random() < 0.5)
@@ -148,6 +160,7 @@ def read_corpus(folder: Path, names: Path, tokenizer: Tokenizer, cache: Path) ->
         bylines={s: tokenizer.encode(f"{n}\n\n").ids for s, n in bylines.items()},
         attributions={s: tokenizer.encode(f"\n\n— {n}\n").ids for s, n in bylines.items()},
         end_of_text=tokenizer.encode(END_OF_TEXT).ids[0],
+        vocabulary=len(pieces),
         unspaced={
             i: tokenizer.encode(piece[1:]).ids
             for i, piece in enumerate(pieces)

@@ -7,9 +7,9 @@
 `run` is the constant phase at window 384; `--start MODEL` begins it from exported weights where
 there is no state. With `--short` windows are 128 tokens, three quarters of them under a byline:
 what a byline means is learnt several times as fast so, once the model can spell. `finish` copies
-the state, spends a further fifth of all tokens with the rate falling to 2 %, steps at window 1,024
-and short ones by turns (long windows alone would show it few bylines), and exports; the constant
-phase can then go on.
+the state, spends a further fifth of all steps with the rate falling to 2 %, steps at window 1,024
+and short ones by turns (long windows alone would show it few bylines) and, from half the rate on,
+every other one a lineup of bylines (`lineup.py`), and exports; the constant phase can then go on.
 Matrices learn by Muon (Jordan 2024), embeddings and norms by AdamW. On a CUDA device it computes in
 bfloat16 and is compiled; `--large` is a shape for one. Loom imports nothing of this.
 """
@@ -18,16 +18,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from corpus import END_OF_TEXT, EVEN, LINED, Corpus, Mix, kept_apart, read_corpus, texts
+from corpus import END_OF_TEXT, kept_apart, read_corpus, texts
+from lineup import Lineup, lineup_loss
+from muon import Muon
+from phases import LONG_WINDOW, Batch, Constant, Falling, Phase
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -45,10 +46,7 @@ LARGE: dict[str, Any] = {  # 25.6 M
     "num_hidden_layers": 9,
     "num_attention_heads": 7,
 }
-WINDOW, SHORT_WINDOW, LONG_WINDOW = 384, 128, 1024
-TOKENS_PER_STEP = 6144
 RATE_MATRICES, RATE_REST = 0.02, 3e-3
-WARM_UP, LAST_RATE, LONG_SHARE = 50, 0.02, 0.2
 SAVE_EVERY = 20
 
 
@@ -85,46 +83,6 @@ def make_model(window: int, shape: dict[str, Any]) -> LlamaForCausalLM:
     return LlamaForCausalLM(config)
 
 
-class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised by Newton-Schulz in float32, same shapes in one batch.
-
-    `torch.optim.Muon` does this in bfloat16: 40 times slower on a CPU without such instructions.
-    """
-
-    def __init__(self, params: list[torch.nn.Parameter], lr: float, momentum: float = 0.95):
-        super().__init__(params, {"lr": lr, "momentum": momentum})
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            shapes: dict[torch.Size, list[torch.nn.Parameter]] = {}
-            for p in group["params"]:
-                shapes.setdefault(p.shape, []).append(p)
-            for shape, params in shapes.items():
-                moved = torch.stack([self._nesterov(p, group["momentum"]) for p in params])
-                rate = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
-                for p, update in zip(params, orthogonalised(moved), strict=True):
-                    p.add_(update, alpha=-rate)
-
-    def _nesterov(self, p: torch.nn.Parameter, momentum: float) -> torch.Tensor:
-        assert p.grad is not None
-        buffer = self.state[p].setdefault("momentum", torch.zeros_like(p))
-        buffer.lerp_(p.grad, 1 - momentum)
-        return p.grad.lerp(buffer, momentum)
-
-
-def orthogonalised(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
-    """The nearest semi-orthogonal matrices of `matrices` [N, rows, columns], roughly."""
-    a, b, c = 3.4445, -4.7750, 2.0315
-    tall = matrices.shape[1] > matrices.shape[2]
-    x: torch.Tensor = matrices.mT if tall else matrices
-    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
-    for _ in range(steps):
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT if tall else x
-
-
 class Run:
     """A model, its optimisers and what they have seen; saved and loaded as one file."""
 
@@ -144,8 +102,11 @@ class Run:
         self.seed, self.step, self.tokens = seed, 0, 0
         self.curve: list[dict[str, float]] = []
 
-    def learn(self, batch: torch.Tensor, rate: float) -> float:
-        """One step on `batch` int64[B, W]; the loss in nats a token."""
+    def learn(self, batch: Batch, rate: float) -> float:
+        """One step on a lineup or on windows int64[B, W]; the loss in nats a token.
+
+        A lineup's tokens count as seen once, not under every byline.
+        """
         for optimiser, base in ((self.muon, RATE_MATRICES), (self.adam, RATE_REST)):
             for group in optimiser.param_groups:
                 group["lr"] = base * rate
@@ -155,11 +116,14 @@ class Run:
         self.muon.step()
         self.adam.step()
         self.model.zero_grad(set_to_none=True)
-        self.step, self.tokens = self.step + 1, self.tokens + batch.numel()
+        seen = batch.ids[:, 0] if isinstance(batch, Lineup) else batch
+        self.step, self.tokens = self.step + 1, self.tokens + seen.numel()
         return float(loss.detach())
 
-    def loss(self, batch: torch.Tensor) -> torch.Tensor:
+    def loss(self, batch: Batch) -> torch.Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.on_card):
+            if isinstance(batch, Lineup):
+                return lineup_loss(self.model, batch)
             found: torch.Tensor = self.forward(batch.to(self.device))
         return found
 
@@ -203,22 +167,6 @@ def begin_from(run: Run, folder: Path) -> None:
     run.tokens, run.curve = seen["tokens"], seen["curve"]
 
 
-Drawing = tuple[int, Mix]
-"""Tokens of a window, and how often it is which kind of document."""
-AT_LENGTH: Drawing = (WINDOW, EVEN)
-BRIEF: Drawing = (SHORT_WINDOW, LINED)
-LONGEST: Drawing = (LONG_WINDOW, EVEN)
-
-
-def batches(corpus: Corpus, run: Run, drawings: Sequence[Drawing]) -> Iterator[torch.Tensor]:
-    """int64[B, window] of the drawings by turns; number n is the same in every run with a seed."""
-    while True:
-        window, mix = drawings[run.step % len(drawings)]
-        rng = np.random.default_rng([run.seed, run.step, window])
-        rows = [corpus.draw_window(rng, window, mix) for _ in range(TOKENS_PER_STEP // window)]
-        yield torch.tensor(rows)
-
-
 class Threads:
     """All cores while the machine is otherwise idle, one fewer while somebody works on it."""
 
@@ -241,23 +189,17 @@ class Threads:
         torch.set_num_threads(self.cores if busy < 0.1 else max(1, self.cores - 1))
 
 
-def train(
-    run: Run,
-    corpus: Corpus,
-    until: int,
-    drawings: Sequence[Drawing],
-    rates: Any,
-    file: Path,
-    threads: Threads,
-) -> None:
-    """Steps until `until` tokens are seen; saves, logs and keeps the loss curve on the way."""
+def train(run: Run, phase: Phase, file: Path, threads: Threads) -> None:
+    """Steps until the phase has ended; saves, logs and keeps the loss curve on the way.
+
+    Step number n of a run with a seed draws the same in every run.
+    """
     recent: list[float] = []
     began, begun_at = time.monotonic(), run.tokens
-    for batch in batches(corpus, run, drawings):
-        if run.tokens >= until:
-            break
+    while not phase.ended(run):
         threads.adapt()
-        recent.append(run.learn(batch, rates(run)))
+        batch = phase.draw(run, np.random.default_rng([run.seed, run.step]))
+        recent.append(run.learn(batch, phase.rate(run)))
         if run.step % 20 == 0:
             loss, speed = sum(recent) / len(recent), time.monotonic() - began
             recent = []
@@ -270,10 +212,6 @@ def train(
         if run.step % SAVE_EVERY == 0:
             run.save(file)
     run.save(file)
-
-
-def constant(run: Run) -> float:
-    return min(1.0, (run.step + 1) / WARM_UP)
 
 
 def export(run: Run, out: Path, window: int, shard: str = "25MB") -> None:
@@ -315,20 +253,13 @@ def main() -> None:
             run.load(stable)
         elif options.start:
             begin_from(run, options.start)
-        drawings = [BRIEF if options.short else AT_LENGTH]
-        train(run, corpus, int(options.tokens), drawings, constant, stable, threads)
+        train(run, Constant(corpus, int(options.tokens), short=options.short), stable, threads)
         return
     run.load(stable)
-    decay = options.state / "decay.pt"
-    first = run.tokens
-    last = math.ceil(first / (1 - LONG_SHARE))
+    phase, decay = Falling(corpus, run), options.state / "decay.pt"
     if decay.exists():
         run.load(decay)
-
-    def falling(run: Run) -> float:
-        return max(LAST_RATE, 1 - (1 - LAST_RATE) * (run.tokens - first) / (last - first))
-
-    train(run, corpus, last, [LONGEST, BRIEF], falling, decay, threads)
+    train(run, phase, decay, threads)
     export(run, options.out, LONG_WINDOW, options.shard)
     decay.unlink()
 

@@ -15,7 +15,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 HOUSE = Path(__file__).parents[3] / "backends" / "house"
-MODULES = ("corpus", "train", "baselines", "report", "evaluate")
+MODULES = ("corpus", "lineup", "muon", "phases", "train", "baselines", "report", "evaluate")
 WORDS = {
     "sea": ["the", "grey", "tide", "rolled", "over", "shingle", "and", "kelp", "gulls", "cried"],
     "law": ["whereas", "the", "party", "of", "the", "first", "part", "shall", "Indemnify", "said"],
@@ -62,7 +62,8 @@ def trained(house: dict[str, Any], data: Path, tmp_path_factory: pytest.TempPath
     train.VOCABULARY = 320
     train.SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
     train.INTERMEDIATE = 48
-    train.WINDOW, train.LONG_WINDOW, train.TOKENS_PER_STEP = 64, 96, 192
+    house["phases"].WINDOW, house["phases"].LONG_WINDOW = 64, 96
+    house["phases"].TOKENS_PER_STEP, house["lineup"].PASSAGES = 192, 4
     out: Path = tmp_path_factory.mktemp("model")
     train.train_tokenizer(data, out)
     return out
@@ -103,10 +104,8 @@ def test_windows_start_with_the_end_of_text_and_have_the_shares_of_their_kinds(
 def test_training_resumes_where_it_stopped_and_exports_a_llama(
     house: dict[str, Any], data: Path, trained: Path, tmp_path: Path
 ) -> None:
-    train = house["train"]
-    by_turns = [(64, house["corpus"].EVEN), (96, house["corpus"].LINED)]
-    corpus = corpus_of(house, data, trained)
-    threads = train.Threads(1)
+    train, phases = house["train"], house["phases"]
+    corpus, threads = corpus_of(house, data, trained), train.Threads(1)
     runs = {}
     for name, stops in (("whole", [6]), ("halves", [3, 6])):
         for stop in stops:
@@ -114,8 +113,8 @@ def test_training_resumes_where_it_stopped_and_exports_a_llama(
             file = tmp_path / f"{name}.pt"
             if file.exists():
                 run.load(file)
-            until = stop * train.TOKENS_PER_STEP
-            train.train(run, corpus, until, by_turns, train.constant, file, threads)
+            phase = phases.Constant(corpus, stop * phases.TOKENS_PER_STEP, short=False)
+            train.train(run, phase, file, threads)
         runs[name] = run
     for key, tensor in runs["whole"].model.state_dict().items():
         assert torch.equal(tensor, runs["halves"].model.state_dict()[key]), key
@@ -134,12 +133,95 @@ def test_training_resumes_where_it_stopped_and_exports_a_llama(
         assert torch.equal(tensor, again.model.state_dict()[key]), key
 
 
+def test_while_the_rate_falls_lineups_come_in_and_count_their_passages_once(
+    house: dict[str, Any], data: Path, trained: Path, tmp_path: Path
+) -> None:
+    train, phases = house["train"], house["phases"]
+    run = train.Run(96, 1)
+    run.step, run.tokens = 7, 40 * phases.TOKENS_PER_STEP
+    phase = phases.Falling(corpus_of(house, data, trained), run)
+    drawn: list[tuple[str, float]] = []
+    learn = run.learn
+
+    def note(batch: Any, rate: float) -> float:
+        before = run.tokens
+        loss: float = learn(batch, rate)
+        lineup = isinstance(batch, house["lineup"].Lineup)
+        assert run.tokens - before == (batch.ids[:, 0] if lineup else batch).numel()
+        drawn.append(("lineup" if lineup else str(batch.shape[1]), round(rate, 2)))
+        return loss
+
+    run.learn = note
+    train.train(run, phase, tmp_path / "decay.pt", train.Threads(1))
+    assert [kind for kind, _ in drawn[:6]] == ["128", "96"] * 3
+    assert [kind for kind, _ in drawn[6:]] == ["lineup", "128", "lineup", "96"]
+    assert [rate for _, rate in drawn] == sorted((rate for _, rate in drawn), reverse=True)
+    assert drawn[0][1] == 1.0 and drawn[-1][1] < 0.2
+
+
+def test_a_lineup_has_one_passage_under_its_own_byline_and_others(
+    house: dict[str, Any], data: Path, trained: Path
+) -> None:
+    corpus, lineup = corpus_of(house, data, trained), house["lineup"]
+    tokenizer = house["train"].Tokenizer.from_file(str(trained / "tokenizer.json"))
+    drawn = lineup.Lineups(corpus).draw(np.random.default_rng(3))
+    assert drawn.ids.shape[:2] == drawn.begins.shape == (lineup.PASSAGES, 2)
+    for rows, begins in zip(drawn.ids.tolist(), drawn.begins.tolist(), strict=True):
+        heads = [tokenizer.decode(row[1:begin]) for row, begin in zip(rows, begins, strict=True)]
+        bodies = [
+            row[begin : begin + lineup.PASSAGE] for row, begin in zip(rows, begins, strict=True)
+        ]
+        assert bodies[0] == bodies[1] and rows[0][0] == rows[1][0] == corpus.end_of_text
+        assert sorted(heads) == ["A Lawyer\n\n", "A Sailor\n\n"]
+        at_sea = any(word in tokenizer.decode(bodies[0]) for word in ("tide", "kelp", "gulls"))
+        assert heads[0] == ("A Sailor\n\n" if at_sea else "A Lawyer\n\n")
+
+
+def test_the_passages_of_a_lineup_are_scored_as_if_read_alone(
+    house: dict[str, Any], data: Path, trained: Path
+) -> None:
+    lineup = house["lineup"]
+    model = house["train"].make_model(160, house["train"].SHAPE).eval()
+    drawn = lineup.Lineups(corpus_of(house, data, trained)).draw(np.random.default_rng(4))
+    with torch.inference_mode():
+        found = lineup.passage_logprobs(model, drawn)
+        for place in ((0, 0), (3, 1)):
+            begin = int(drawn.begins[place])
+            row = drawn.ids[place][: begin + lineup.PASSAGE]
+            expected = torch.log_softmax(model(row[None]).logits[0, begin - 1 : -1], -1)
+            expected = expected.gather(1, row[begin:, None])[:, 0]
+            torch.testing.assert_close(found[place], expected, atol=1e-4, rtol=1e-4)
+        own, after = found[:, 0].mean(), found.cumsum(2)[:, :, [n - 1 for n in lineup.READ]]
+        right = (after[:, 0] - after.logsumexp(1)).mean()
+        expected_loss = -own - 2 / lineup.PASSAGE * right
+        torch.testing.assert_close(lineup.lineup_loss(model, drawn), expected_loss)
+
+
+def test_lineups_teach_what_a_byline_means(
+    house: dict[str, Any], data: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lineup, run = house["lineup"], house["train"].Run(160, 1)
+    monkeypatch.setattr(lineup, "WEIGHT", 0.3)  # for so few steps
+    house["train"].Threads(1)
+    lineups = lineup.Lineups(corpus_of(house, data, trained))
+
+    def right() -> float:
+        with torch.inference_mode():
+            drawn = lineups.draw(np.random.default_rng(99))
+            return float(lineup.passage_logprobs(run.model, drawn).sum(2).softmax(1)[:, 0].mean())
+
+    assert right() == pytest.approx(0.5, abs=0.1)
+    for step in range(8):
+        run.learn(lineups.draw(np.random.default_rng(step)), 0.5)
+    assert right() > 0.75
+
+
 def test_orthogonalised_matrices_have_singular_values_near_one(
     house: dict[str, Any],
 ) -> None:
     torch.manual_seed(0)
     for shape in ((3, 8, 24), (3, 24, 8)):
-        made = house["train"].orthogonalised(torch.randn(shape))
+        made = house["muon"].orthogonalised(torch.randn(shape))
         values = torch.linalg.svdvals(made)
         assert values.min() > 0.5 and values.max() < 1.4
 
