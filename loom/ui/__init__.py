@@ -3,4 +3,4 @@
 import os
 
 # Textual draws at most so many frames a second, and a key may have to wait for the next.
-os.environ.setdefault("TEXTUAL_FPS", "120")
+os.environ.setdefault("TEXTUAL_FPS", "250")

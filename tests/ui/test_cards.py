@@ -211,13 +211,18 @@ async def test_what_waits_for_the_text_is_done_where_the_text_stays_as_it_is(
     async with app.run_test() as pilot:
         await pilot.pause()
 
-        async def work(name: str) -> None:
-            done.append(name)
+        async def first() -> None:
+            done.append("first")
 
-        app.main.text_pane.once_seen(lambda: work("first"))
-        app.main.text_pane.once_seen(lambda: work("second"))
-        await wait_for(pilot, lambda: done)
-        assert done == ["second"]
+        async def second() -> None:
+            done.append("second")
+
+        for work in (first, second, first):
+            app.main.text_pane.once_seen(work)
+        assert not done
+        await wait_for(pilot, lambda: len(done) == 2)
+        await pilot.pause(0.1)
+        assert done == ["first", "second"]
 
 
 async def test_where_there_are_more_cards_the_page_is_laid_out_once(make_app: MakeApp) -> None:

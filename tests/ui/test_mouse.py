@@ -49,7 +49,7 @@ async def test_clicks_go_where_they_point(
         assert main.in_text
         assert main.text_pane.token_at_cursor() is not None
         assert main.cursor.at <= OPENING.index("keeper")
-        assert "This token" in str(main.lens.subject_panel.lines)
+        await wait_for(pilot, lambda: "This token" in str(main.lens.subject_panel.lines))
 
         await pilot.click(main.tree_pane, offset=(8, 0))
         await pilot.pause()

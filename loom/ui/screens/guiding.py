@@ -19,7 +19,6 @@ UNGUIDED = (Grew, Scored, Weighed, Weighing)  # after which the same keys matter
 class Guiding(Hoisting, Growing):
     """See the module's docstring."""
 
-    _guides_soon = False
     _done_at: Place | None = None  # where the writer was when something was hidden or undone
 
     async def on_mount(self) -> None:
@@ -44,13 +43,11 @@ class Guiding(Hoisting, Growing):
     @on(events.DescendantFocus)
     @on(events.DescendantBlur)
     def guide(self) -> None:
-        """Once everything else knows of what has happened."""
-        if not self._guides_soon and self.is_mounted:
-            self._guides_soon = True
-            self.call_next(self._guide)
+        """Once everything else knows of what has happened, and no key waits for it."""
+        if self.is_mounted:
+            self.text_pane.once_seen(self._guide)
 
-    def _guide(self) -> None:
-        self._guides_soon = False
+    async def _guide(self) -> None:
         self.strip.moment = self.moment
 
     @property

@@ -15,7 +15,6 @@ from loom.ui.widgets.lens import Lens, Sight
 class Looking(Growing):
     """Keeps the lens on the token under the cursor, or on what comes next where the writer is."""
 
-    _looks_soon = False
     _engine_state = ""
 
     def action_lens(self) -> None:
@@ -69,12 +68,10 @@ class Looking(Growing):
     @on(Lens.Opened)
     def look_again(self) -> None:
         """Once everything else is shown: a key waits for its text, not for the odds."""
-        if not self._looks_soon and self.is_mounted:
-            self._looks_soon = True
-            self.call_after_refresh(self._look)
+        if self.is_mounted:
+            self.text_pane.once_seen(self._look)
 
-    def _look(self) -> None:
-        self._looks_soon = False
+    async def _look(self) -> None:
         if self.lens.display:
             self.lens.look(self._sight())
 

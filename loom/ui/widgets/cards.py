@@ -13,6 +13,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import Reactive
+from textual.scrollbar import ScrollBar
 from textual.widgets import Static
 
 from loom.core.display import Segment
@@ -22,6 +23,7 @@ from loom.session import Session
 from loom.ui.navigation import end_of
 from loom.ui.widgets.card import Card
 from loom.ui.widgets.pace import Pace
+from loom.ui.widgets.scrollbar import bar_of
 
 BESIDE = 36  # columns from which cards stand side by side
 WIDEST = 84  # columns of one that stands alone in its row
@@ -59,6 +61,10 @@ class Cards(VerticalScroll, can_focus=False):
 
     def compose(self) -> ComposeResult:
         yield Static(id="hint")
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        return bar_of(self)
 
     def expect(self, place: Place) -> None:
         """Cards of another place are going to be shown: who walks into one means one of those."""

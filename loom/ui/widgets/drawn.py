@@ -6,13 +6,16 @@ Knows lines; knows nothing of what is on them.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Self
 
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 from textual.timer import Timer
+
+from loom.ui.widgets.scrollbar import bar_of, filtered
 
 AT_LATEST = 0.05  # seconds: three frames
 
@@ -24,7 +27,7 @@ class Drawn(ScrollView, inherit_bindings=False):
     _ahead: dict[int, Strip] | None = None  # drawn to see whether they have changed, and not shown
     _scrolled: tuple[Size, Size] | None = None
 
-    _seen: Callable[[], Awaitable[object]] | None = None
+    _seen: Sequence[Callable[[], Awaitable[object]]] = ()
     _at_latest: Timer | None = None
 
     width, room = 0, 0  # columns with and without a scrollbar
@@ -33,33 +36,38 @@ class Drawn(ScrollView, inherit_bindings=False):
     def draw(self, line: int) -> Strip:
         """A line of the whole, `width` cells; called for lines past the end too."""
 
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        return bar_of(self)
+
     def measure(self) -> None:
         """Before lines are drawn: each look at a widget's size costs as much as a line."""
         self.width, self.room = self.size.width, self.scrollable_content_region.width
 
     def once_seen(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do this when what is shown by now is on the screen; before long, too, where it was there
-        already. Asked for again meanwhile, it is done once."""
-        if self._seen is None:
-            self._at_latest = self.set_timer(AT_LATEST, self._do_what_waits)
-        self._seen = work
-
-    async def _do_what_waits(self) -> None:
-        work, self._seen = self._seen, None
+        already. Asked for again meanwhile, it is done once; different things in their order."""
+        if work in self._seen:
+            return
+        self._seen = [*self._seen, work]
         if self._at_latest is not None:
             self._at_latest.stop()
-        if work is not None:
+        self._at_latest = self.set_timer(AT_LATEST, self._do_what_waits)
+
+    async def _do_what_waits(self) -> None:
+        works, self._seen = self._seen, ()
+        if self._at_latest is not None:
+            self._at_latest.stop()
+        for work in works:
             await work()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        if self._seen is not None:
+        if self._seen:
             self.call_after_refresh(self._do_what_waits)
         self.measure()
         if not self._is_bare:
             return super().render_lines(crop)
-        strips = [self.render_line(y) for y in crop.line_range]
-        for change in self.get_line_filters():
-            strips = [strip.apply_filter(change, self.background_colors[1]) for strip in strips]
+        strips = filtered(self, [self.render_line(y) for y in crop.line_range])
         return [strip.crop(crop.x, crop.right) for strip in strips]
 
     @property
