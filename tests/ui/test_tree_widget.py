@@ -350,7 +350,7 @@ def folded_in(garden: Garden) -> frozenset[Place]:
 def structure(rows: Rows) -> list[tuple[object, ...]]:
     found = [rows[i] for i in range(len(rows))]
     return [
-        (row.segment[:2], row.depth, row.folded, row.hidden_count, rows.is_head(i))
+        (row.segment, row.depth, row.folded, row.hidden_count, rows.is_head(i))
         for i, row in enumerate(found)
     ]
 
@@ -366,6 +366,16 @@ def test_rows_kept_up_to_date_equal_rows_listed_anew(data: st.DataObject) -> Non
         rows.renew(nodes, folded_in(garden))
         fresh = Display(garden.tree, garden.marks)
         assert structure(rows) == structure(Rows(fresh, None, folded_in(garden)))
+
+
+def test_a_row_whose_segment_was_divided_is_listed_again_as_it_is_now() -> None:
+    """Where of two equal branches the second, which has no row, comes after the first."""
+    garden = Garden()
+    node = garden.add("first", author=Author.WRITER)
+    rows = Rows(garden.display)
+    rows.renew({garden.add("text", node, 2)}, frozenset())
+    rows.renew({garden.add("text", node, 1), garden.add("text", node, 1)}, frozenset())
+    assert structure(rows) == structure(Rows(Display(garden.tree, garden.marks)))
 
 
 def test_a_branch_beside_others_leaves_their_rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:

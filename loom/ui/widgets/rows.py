@@ -101,6 +101,7 @@ class Rows:
         row = self._rows[index]
         if self._keys[index] != _key(segment) or row.folded or self._should_fold(segment):
             return False
+        self._rows[index] = row._replace(segment=segment)
         return self._children_renewed(index, segment)
 
     def _should_fold(self, segment: Segment) -> bool:
@@ -161,10 +162,14 @@ class Rows:
         return len(self)
 
     def _replace(self, index: int) -> None:
-        row = self._rows[index]
-        is_head = self._heads[index]
-        self._splice(index, self.end(index), self._listed(row.segment, row.depth))
+        row, is_head = self._rows[index], self._heads[index]
+        self._splice(index, self.end(index), self._listed(self._as_it_is(row.segment), row.depth))
         self._heads[index] = is_head
+
+    def _as_it_is(self, segment: Segment) -> Segment:
+        """A row's, which may have been divided or grown since."""
+        parts = self._display.segments(segment.node)
+        return next((part for part in parts if part.start == segment.start), segment)
 
     def _listed(self, segment: Segment, depth: int) -> list[Row]:
         rows = self._display.rows(segment, self._folded)
