@@ -68,16 +68,15 @@ async def test_the_strip_follows_what_one_does(
     app = make_app(delay=0.05)
     session = app.session
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause()
-        assert shown(app)[0] == "Ctrl+G let the model go on"
+        await wait_for(pilot, lambda: shown(app)[0] == "Ctrl+G let the model go on")
         await pilot.press("escape")
-        await pilot.pause()
-        assert shown(app)[:2] == ["i begin writing", "g let the model begin"]
+        await wait_for(
+            pilot, lambda: shown(app)[:2] == ["i begin writing", "g let the model begin"]
+        )
         await pilot.press("i")
         await type_text(pilot, OPENING)
         await pilot.press("escape")
-        await pilot.pause()
-        assert shown(app)[:2] == ["g grow 4", "i write on"]
+        await wait_for(pilot, lambda: shown(app)[:2] == ["g grow 4", "i write on"])
         assert shown(app)[-2:] == ["? all keys", "q quit"]
 
         await pilot.press("g")
@@ -89,25 +88,19 @@ async def test_the_strip_follows_what_one_does(
         assert "g grow 4 more" in shown(app)
 
         await pilot.press("2")
-        await pilot.pause()
-        assert "↑ ↓ the others" in shown(app)
+        await wait_for(pilot, lambda: "↑ ↓ the others" in shown(app))
         await pilot.press("tab")
-        await pilot.pause()
-        assert shown(app)[0] == "a the next token"
+        await wait_for(pilot, lambda: shown(app)[0] == "a the next token")
         await pilot.press("left")
-        await pilot.pause()
-        assert shown(app)[0] == "a other tokens"
+        await wait_for(pilot, lambda: shown(app)[0] == "a other tokens")
         assert "i write here" in shown(app)
 
         await pilot.press("escape", "backspace")
-        await pilot.pause()
-        assert shown(app)[0] == "u bring it back"
+        await wait_for(pilot, lambda: shown(app)[0] == "u bring it back")
         await pilot.press("u")
-        await pilot.pause()
-        assert shown(app)[0] == "Ctrl+R do it again"
+        await wait_for(pilot, lambda: shown(app)[0] == "Ctrl+R do it again")
         await pilot.press("up")
-        await pilot.pause()
-        assert "Ctrl+R do it again" not in shown(app)
+        await wait_for(pilot, lambda: "Ctrl+R do it again" not in shown(app))
         await pilot.press("slash")
         await type_text(pilot, "lighthouse")
         await wait_for(pilot, lambda: app.screen.options.option_count)  # type: ignore[attr-defined]
@@ -124,21 +117,22 @@ async def test_a_model_that_cannot_be_loaded_is_the_first_thing_to_mend(
         assert not any(hint.startswith("g ") for hint in shown(app))
 
 
-async def test_a_session_to_read_offers_no_writing(make_app: MakeApp, tmp_path: Path) -> None:
+async def test_a_session_to_read_offers_no_writing(
+    make_app: MakeApp, wait_for: WaitFor, tmp_path: Path
+) -> None:
     app = make_app(OPENING)
     reader = Session.open(tmp_path / "story.loom", read_only=True)
     await app.session.close()
     app = LoomApp(reader, Config(), "echo")
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause()
-        assert "s other sessions" in shown(app)
+        await wait_for(pilot, lambda: "s other sessions" in shown(app))
         assert not any("write" in hint or "grow" in hint for hint in shown(app))
 
 
-async def test_a_click_does_what_the_key_does(make_app: MakeApp) -> None:
+async def test_a_click_does_what_the_key_does(make_app: MakeApp, wait_for: WaitFor) -> None:
     app = make_app(OPENING)
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause()
+        await wait_for(pilot, lambda: "i write on" in shown(app))
         column = str(app.main.strip.render()).index("write on")
         await pilot.click("#strip", offset=(column, 0))
         await pilot.pause()
@@ -146,31 +140,27 @@ async def test_a_click_does_what_the_key_does(make_app: MakeApp) -> None:
 
 
 @pytest.mark.parametrize("width", [26, 40, 80])
-async def test_it_stays_within_one_line(make_app: MakeApp, width: int) -> None:
+async def test_it_stays_within_one_line(make_app: MakeApp, wait_for: WaitFor, width: int) -> None:
     app = make_app(OPENING)
     async with app.run_test(size=(width, 24)) as pilot:
-        await pilot.pause()
+        await wait_for(pilot, lambda: shown(app)[0] == "g grow 4")
         assert app.main.strip.size.height == 1
         assert len(str(app.main.strip.render())) <= width
-        assert shown(app)[0] == "g grow 4"
 
 
 async def test_keys_of_the_keymap_in_force_are_named_everywhere(
-    tmp_path: Path, type_text: Press
+    tmp_path: Path, type_text: Press, wait_for: WaitFor
 ) -> None:
     settings = '[keys]\nundo = "f4"\ngrow = "f7"\ncommit = "f2"\ncommit_and_grow = "f3"\n'
     session = Session.create(tmp_path / "keys.loom", seed=1)
     app = LoomApp(session, parse_config(settings.encode(), Path("loom.toml")), "echo")
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause()
-        assert shown(app)[:2] == ["F3 let the model go on", "F2 done"]
+        await wait_for(pilot, lambda: shown(app)[:2] == ["F3 let the model go on", "F2 done"])
         assert app.main.editor.border_subtitle == "F2 commits · F3 commits and grows"
         assert app.main.editor.placeholder == "Begin with a sentence. F3 lets the model go on."
         await type_text(pilot, "Once")
         await pilot.press("f2")
-        await pilot.pause()
-        assert shown(app)[0] == "F7 grow 4"
+        await wait_for(pilot, lambda: shown(app)[0] == "F7 grow 4")
         await pilot.press("backspace")
-        await pilot.pause()
-        assert shown(app)[0] == "F4 bring it back"
+        await wait_for(pilot, lambda: shown(app)[0] == "F4 bring it back")
         assert "F4 restores." in [*app._notifications][-1].message
