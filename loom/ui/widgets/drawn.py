@@ -17,7 +17,7 @@ from textual.timer import Timer
 
 from loom.ui.widgets.scrollbar import bar_of, filtered
 
-AT_LATEST = 0.05  # seconds: three frames
+AT_LATEST = 0.05  # seconds
 
 
 class Drawn(ScrollView, inherit_bindings=False):
