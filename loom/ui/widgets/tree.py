@@ -223,9 +223,10 @@ class TreeView(TreeInk, can_focus=True, inherit_bindings=False):
             self.refresh()
         self._frame += 1
         first = round(self.scroll_y)
-        for node in growing:
-            seen = self._rows.of_node(node, first, first + self.size.height)
-            self.refresh_lines_changed(seen)
+        last = first + self.size.height
+        self.refresh_lines_changed(
+            [line for node in growing for line in self._rows.of_node(node, first, last)]
+        )
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
