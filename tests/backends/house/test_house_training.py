@@ -134,9 +134,14 @@ def test_training_resumes_where_it_stopped_and_exports_a_llama(
 
 
 def test_while_the_rate_falls_lineups_come_in_and_count_their_passages_once(
-    house: dict[str, Any], data: Path, trained: Path, tmp_path: Path
+    house: dict[str, Any],
+    data: Path,
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     train, phases = house["train"], house["phases"]
+    monkeypatch.setattr(phases, "LINEUPS_FROM", 0.5)  # of so few steps
     run = train.Run(96, 1)
     run.step, run.tokens = 7, 40 * phases.TOKENS_PER_STEP
     phase = phases.Falling(corpus_of(house, data, trained), run)
