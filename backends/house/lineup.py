@@ -67,9 +67,8 @@ class Lineups:
         chosen: list[str] = []
         while len(chosen) < min(SUSPECTS - 1, len(ranked)):
             few = ranked[:CLOSEST] if rng.random() < CLOSE_SHARE else ranked
-            left = [name for name in few if name not in chosen] or ranked
-            name = left[rng.integers(len(left))]
-            chosen += [name] if name not in chosen else []
+            left = [name for name in few if name not in chosen]
+            chosen.append(left[rng.integers(len(left))])
         return chosen
 
 

@@ -14,9 +14,7 @@ from lineup import Lineup, Lineups
 WINDOW, SHORT_WINDOW, LONG_WINDOW = 384, 128, 1024
 TOKENS_PER_STEP = 6144
 WARM_UP, LAST_RATE, LAST_SHARE = 50, 0.02, 0.2
-LINEUPS_FROM = (
-    0.2  # the rate from which on lineups take turns: at high ones they teach works by heart
-)
+LINEUPS_FROM = 0.2  # of the rate; while it is higher they teach works by heart
 
 Batch = torch.Tensor | Lineup
 Drawing = Callable[[np.random.Generator], Batch]
