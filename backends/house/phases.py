@@ -65,11 +65,18 @@ class Constant:
 
 
 class Falling:
-    """The last steps after `run` as it is: the rate falls, then lineups come in by turns."""
+    """The last steps after `run` as it is: the rate falls from `highest` to 2 % of it.
 
-    def __init__(self, corpus: Corpus, run: Counts):
-        self.first = run.step
-        self.steps = math.ceil(run.tokens / TOKENS_PER_STEP * LAST_SHARE / (1 - LAST_SHARE))
+    Lineups come in by turns. There are `steps`, or as many as make a fifth of all.
+    """
+
+    def __init__(
+        self, corpus: Corpus, run: Counts, *, highest: float = 1.0, steps: int | None = None
+    ):
+        self.first, self.highest = run.step, highest
+        self.steps = steps or math.ceil(
+            run.tokens / TOKENS_PER_STEP * LAST_SHARE / (1 - LAST_SHARE)
+        )
         long, short = windows(corpus, LONG_WINDOW, EVEN), windows(corpus, SHORT_WINDOW, LINED)
         lineups = Lineups(corpus)
         self.early: list[Drawing] = [long, short]
@@ -79,7 +86,8 @@ class Falling:
         return run.step >= self.first + self.steps
 
     def rate(self, run: Counts) -> float:
-        return max(LAST_RATE, 1 - (1 - LAST_RATE) * (run.step - self.first) / self.steps)
+        left = 1 - (run.step - self.first) / self.steps
+        return self.highest * max(LAST_RATE, LAST_RATE + (1 - LAST_RATE) * left)
 
     def draw(self, run: Counts, rng: np.random.Generator) -> Batch:
         turns = self.early if self.rate(run) > LINEUPS_FROM else self.late

@@ -235,6 +235,8 @@ def main() -> None:
     parser.add_argument("--state", type=Path, default=Path("state"))
     parser.add_argument("--start", type=Path, help="exported weights to begin from")
     parser.add_argument("--tokens", type=float, default=48e6)
+    parser.add_argument("--rate", type=float, default=1.0, help="that finish falls from")
+    parser.add_argument("--steps", type=int, help="of finish; without it a fifth of all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--short", action="store_true", help="short windows, most with a byline")
@@ -256,8 +258,12 @@ def main() -> None:
             begin_from(run, options.start)
         train(run, Constant(corpus, int(options.tokens), short=options.short), stable, threads)
         return
-    run.load(stable)
-    phase, decay = Falling(corpus, run), options.state / "decay.pt"
+    if stable.exists() or not options.start:
+        run.load(stable)
+    else:
+        begin_from(run, options.start)
+    phase = Falling(corpus, run, highest=options.rate, steps=options.steps)
+    decay = options.state / "decay.pt"
     if decay.exists():
         run.load(decay)
     train(run, phase, decay, threads)

@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
-from textual.widget import Widget
+from textual.widgets import Static
 
 from loom.ui.bindings import COMMANDS, Command, Group, in_groups
 from loom.ui.screens.dialog import Dialog
@@ -20,7 +20,7 @@ from loom.ui.widgets.looks import look
 LEFT = (Group.GROW, Group.TAKE, Group.GO, Group.WRITE, Group.EDITOR)
 
 
-class Section(Widget):
+class Section(Static):
     """One group of commands: keys left, what they do right."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"section--heading", "section--key", "section--words"}

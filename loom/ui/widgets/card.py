@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.style import Style
-from textual.widget import Widget
+from textual.widgets import Static
 
 from loom.core.display import Segment
 from loom.core.marks import Kind
@@ -83,7 +83,7 @@ def one_line(text: str) -> str:
     return LINE_ENDS.sub(lambda found: " ¶ " if found[0].count("\n") > 1 else " ⏎ ", safe)
 
 
-class Card(Widget):
+class Card(Static):
     """One continuation."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {

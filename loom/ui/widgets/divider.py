@@ -8,14 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from textual import events
-from textual.content import Content
 from textual.message import Message
-from textual.widget import Widget
-
-LINES = {False: "│", True: "─"}
+from textual.widgets import Rule
 
 
-class Divider(Widget):
+class Divider(Rule):
     """`lying` ones go up and down, the others left and right."""
 
     @dataclass
@@ -38,7 +35,7 @@ class Divider(Widget):
         divider: Divider
 
     def __init__(self, *, lying: bool = False, id: str | None = None) -> None:
-        super().__init__(id=id, classes="-lying" if lying else "-standing")
+        super().__init__("horizontal" if lying else "vertical", id=id)
         self._lying = lying
         self._held = False
         self.tooltip = "Drag to make room; a double click puts it back."
@@ -46,12 +43,6 @@ class Divider(Widget):
     @property
     def allow_select(self) -> bool:
         return False
-
-    def render(self) -> Content:
-        line = LINES[self._lying]
-        if self._lying:
-            return Content(line * self.size.width)
-        return Content("\n".join([line] * self.size.height))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         event.stop()

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len
-from rich.segment import Segment as Piece
-from rich.style import Style
-from textual.strip import Strip
-from textual.widget import Widget
+from textual.content import Content
+from textual.style import Style
+from textual.widgets import Static
 
 from loom.core.node import Author
 from loom.core.text import visible
@@ -47,7 +46,7 @@ def entries(layer: str, slots: Sequence[str] = ()) -> list[Entry]:
     return [*named, Entry("none", (f"text--{LEADING}0",)), others]
 
 
-class Legend(Widget):
+class Legend(Static):
     """One line; what there is no room for is left out. `look_of` gives a text's looks."""
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -66,18 +65,17 @@ class Legend(Widget):
     def allow_select(self) -> bool:
         return False
 
-    def render_line(self, y: int) -> Strip:
+    def render(self) -> Content:
         width = self.size.width
-        pieces = list(self._pieces(width)) if y == 0 else []
-        used = sum(piece.cell_length for piece in pieces)
-        left = Piece(" " * max(0, (width - used) // 2), self.look_of())
-        return Strip([left, *pieces]).adjust_cell_length(width, self.look_of())
+        shown = Content.assemble(*self._pieces(width))
+        left = Content.styled(" " * max(0, (width - shown.cell_length) // 2), self.look_of())
+        return left + shown
 
-    def _pieces(self, width: int) -> Iterator[Piece]:
+    def _pieces(self, width: int) -> Iterator[tuple[str, Style]]:
         used = 0
         for entry in self.entries:
             if used + cell_len(entry.text) + 3 > width:
                 return
             used += cell_len(entry.text) + 3
-            yield Piece(f" {entry.text} ", self.look_of(*entry.names))
-            yield Piece(" ", self.look_of())
+            yield f" {entry.text} ", self.look_of(*entry.names)
+            yield " ", self.look_of()

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.segment import Segment as Piece
 from textual import events
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.strip import Strip
-from textual.widget import Widget
+from textual.widgets import Static
 
 from loom.ui.widgets.lens_lines import BLANK, Line, Odd
 from loom.ui.widgets.looks import Looks
@@ -25,7 +24,7 @@ LOOKS = (
 )  # fmt: skip
 
 
-class Panel(Widget):
+class Panel(Static):
     """Lines, drawn as they are: they have to fit."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"lens--{look}" for look in LOOKS}
@@ -56,11 +55,14 @@ class Panel(Widget):
     def allow_select(self) -> bool:
         return False
 
-    def render_line(self, y: int) -> Strip:
-        line = self.lines[y] if y < len(self.lines) else BLANK
-        over = self._over(y)
-        pieces = [Piece(text, self._looks(f"lens--{look}", *over)) for text, look in line]
-        return Strip(pieces).adjust_cell_length(self.size.width, self._looks(*over))
+    def render(self) -> Content:
+        return Content("\n").join(self._drawn(y, line) for y, line in enumerate(self.lines))
+
+    def _drawn(self, y: int, line: Line) -> Content:
+        over, look = self._over(y), self._looks.content
+        parts = Content.assemble(*((text, look(f"lens--{name}", *over)) for text, name in line))
+        left = self.size.width - parts.cell_length
+        return Content.assemble(parts, (" " * left, look(*over))) if over else parts
 
     def _over(self, y: int) -> tuple[str, ...]:
         """Looks that are laid over those of a whole line."""

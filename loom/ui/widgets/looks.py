@@ -1,7 +1,7 @@
 """Component classes laid over each other into one style; Textual itself combines none but the last.
 
-`Looks` is for widgets that draw their own lines, `look` for text that Textual lays out. Knows the
-stylesheet through the widget; knows nothing of what is drawn.
+`Looks` blends several of them, for lines or for text that Textual lays out (`content`); `look` is
+one of them as it stands. Knows the stylesheet through the widget; knows nothing of what is drawn.
 """
 
 from __future__ import annotations
@@ -62,19 +62,41 @@ class Looks:
     def __init__(self, widget: Widget) -> None:
         self._widget = widget
         self._styles: dict[tuple[str, ...], Style] = {}
+        self._contents: dict[tuple[str, ...], ContentStyle] = {}
 
     def __call__(self, *names: str) -> Style:
         """Backgrounds are blended in order, the last colour wins, opacities multiply, and text
         attributes add up."""
         found = self._styles.get(names)
         if found is None:
-            found = self._styles[names] = self._combine(names)
+            shown, background, attributes = self._blend(names)
+            found = Style.from_color(shown.rich_color, background.rich_color) + attributes
+            self._styles[names] = found
+        return found
+
+    def content(self, *names: str) -> ContentStyle:
+        """The same for text that Textual lays out."""
+        found = self._contents.get(names)
+        if found is None:
+            shown, background, on = self._blend(names)
+            found = self._contents[names] = ContentStyle(
+                background,
+                shown,
+                bold=on.bold,
+                dim=on.dim,
+                italic=on.italic,
+                underline=on.underline,
+                reverse=on.reverse,
+                strike=on.strike,
+            )
         return found
 
     def clear(self) -> None:
         self._styles.clear()
+        self._contents.clear()
 
-    def _combine(self, names: tuple[str, ...]) -> Style:
+    def _blend(self, names: tuple[str, ...]) -> tuple[Color, Color, Style]:
+        """Foreground, background, and attributes."""
         _, _, background, color = self._widget.colors
         attributes, opacity = self._widget.rich_style.without_color, 1.0
         for name in names:
@@ -87,5 +109,4 @@ class Looks:
                 color = background.get_contrast_text(color.a)
             opacity *= styles.text_opacity
             attributes += styles.text_style
-        shown = legible(color, opacity, background)
-        return Style.from_color(shown.rich_color, background.rich_color) + attributes
+        return legible(color, opacity, background), background, attributes

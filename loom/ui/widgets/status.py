@@ -11,7 +11,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from textual.content import Content
 from textual.reactive import reactive
-from textual.widget import Widget
+from textual.widgets import Static
 
 from loom.changes import EngineChanged
 from loom.core.text import visible
@@ -52,7 +52,7 @@ class Speed:
         return sum(gain for _, gain in self._gains) / max(0.25, now - self._gains[0][0])
 
 
-class Status(Widget):
+class Status(Static):
     """One line; what matters least goes first when it gets narrow."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 from textual.reactive import reactive
-from textual.widget import Widget
+from textual.widgets import Static
 
 from loom.ui.bindings import COMMANDS, Command, key_name
 from loom.ui.moments import Moment, offers
@@ -73,7 +73,7 @@ def _key(command: Command, moment: Moment) -> str:
     return key_name(next(keys, ""))
 
 
-class Strip(Widget):
+class Strip(Static):
     """One line; what matters least is left out where it is narrow."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"strip--key", "strip--label"}

@@ -10,12 +10,12 @@ from itertools import groupby
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from rich.segment import Segment as Piece
 from textual import events
+from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
-from textual.strip import Strip
-from textual.widget import Widget
+from textual.style import Style
+from textual.widgets import Static
 
 from loom.core.text import visible
 from loom.raised import Raised
@@ -44,7 +44,7 @@ class Row(NamedTuple):
     looks: Sequence[str] = ()
 
 
-class Strips(Widget):
+class Strips(Static):
     """Lines of one path; a click asks for a token."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -194,29 +194,31 @@ class Strips(Widget):
     def allow_select(self) -> bool:
         return False
 
-    def render_line(self, y: int) -> Strip:
-        if y >= len(self._rows):
-            return Strip.blank(self.size.width, self._looks())
-        name, value, strip, look, looks = self._rows[y]
+    def render(self) -> Content:
+        return Content("\n").join(map(self._line, self._rows))
+
+    def _line(self, row: Row) -> Content:
+        name, value, strip, look, looks = row
         kind = "name" if name.startswith(" ") else "plugin"
         here = self.column_of(self.cursor) if look != "ruler" else len(strip)
         strip, _ = clip(visible(strip), self.room)
         cells = [(look,) if not looks else (look, looks[x]) for x in range(len(strip))]
-        pieces = [
-            Piece(_cell(name, NAME), self._looks(f"strips--{kind}")),
-            Piece(_cell(value, VALUE), self._looks("strips--value")),
+        return Content.assemble(
+            (_cell(name, NAME), self._looks.content(f"strips--{kind}")),
+            (_cell(value, VALUE), self._looks.content("strips--value")),
             *self._pieces(strip, cells, here),
-        ]
-        return Strip(pieces).adjust_cell_length(self.size.width, self._looks())
+        )
 
-    def _pieces(self, strip: str, cells: Sequence[tuple[str, ...]], here: int) -> Iterator[Piece]:
+    def _pieces(
+        self, strip: str, cells: Sequence[tuple[str, ...]], here: int
+    ) -> Iterator[tuple[str, Style]]:
         """Runs of cells that look alike; the one at the cursor stands out."""
         marked = [(*names, "here") if x == here else names for x, names in enumerate(cells)]
         at = 0
         for names, run in groupby(marked):
             count = len(list(run))
-            style = self._looks(*(f"strips--{name}" for name in names if name))
-            yield Piece(strip[at : at + count], style)
+            style = self._looks.content(*(f"strips--{name}" for name in names if name))
+            yield strip[at : at + count], style
             at += count
 
     def on_click(self, event: events.Click) -> None:

@@ -13,6 +13,7 @@ from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
+from textual.style import Style as ContentStyle
 
 from loom.core.node import Place
 from loom.core.tree import Tree
@@ -269,9 +270,9 @@ class TokenText(Drawn, can_focus=True, inherit_bindings=False):
         """Of the words of an author; `when`: in the current node or an earlier one."""
         return self._looks(f"text--{when}", f"text--{author}")
 
-    def look_of(self, *names: str) -> Style:
+    def look_of(self, *names: str) -> ContentStyle:
         """Of text with these of the component classes, in the current node."""
-        return self._looks("text--current", *names)
+        return self._looks.content("text--current", *names)
 
     def _left_in(self, columns: int) -> int:
         """Empty columns left of the text; one is kept right of it for the cursor."""

@@ -11,7 +11,7 @@ from typing import ClassVar
 from textual import events
 from textual.content import Content
 from textual.message import Message
-from textual.widget import Widget
+from textual.widgets import Static
 
 from loom.replay.story import Moment
 from loom.ui.player import Player
@@ -29,7 +29,7 @@ LINE, GROWN, CHOSEN, WROTE, UNDID = "─", "╌", "◆", "✎", "↶"
 MARGIN = 1
 
 
-class Timeline(Widget):
+class Timeline(Static):
     """Two lines: time with its marks, and the keys."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
