@@ -97,6 +97,15 @@ class Display:
         seen = seen_place(self.tree, self.marks, place)
         return self.twins(self._segment_at(seen))[0]
 
+    def current(self, segment: Segment) -> Segment:
+        """`segment` as it is now: since it was given out it may have grown, have been cut (its
+        first part then), or have become one with what was before it."""
+        node, start, stop = segment
+        layout = self._layout(node)
+        if not layout.segments:
+            return self.segment_of(Place(node, start))
+        return layout.ending_at(start + 1 if start < stop else start)
+
     def parent(self, segment: Segment) -> Segment | None:
         """The segment before; None for the root."""
         if segment.start:
@@ -109,7 +118,7 @@ class Display:
         """The tail of the same node first, if any, then the nodes that hang here, by id."""
         if not self.tree.children(segment.node):
             return ()
-        return self._below(segment.node, self._current(segment).stop)
+        return self._below(segment.node, self.current(segment).stop)
 
     def siblings(self, segment: Segment) -> tuple[Segment, ...]:
         """The children of its parent, itself among them."""
@@ -150,7 +159,7 @@ class Display:
 
         Depth grows only where a segment has siblings. The list is cached: don't change it.
         """
-        top = self.root if top is None else self._current(top)
+        top = self.root if top is None else self.current(top)
         cached = self._rows
         if cached is None or cached.top[:2] != top[:2] or cached.folded != folded:
             return self._build(top, folded)
@@ -217,13 +226,6 @@ class Display:
         if at == 0 and not self._cutter.keeps_start(node):
             node, at = self._cutter.anchor(node)
         return self._layout(node).ending_at(at)
-
-    def _current(self, segment: Segment) -> Segment:
-        """`segment` as it is now: it may have been cut or have grown since it was given out."""
-        layout = self._layout(segment.node)
-        if not layout.segments:
-            return self.segment_of(Place(segment.node, segment.start))
-        return layout.ending_at(segment.stop)
 
     def _below(self, node: int, stop: int) -> tuple[Segment, ...]:
         """The children of the segment of `node` that ends at byte `stop`."""

@@ -278,6 +278,23 @@ def test_branching_inside_a_node_shows_prefix_tail_and_branch() -> None:
     ]
 
 
+def test_a_segment_given_out_before_is_found_as_it_is_now() -> None:
+    world = World()
+    node = world.add(world.write(ROOT, b"It"), 2, b"", Author.MODEL, None)
+    given_out = world.display.segments(node)[0]
+    world.change(node, b" rained all day.", None)
+    assert world.display.current(given_out) == Segment(node, 0, 16), "grown"
+    whole = world.display.current(given_out)
+    branch = world.grown(node, b" a little.", at=7)
+    first, rest = Segment(node, 0, 7), Segment(node, 7, 16)
+    assert world.display.current(whole) == world.display.current(given_out) == first, "cut"
+    assert [row.segment for row in world.display.rows(whole)][:2] == [first, rest]
+    world.mark(branch, 0, Kind.HIDDEN)
+    assert world.display.current(rest) == world.display.current(first) == whole, "one again"
+    world.mark(node, 0, Kind.HIDDEN)
+    assert world.display.current(whole) == world.display.path(Place(node, 0))[-1], "hidden"
+
+
 def test_hiding_a_tail_keeps_the_branch_that_hangs_before_it() -> None:
     world = World()
     node = world.grown(ROOT, b"good bad")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 from textual.geometry import Region
+from textual.pilot import Pilot
 from textual.strip import Strip
 
 from loom.core.marks import Kind, Mark
@@ -18,6 +20,7 @@ from loom.ui.widgets.pace import Pace
 from loom.ui.widgets.status import Speed, Status
 
 MakeApp = Callable[..., LoomApp]
+WaitFor = Callable[[Pilot[None], Callable[[], Any]], Awaitable[None]]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,9 @@ async def test_of_a_card_that_grows_below_what_can_be_seen_only_the_last_line_is
         assert drawn == [(Region(0, card.outer_size.height - 1, card.outer_size.width, 1),), ()]
 
 
-async def test_a_card_out_of_view_is_drawn_when_it_is_scrolled_to(make_app: MakeApp) -> None:
+async def test_a_card_out_of_view_is_drawn_when_it_is_scrolled_to(
+    make_app: MakeApp, wait_for: WaitFor
+) -> None:
     app = make_app("Once upon a time.")
     session = app.session
     place = session.place
@@ -150,10 +155,12 @@ async def test_a_card_out_of_view_is_drawn_when_it_is_scrolled_to(make_app: Make
         first, last = (list(cards.query(Card))[index] for index in (0, -1))
         last.show(first.segment, last=False, place=place, seen=False)
         cards.scroll_end(animate=False)
-        await pilot.pause(0.1)
-        seen = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
-        assert "Number 10." in seen
-        assert "Number 0." in seen and "Number 11." not in seen
+
+        def seen() -> str:
+            return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+        await wait_for(pilot, lambda: "Number 10." in seen() and "Number 0." in seen())
+        assert "Number 11." not in seen()
 
 
 async def test_a_number_means_the_cards_that_are_about_to_be_shown(make_app: MakeApp) -> None:

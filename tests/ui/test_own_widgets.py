@@ -18,9 +18,9 @@ from loom.ui.widgets.tree_ink import TreeInk
 def own_widgets() -> Iterator[type[Widget]]:
     for module in pkgutil.walk_packages(loom.ui.__path__, "loom.ui."):
         for found in vars(importlib.import_module(module.name)).values():
-            if isinstance(found, type) and issubclass(found, Widget):
-                if found.__module__ == module.name:
-                    yield found
+            is_widget = isinstance(found, type) and issubclass(found, Widget)
+            if is_widget and found.__module__ == module.name:
+                yield found
 
 
 def draws_lines(kind: type[Widget]) -> bool:

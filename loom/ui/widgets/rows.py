@@ -163,13 +163,8 @@ class Rows:
 
     def _replace(self, index: int) -> None:
         row, is_head = self._rows[index], self._heads[index]
-        self._splice(index, self.end(index), self._listed(self._as_it_is(row.segment), row.depth))
+        self._splice(index, self.end(index), self._listed(row.segment, row.depth))
         self._heads[index] = is_head
-
-    def _as_it_is(self, segment: Segment) -> Segment:
-        """A row's, which may have been divided or grown since."""
-        parts = self._display.segments(segment.node)
-        return next((part for part in parts if part.start == segment.start), segment)
 
     def _listed(self, segment: Segment, depth: int) -> list[Row]:
         rows = self._display.rows(segment, self._folded)

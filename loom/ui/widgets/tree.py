@@ -242,9 +242,11 @@ class TreeView(TreeInk, can_focus=True, inherit_bindings=False):
         index = round(self.scroll_y) + offset.y if offset is not None else len(self._rows)
         if index < len(self._rows):
             event.stop()
-            self.post_message(self.Chosen(self._now(self._rows[index].segment)))
+            self.post_message(self.Chosen(self.session.display.current(self._rows[index].segment)))
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "enter" and len(self._rows):
             event.stop()
-            self.post_message(self.Chosen(self._now(self._rows[self._current].segment)))
+            self.post_message(
+                self.Chosen(self.session.display.current(self._rows[self._current].segment))
+            )

@@ -184,7 +184,7 @@ class TreeInk(Drawn, inherit_bindings=False):
         return f" {clip(source, most - 1)[0]}" if source else ""
 
     def _words(self, segment: Segment, room: int) -> str:
-        node, start, stop = self._now(segment)
+        node, start, stop = self.session.display.current(segment)
         if node == ROOT and start == stop:
             return self.session.title
         data = self.session.tree[node].text[
@@ -192,13 +192,6 @@ class TreeInk(Drawn, inherit_bindings=False):
         ]
         text = visible(data.decode("utf-8", ALIGNED)).replace("\t", " ")
         return text.lstrip(" ").replace("\n", "⏎")
-
-    def _now(self, segment: Segment) -> Segment:
-        """A row's segment as long as it is by now."""
-        segments = self.session.display.segments(segment.node)
-        if segments and segments[-1].start == segment.start:
-            return segments[-1]
-        return segment
 
     def _part(self, base: tuple[str, ...], name: str) -> Style:
         """On the current row nothing has a colour of its own, so that it can be read reversed."""
