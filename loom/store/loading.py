@@ -12,16 +12,15 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
-from operator import itemgetter
+from operator import ge, gt
 from typing import Any
-from zlib import crc32
 
 from loom.core.marks import Kind, Mark
 from loom.core.node import ROOT, Author, Ending, Node
 from loom.core.nodes import CHUNK, Unmade
 from loom.store.batch import EventRow, Loaded, ModelRow
 from loom.store.rows import read_pieces, read_span
-from loom.store.sums import COLUMNS, KEYS, selection, strangers
+from loom.store.sums import COLUMNS, KEYS, are_whole, selection, strangers
 
 Row = tuple[Any, ...]
 """Columns in the order of sums.COLUMNS, the sum last."""
@@ -36,10 +35,14 @@ NAMES = {
     "event": "event",
 }
 
-_ID, _PARENT, _ENDED = map(COLUMNS["node"].index, ("id", "parent", "ended"))
-_MEANINGS: dict[str, dict[Any, Any]] = {
-    "author": {str(author): author for author in Author},
-    "ended": {None: None} | {str(ending): ending for ending in Ending},
+Columns = list[Sequence[Any]]
+"""The same column by column."""
+
+_ID, _PARENT, _AT, _TEXT = map(COLUMNS["node"].index, ("id", "parent", "at", "text"))
+_AUTHOR, _ENDED = map(COLUMNS["node"].index, ("author", "ended"))
+_MEANINGS: dict[int, dict[Any, Any]] = {
+    _AUTHOR: {str(author): author for author in Author},
+    _ENDED: {None: None} | {str(ending): ending for ending in Ending},
 }
 """Of columns that are more than what is kept of them."""
 
@@ -110,72 +113,79 @@ def _complaint(table: str, count: int, total: int) -> str:
 def _nodes(connection: sqlite3.Connection) -> Unmade:
     """Every row checked, none made a node yet. Raises ValueError where they make no tree.
 
-    A chunk is looked at as soon as it is read, while the processor still has it at hand.
+    A chunk is looked at as soon as it is read, while the processor still has it at hand. Its
+    columns are kept: what the rows of 100,000 nodes take besides costs as much as checking them.
     """
     cursor = connection.execute(selection("node", "id"))
-    chunks, strange, total = list[list[Row]](), 0, 0
+    chunks, strange, total = list[Columns](), 0, 0
     ids, parents, growing = list[int](), list[int | None](), list[int]()
     lengths: dict[int | None, int] = {ROOT: 0}
     while rows := cursor.fetchmany(CHUNK):
-        strange += len(strangers("node", rows)) if strange else _check_chunk(rows, lengths)
         total += len(rows)
-        chunks.append(rows)
-        ids += map(itemgetter(_ID), rows)
-        parents += map(itemgetter(_PARENT), rows)
-        if None in set(map(itemgetter(_ENDED), rows)):
-            growing += [row[_ID] for row in rows if row[_ENDED] is None]
+        columns = list[Sequence[Any]](zip(*rows, strict=True))
+        if strange or not are_whole("node", columns):
+            strange += len(strangers("node", rows))
+            continue
+        _understand(columns)
+        _hang(columns, lengths)
+        chunks.append(columns)
+        ids += columns[_ID]
+        parents += columns[_PARENT]
+        if None in columns[_ENDED]:
+            ended = zip(columns[_ID], columns[_ENDED], strict=True)
+            growing += [id_ for id_, ending in ended if ending is None]
     if strange:
         raise ValueError(_complaint("node", strange, total))
 
     def make(start: int, stop: int) -> list[Node]:
-        found, chunks[start // CHUNK] = chunks[start // CHUNK], []  # a row is needed once
-        return nodes_of(found)
+        found, chunks[start // CHUNK] = chunks[start // CHUNK], []  # they are needed once
+        return _made(found)
 
     return Unmade(ids, parents, growing, make)
 
 
-def _check_chunk(rows: list[Row], lengths: dict[int | None, int]) -> int:
-    """How many aren't what was written; `lengths` are those of the texts up to here.
+def _hang(columns: Columns, lengths: dict[int | None, int]) -> None:
+    """See that each node hangs on an earlier one; `lengths` are those of the texts up to here.
 
-    Raises ValueError for a node without author or ending, or that hangs on nothing, or on a later
-    one. What `strangers` does, written out and once over each row: a session may have 100,000.
+    Raises ValueError where one doesn't.
     """
-    authors, endings = _MEANINGS["author"], _MEANINGS["ended"]
-    try:
-        for id_, up, at, by, recipe, model, seed, end, made, count, text, digest, kept in rows:
-            line = f"node|{id_}|{up}|{at}|{by}|{recipe}|{model}|{seed}|{end}|{made}|{count}"
-            if crc32(line.encode() + text + digest) != kept:
-                return len(strangers("node", rows))
-            if by not in authors or end not in endings:
-                raise ValueError(f"node {id_} has {by!r} and {end!r} as its author and ending")
-            if id_ != ROOT and 0 <= at <= lengths.get(up, -1):
-                lengths[id_] = len(text)
-            elif id_ != ROOT or up is not None:
-                raise ValueError(f"node {id_} hangs on byte {at} of {up}")
-    except TypeError:  # a blob that is none
-        return len(strangers("node", rows))
-    return 0
+    ids, ups, places, texts = (columns[index] for index in (_ID, _PARENT, _AT, _TEXT))
+    lengths.update(zip(ids, map(len, texts), strict=True))
+    reach = map(lengths.get, ups, repeat(-1))
+    is_forest = None not in ups and all(map(gt, ids, ups))
+    if is_forest and min(places) >= 0 and all(map(ge, reach, places)):
+        return
+    for id_, up, at in zip(ids, ups, places, strict=True):
+        hangs = up is None if id_ == ROOT else up is not None and up < id_
+        if not hangs or (up is not None and not 0 <= at <= lengths.get(up, -1)):
+            raise ValueError(f"node {id_} hangs on byte {at} of {up}")
 
 
 def nodes_of(rows: Sequence[Row]) -> list[Node]:
-    """Raises ValueError for an author or ending that there is none of.
+    """Raises ValueError for an author or ending that there is none of."""
+    columns = list[Sequence[Any]](zip(*rows, strict=True))
+    _understand(columns)
+    return _made(columns)
 
-    Column by column through the slots: calling Node for each takes thrice as long.
-    """
-    nodes = list(map(object.__new__, repeat(Node, len(rows))))
-    for index, name in enumerate(COLUMNS["node"]):
-        values: Iterable[Any] = map(itemgetter(index), rows)
-        if name in _MEANINGS:
-            values = _meanings(values, name)
+
+def _made(columns: Columns) -> list[Node]:
+    """Column by column through the slots: calling Node for each takes thrice as long."""
+    nodes = list(map(object.__new__, repeat(Node, len(columns[_ID]))))
+    for name, values in zip(COLUMNS["node"], columns, strict=False):
         deque(map(getattr(Node, name).__set__, nodes, values), maxlen=0)
     return nodes
 
 
-def _meanings(values: Iterable[Any], column: str) -> list[Any]:
-    try:
-        return list(map(_MEANINGS[column].__getitem__, values))
-    except KeyError as error:
-        raise ValueError(f"a node has {error} as its author or ending") from error
+def _understand(columns: Columns) -> None:
+    """Put what is meant in the place of what is kept of it.
+
+    Raises ValueError for an author or ending that there is none of.
+    """
+    for index, meanings in _MEANINGS.items():
+        try:
+            columns[index] = tuple(map(meanings.__getitem__, columns[index]))
+        except KeyError as error:
+            raise ValueError(f"a node has {error} as its author or ending") from error
 
 
 def mark_of(row: Row) -> tuple[Mark, str]:

@@ -6,9 +6,9 @@ It is kept beside the row, in the column `sum`. Token columns have their own, se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import compress, count
-from operator import itemgetter, ne
+from operator import eq, ne
 from typing import Any
 from zlib import crc32
 
@@ -64,19 +64,30 @@ def sum_of(table: str, row: Sequence[Any]) -> int:
 
 
 def strangers(table: str, rows: Sequence[Sequence[Any]]) -> list[int]:
-    """Indices of the rows whose last value isn't the sum of the others.
-
-    Step by step for all rows, without a call of Python's a row: a session may have 100,000.
-    """
-    plain = _PLAIN[table]
-    lines = map(_FORMAT[table].__mod__, map(itemgetter(slice(plain)), rows))
-    found = map(crc32, map(str.encode, lines))
-    for column in range(plain, len(COLUMNS[table])):
-        found = map(crc32, map(itemgetter(column), rows), found)
+    """Indices of the rows whose last value isn't the sum of the others."""
+    columns = list(zip(*rows, strict=True))
     try:
-        return list(compress(count(), map(ne, found, map(itemgetter(-1), rows))))
+        return list(compress(count(), map(ne, _sums(table, columns), columns[-1])) if rows else ())
     except (TypeError, ValueError):  # a blob that is none, text that is no text
         return [i for i, row in enumerate(rows) if sum_of(table, row[:-1]) != row[-1]]
+
+
+def are_whole(table: str, columns: Sequence[Sequence[Any]]) -> bool:
+    """Whether rows, given column by column, all have a last value that is the sum of the others."""
+    try:
+        return all(map(eq, _sums(table, columns), columns[-1]))
+    except (TypeError, ValueError):
+        return False
+
+
+def _sums(table: str, columns: Sequence[Sequence[Any]]) -> Iterator[int]:
+    """Step by step for all rows, without a call of Python's a row: a session may have 100,000."""
+    plain = _PLAIN[table]
+    lines = map(_FORMAT[table].__mod__, zip(*columns[:plain], strict=True))
+    found: Iterator[int] = map(crc32, map(str.encode, lines))
+    for blobs in columns[plain:-1]:
+        found = map(crc32, blobs, found)
+    return found
 
 
 def selection(table: str, order: str) -> str:

@@ -257,6 +257,8 @@ def change_and_sum(path: Path, statement: str) -> None:
         "UPDATE node SET author = 'ghost' WHERE id = 1",
         "UPDATE node SET ended = 'never' WHERE id = 1",
         "UPDATE node SET parent = 77 WHERE id = 2",
+        "UPDATE node SET parent = 2 WHERE id = 2",
+        "UPDATE node SET parent = NULL WHERE id = 2",
         "UPDATE node SET id = 0, parent = 0, at = 0 WHERE id = 1",
         "UPDATE node SET at = 4 WHERE id = 2",
         "UPDATE node SET at = -1 WHERE id = 2",
