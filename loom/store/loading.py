@@ -119,7 +119,7 @@ def _nodes(connection: sqlite3.Connection) -> Unmade:
     cursor = connection.execute(selection("node", "id"))
     chunks, strange, total = list[Columns](), 0, 0
     ids, parents, growing = list[int](), list[int | None](), list[int]()
-    lengths: dict[int | None, int] = {ROOT: 0}
+    lengths = dict[int | None, int]()
     while rows := cursor.fetchmany(CHUNK):
         total += len(rows)
         columns = list[Sequence[Any]](zip(*rows, strict=True))
@@ -151,6 +151,7 @@ def _hang(columns: Columns, lengths: dict[int | None, int]) -> None:
     """
     ids, ups, places, texts = (columns[index] for index in (_ID, _PARENT, _AT, _TEXT))
     lengths.update(zip(ids, map(len, texts), strict=True))
+    lengths[ROOT] = 0
     reach = map(lengths.get, ups, repeat(-1))
     is_forest = None not in ups and all(map(gt, ids, ups))
     if is_forest and min(places) >= 0 and all(map(ge, reach, places)):

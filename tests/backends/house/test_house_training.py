@@ -164,6 +164,25 @@ def test_while_the_rate_falls_lineups_come_in_and_count_their_passages_once(
     assert drawn[0][1] == 1.0 and drawn[-1][1] < 0.2
 
 
+def test_the_falling_rate_can_begin_lower_and_last_as_long_as_one_says(
+    house: dict[str, Any], data: Path, trained: Path
+) -> None:
+    train, phases = house["train"], house["phases"]
+    run = train.Run(96, 1)
+    run.step = 5
+    corpus = corpus_of(house, data, trained)
+    phase = phases.Falling(corpus, run, highest=0.2, steps=10)
+    rates = []
+    while not phase.ended(run):
+        rates.append(phase.rate(run))
+        run.step += 1
+    assert len(rates) == 10 and rates[0] == pytest.approx(0.2)
+    assert np.diff(rates) == pytest.approx(-0.0196)
+    for step, kind in ((13, house["lineup"].Lineup), (14, torch.Tensor)):
+        run.step = step
+        assert isinstance(phase.draw(run, np.random.default_rng(1)), kind)
+
+
 def test_a_lineup_has_one_passage_under_its_own_byline_and_others(
     house: dict[str, Any], data: Path, trained: Path
 ) -> None:
