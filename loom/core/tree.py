@@ -39,14 +39,15 @@ class Tree:
         """All of them at once, parents before children; that they fit together is known."""
         tree = cls()
         tree._nodes, tree._growing = Nodes(tree[ROOT], nodes), set(nodes.growing)
-        tree._depths |= dict.fromkeys(nodes.ids)
+        tree._depths = dict.fromkeys([ROOT, *nodes.ids])
         tree._depths[ROOT] = 0
         children = defaultdict[int | None, list[int]](list)
         for number, parent in zip(nodes.ids, nodes.parents, strict=True):
             children[parent].append(number)
         children.pop(None, None)  # the root itself, where it is among them
-        tree._children = dict(children)
-        tree._next = max(tree._depths) + 1
+        children.default_factory = None
+        tree._children = children
+        tree._next = max([ROOT, *nodes.ids[-1:]]) + 1
         return tree
 
     def __getitem__(self, node: int) -> Node:

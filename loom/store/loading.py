@@ -128,7 +128,7 @@ def _nodes(connection: sqlite3.Connection) -> Unmade:
             continue
         _understand(columns)
         _hang(columns, lengths)
-        chunks.append(columns)
+        chunks.append(columns[:-1])  # without the sums
         ids += columns[_ID]
         parents += columns[_PARENT]
         if None in columns[_ENDED]:
@@ -166,13 +166,13 @@ def nodes_of(rows: Sequence[Row]) -> list[Node]:
     """Raises ValueError for an author or ending that there is none of."""
     columns = list[Sequence[Any]](zip(*rows, strict=True))
     _understand(columns)
-    return _made(columns)
+    return _made(columns[:-1])
 
 
 def _made(columns: Columns) -> list[Node]:
     """Column by column through the slots: calling Node for each takes thrice as long."""
     nodes = list(map(object.__new__, repeat(Node, len(columns[_ID]))))
-    for name, values in zip(COLUMNS["node"], columns, strict=False):
+    for name, values in zip(COLUMNS["node"], columns, strict=True):
         deque(map(getattr(Node, name).__set__, nodes, values), maxlen=0)
     return nodes
 
