@@ -10,8 +10,8 @@ what a byline means is learnt several times as fast so, once the model can spell
 the state, spends a further fifth of all steps with the rate falling to 2 %, steps at window 1,024
 and short ones by turns (long windows alone would show it few bylines) and, from a fifth of the
 rate on, every other one a lineup of bylines (`lineup.py`), and exports; the constant phase can then
-go on. It begins from exported weights, too (`--start`), and at a lower rate for as many steps as one
-says (`--rate`, `--steps`).
+go on. It begins from exported weights, too (`--start`), and at a lower rate for as many steps as
+one says (`--rate`, `--steps`).
 Matrices learn by Muon (Jordan 2024), embeddings and norms by AdamW. On a CUDA device it computes in
 bfloat16 and is compiled; `--large` is a shape for one. Loom imports nothing of this.
 """

@@ -135,6 +135,16 @@ def test_the_page_shows_what_was_drawn_with_a_fresh_seed() -> None:
     assert "every second work" not in page
 
 
+def test_the_page_tells_what_the_figures_are() -> None:
+    facts = json.loads((ROOT / "docs" / "instruments.json").read_bytes())
+    page = report.markdown(facts)
+    assert page == (ROOT / "docs" / "instruments.md").read_text("utf-8")
+    for row in facts["changes"]:
+        if row["how"] == "α = 0.01":
+            row["within_200"]["share"] = 1.0
+    assert "(none of these)" in report.markdown(facts) and "(none of these)" not in page
+
+
 def test_errors_are_over_works() -> None:
     found = rate([True, True, False, False, False], ["a", "a", "b", "b", "c"])
     assert found.share == pytest.approx(1 / 3)

@@ -36,8 +36,9 @@ def test_every_source_has_a_byline_of_its_own() -> None:
     assert len({row["byline"] for row in rows}) == 80
 
 
-def test_its_report_was_made_with_these_weights() -> None:
-    report = json.loads((ROOT / "docs" / "house-model.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", ["house-model", "instruments", "source-estimates", "healing"])
+def test_its_reports_were_made_with_these_weights(name: str) -> None:
+    report = json.loads((ROOT / "docs" / f"{name}.json").read_text(encoding="utf-8"))
     assert report["fingerprint"] == fingerprint(HOUSE, weight_files(HOUSE)), (
         "the weights have changed: run `make artifacts`"
     )
