@@ -10,10 +10,11 @@ import gc
 import json
 import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -79,7 +80,7 @@ def reopen(ending: ExitStack) -> Work:
 
 SAMPLE = 300  # nodes that are written one by one
 PART = 20  # one in so many nodes is written and read as JSON, and the time multiplied
-ROUNDS = 5
+ROUNDS, OPENINGS = 5, 9
 MORE, SEARCH = 0.5, 0.3  # seconds: goals of opening, over 100 nodes, and of a search
 QUERIES = ("nowhere", "word1234 word5", "word12")  # rare, rarer than its parts, everywhere
 
@@ -97,23 +98,22 @@ class Row(NamedTuple):
         return f"{self.what:<52} {' '.join(numbers)}".rstrip()
 
 
-def timed(
-    what: str,
-    work: Callable[[], object],
-    rounds: int = ROUNDS,
-    around: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> Row:
+def timed(what: str, work: Callable[[], object], rounds: int = ROUNDS) -> Row:
     """The medians; throwing away what was made is no part of it."""
-    walls, processors = [], []
+    found = list[tuple[float, float]]()
     for _ in range(rounds):
         gc.collect()
-        with around():
-            wall, processor = time.perf_counter(), time.process_time()
-            made = work()
-            walls.append(time.perf_counter() - wall)
-            processors.append(time.process_time() - processor)
-        del made
-    return Row(what, statistics.median(walls), statistics.median(processors))
+        found.append(_once(work))
+    return Row(what, *map(statistics.median, zip(*found, strict=True)))
+
+
+def _once(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds by the wall clock, and of the processor."""
+    wall, processor = time.perf_counter(), time.process_time()
+    made = work()
+    found = time.perf_counter() - wall, time.process_time() - processor
+    del made
+    return found
 
 
 def opened(path: Path) -> Record:
@@ -147,11 +147,28 @@ def one_by_one(folder: Path) -> Iterator[Row]:
 
 
 def opening(few: Path, many: Path, count: int) -> Iterator[Row]:
-    """As the screen does it: nobody looks for garbage until the first frame."""
-    small = timed("open 100 nodes", partial(opened, few), around=collector_paused)
+    """Each time in a process of its own that has opened nothing before, as a screen is one."""
+    small = _medians("open 100 nodes", few)
     yield small
-    found = timed(f"open {count:,} nodes", partial(opened, many), around=collector_paused)
-    yield found._replace(goal=small.wall + MORE)
+    yield _medians(f"open {count:,} nodes", many)._replace(goal=small.wall + MORE)
+
+
+def _medians(what: str, path: Path) -> Row:
+    found = [_opened_elsewhere(path) for _ in range(OPENINGS)]
+    return Row(what, *map(statistics.median, zip(*found, strict=True)))
+
+
+def _opened_elsewhere(path: Path) -> list[float]:
+    command = [sys.executable, "-m", "benchmarks.store", "--open", str(path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [float(seconds) for seconds in run.stdout.split()]
+
+
+def open_once(path: Path) -> tuple[float, float]:
+    """Seconds by the wall clock, and of the processor; nobody looks for garbage meanwhile, as in
+    the screen until its first frame."""
+    with collector_paused():
+        return _once(partial(opened, path))
 
 
 def searching(path: Path) -> Iterator[Row]:
@@ -213,7 +230,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="A large session beside the same data in JSON.")
     parser.add_argument("--nodes", type=int, default=large.NODES)
     parser.add_argument("--without-json", action="store_true")
+    parser.add_argument("--open", type=Path, metavar="FILE", help="once, and print the seconds")
     args = parser.parse_args()
+    if args.open:
+        print(*open_once(args.open))
+        return 0
     print(f"{'':<52} {'wall, ms':>10} {'processor':>10} {'goal':>10}")
     with TemporaryDirectory(prefix="loom-bench-") as name:
         for row in report(Path(name), args.nodes, with_json=not args.without_json):
