@@ -188,7 +188,7 @@ async def test_renaming_goes_into_the_file_and_the_status_line(
         await wait_for(pilot, lambda: rows(app)[0].startswith("  X "))
         assert glance(folder / "old.loom").title == "X"
         await pilot.press("r", "ctrl+u", "enter")
-        assert "at least one letter" in said(app)
+        await wait_for(pilot, lambda: "at least one letter" in said(app))
         await pilot.press("escape", "escape")
         await pilot.pause()
         assert app.screen is app.main
