@@ -471,6 +471,31 @@ async def test_the_tree_is_there_when_there_is_room(
         assert app.main.tree_pane.display is shown
 
 
+async def test_escape_puts_away_what_lies_over_the_text_before_it_stops_anything(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(OPENING)
+    async with app.run_test(size=(80, 24)) as pilot:
+        stopped: list[str] = []
+        monkeypatch.setattr(app.session, "stop_weighing", lambda: stopped.append("weighing"))
+        await pilot.press("T", "L")
+        await pilot.pause()
+        seen = [(app.main.tree_pane.display, app.main.lens.display)]
+        for _ in range(2):
+            await pilot.press("escape")
+            await pilot.pause()
+            seen.append((app.main.tree_pane.display, app.main.lens.display))
+        assert seen == [(True, True), (True, False), (False, False)] and stopped == []
+        await pilot.press("escape")
+        await pilot.pause()
+        assert stopped == ["weighing"]
+    wide = make_app(OPENING)
+    async with wide.run_test(size=(120, 40)) as pilot:
+        await pilot.press("escape")
+        await pilot.pause()
+        assert wide.main.tree_pane.display and wide.main.lens.display
+
+
 @pytest.mark.parametrize(("key", "focused"), [("i", "editor"), ("tab", "text"), ("U", "tree")])
 async def test_a_key_right_after_calling_the_tree_keeps_the_keyboard(
     make_app: MakeApp, key: str, focused: str

@@ -32,13 +32,6 @@ class Looking(Growing):
         node = number if found is None else found[0]
         await self.app.push_screen(ContextScreen(lambda: context_of(self.session, node)))
 
-    def close_overlay(self) -> bool:
-        """Put the lens away if it lies over the text; whether it did."""
-        over = self.lens.display and self.lens.layer == "over"
-        if over:
-            self.action_lens()
-        return over
-
     def engine_attached(self) -> None:
         super().engine_attached()
         self.lens.engine_changed(awaited=False)

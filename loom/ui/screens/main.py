@@ -54,9 +54,12 @@ class MainScreen(Dividing, Guiding, Framing, Searching, Remembering, Beginning, 
         return self.editor.is_open == (action in IN_EDITOR)
 
     def action_stop(self) -> None:
-        """What lies over the page goes first."""
-        if not self.close_overlay():
-            super().action_stop()
+        """What lies over the text goes first, the lens before the tree."""
+        for part, put_away in ((self.lens, self.action_lens), (self.tree_pane, self.action_tree)):
+            if part.display and part.layer == "over":
+                put_away()
+                return
+        super().action_stop()
 
     def action_copy(self) -> None:
         text = self.session.path_text(self.cursor)
