@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import random
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,17 @@ def trained(house: dict[str, Any], data: Path, tmp_path_factory: pytest.TempPath
     house["phases"].TOKENS_PER_STEP, house["lineup"].PASSAGES = 192, 4
     out: Path = tmp_path_factory.mktemp("model")
     train.train_tokenizer(data, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def exported(
+    house: dict[str, Any], trained: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder with a tokenizer and a model that has learnt nothing."""
+    out = tmp_path_factory.mktemp("exported")
+    shutil.copytree(trained, out, dirs_exist_ok=True)
+    house["train"].export(house["train"].Run(96, 3), out, 96)
     return out
 
 
@@ -162,6 +174,23 @@ def test_while_the_rate_falls_lineups_come_in_and_count_their_passages_once(
     assert [kind for kind, _ in drawn[6:]] == ["lineup", "128", "lineup", "96"]
     assert [rate for _, rate in drawn] == sorted((rate for _, rate in drawn), reverse=True)
     assert drawn[0][1] == 1.0 and drawn[-1][1] < 0.2
+
+
+def test_in_bfloat16_it_learns_the_same_and_keeps_its_weights_in_float32(
+    house: dict[str, Any], data: Path, trained: Path
+) -> None:
+    train, lineup = house["train"], house["lineup"]
+    corpus, rng = corpus_of(house, data, trained), np.random.default_rng(2)
+    rows = [corpus.draw_window(rng, 96, house["corpus"].EVEN) for _ in range(4)]
+    for batch in (torch.tensor(rows), lineup.Lineups(corpus).draw(rng)):
+        losses = []
+        for half in (False, True):
+            run = train.Run(160, 1, half=half)
+            losses.append([run.learn(batch, 0.1) for _ in range(3)])
+            assert {p.dtype for p in run.model.parameters()} == {torch.float32}
+        exact, rounded = losses
+        assert rounded == pytest.approx(exact, rel=0.02) and rounded != exact
+        assert rounded[2] < rounded[0]
 
 
 def test_the_falling_rate_can_begin_lower_and_last_as_long_as_one_says(
@@ -265,8 +294,8 @@ def test_naive_bayes_tells_the_sources_apart(house: dict[str, Any]) -> None:
         assert int(bayes.scores(prose(source, 300, 7).encode()).argmax()) == place
 
 
-def test_the_reader_agrees_with_a_plain_forward_pass(house: dict[str, Any], trained: Path) -> None:
-    reader = house["evaluate"].Reader(trained)
+def test_the_reader_agrees_with_a_plain_forward_pass(house: dict[str, Any], exported: Path) -> None:
+    reader = house["evaluate"].Reader(exported)
     short, long = [0, 5, 9, 30, 31], [0, 7, 8, 9, 10, 11, 12]
     found = reader.logprobs([short, long], 3)
     for row, ids in zip(found, (short, long), strict=True):
@@ -277,9 +306,9 @@ def test_the_reader_agrees_with_a_plain_forward_pass(house: dict[str, Any], trai
 
 
 def test_tails_after_a_shared_prefix_are_scored_as_if_read_whole(
-    house: dict[str, Any], trained: Path
+    house: dict[str, Any], exported: Path
 ) -> None:
-    reader = house["evaluate"].Reader(trained)
+    reader = house["evaluate"].Reader(exported)
     prefix, tails = [0, 5, 9, 30], [[31, 7], [8], [9, 10, 11]]
     found = reader.tails(prefix, tails)
     for value, tail in zip(found, tails, strict=True):
