@@ -263,17 +263,15 @@ def main() -> None:
     threads, stable = Threads(options.threads), options.state / "stable.pt"
     shape = LARGE if options.large else SHAPE
     run = Run(LONG_WINDOW, options.seed, shape, options.device, half=options.bfloat16)
+    if stable.exists():
+        run.load(stable)
+    elif options.start:
+        begin_from(run, options.start)
+    elif options.what == "finish":
+        raise SystemExit(f"There is no {stable} to finish: run first, or name weights by --start.")
     if options.what == "run":
-        if stable.exists():
-            run.load(stable)
-        elif options.start:
-            begin_from(run, options.start)
         train(run, Constant(corpus, int(options.tokens), short=options.short), stable, threads)
         return
-    if stable.exists() or not options.start:
-        run.load(stable)
-    else:
-        begin_from(run, options.start)
     phase = Falling(corpus, run, highest=options.rate, steps=options.steps)
     decay = options.state / "decay.pt"
     if decay.exists():

@@ -39,11 +39,11 @@ def damaged(folder: Path, source: random.Random, scale: float) -> Iterator[Outco
     work.mkdir()
     story = write_story(folder / "story.loom", max(20, int(120 * scale)), 1)
     yield damage.flips(story, work, source, _many(500, scale))
-    yield damage.cuts(story, work, source, _many(100, scale))
+    yield damage.cuts(story, work, source, _many(120, scale))
     killed = folder / "killed.loom"
     nodes = str(max(20, int(80 * scale)))
     subprocess.run([sys.executable, "-c", KILLED, str(killed), nodes], check=False)
-    yield from damage.logs(killed, work, source, _many(50, scale))
+    yield from damage.logs(killed, work, source, _many(80, scale))
 
 
 def killed(folder: Path, source: random.Random, scale: float) -> Iterator[Outcome]:
