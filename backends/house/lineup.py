@@ -27,7 +27,10 @@ SMOOTHING = 200.0  # tokens of the whole corpus' shares, added to every source's
 
 
 class Lineup(NamedTuple):
-    """P passages under S bylines, their own first: `ids` int64[P, S, W], `begins` int64[P, S]."""
+    """P passages under S bylines, their own first: `ids` int64[P, S, W], `begins` int64[P, S].
+
+    W is the same for all lineups of a corpus.
+    """
 
     ids: torch.Tensor
     begins: torch.Tensor
@@ -38,6 +41,7 @@ class Lineups:
 
     def __init__(self, corpus: Corpus):
         self.corpus, self.sources = corpus, list(corpus.bylines)
+        self.width = 1 + max(map(len, corpus.bylines.values())) + PASSAGE
         counts = np.zeros((len(self.sources), corpus.vocabulary))
         for work in corpus.works:
             row = self.sources.index(work.source)
@@ -53,12 +57,11 @@ class Lineups:
             for suspect in (source, *self.others(rng, source, body)):
                 heads.append([self.corpus.end_of_text, *self.corpus.bylines[suspect]])
                 bodies.append(body)
-        width = max(map(len, heads)) + PASSAGE
-        ids = torch.full((len(heads), width), self.corpus.end_of_text)
+        ids = torch.full((len(heads), self.width), self.corpus.end_of_text)
         for row, head, body in zip(ids, heads, bodies, strict=True):
             row[: len(head) + len(body)] = torch.tensor(head + body)
         begins = torch.tensor([len(head) for head in heads])
-        return Lineup(ids.view(PASSAGES, -1, width), begins.view(PASSAGES, -1))
+        return Lineup(ids.view(PASSAGES, -1, self.width), begins.view(PASSAGES, -1))
 
     def others(self, rng: np.random.Generator, source: str, body: list[int]) -> list[str]:
         """Up to SUSPECTS - 1 sources, none of them `source`, most of them close to `body`."""

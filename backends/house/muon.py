@@ -1,4 +1,4 @@
-"""An optimiser for matrices: Muon (Jordan 2024), in float32."""
+"""An optimiser for matrices: Muon (Jordan 2024)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,22 @@ import torch
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised by Newton-Schulz in float32, same shapes in one batch.
+    """Momentum, orthogonalised by Newton-Schulz, same shapes in one batch.
 
-    `torch.optim.Muon` does this in bfloat16: 40 times slower on a CPU without such instructions.
+    In float32, or with `half` in bfloat16 as `torch.optim.Muon` does it: faster where a processor
+    has instructions for it, 40 times slower where it hasn't.
     """
 
-    def __init__(self, params: list[torch.nn.Parameter], lr: float, momentum: float = 0.95):
+    def __init__(
+        self,
+        params: list[torch.nn.Parameter],
+        lr: float,
+        momentum: float = 0.95,
+        *,
+        half: bool = False,
+    ):
         super().__init__(params, {"lr": lr, "momentum": momentum})
+        self.dtype = torch.bfloat16 if half else torch.float32
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -25,7 +34,7 @@ class Muon(torch.optim.Optimizer):
             for shape, params in shapes.items():
                 moved = torch.stack([self._nesterov(p, group["momentum"]) for p in params])
                 rate = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
-                for p, update in zip(params, orthogonalised(moved), strict=True):
+                for p, update in zip(params, orthogonalised(moved.to(self.dtype)), strict=True):
                     p.add_(update, alpha=-rate)
 
     def _nesterov(self, p: torch.nn.Parameter, momentum: float) -> torch.Tensor:

@@ -13,9 +13,9 @@ rate on, every other one a lineup of bylines (`lineup.py`), and exports; the con
 go on. It begins from exported weights, too (`--start`), and at a lower rate for as many steps as
 one says (`--rate`, `--steps`).
 Matrices learn by Muon (Jordan 2024), embeddings and norms by AdamW. On a CUDA device it computes in
-bfloat16 and is compiled; `--large` is a shape for one. On a processor with such instructions
-(avx512_bf16, amx_bf16) `--bfloat16` is half as fast again; without them it is slower. Loom imports
-nothing of this.
+bfloat16 and is compiled; `--large` is a shape for one. On a processor that has instructions for it
+(avx512_bf16, amx_bf16) `--bfloat16 --compile` is three times as fast (README.md); without them
+bfloat16 is slower. Loom imports nothing of this.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ LARGE: dict[str, Any] = {  # 25.6 M
 }
 RATE_MATRICES, RATE_REST = 0.02, 3e-3
 SAVE_EVERY = 20
+PLAIN_ATTENTION = 384  # tokens; in so short windows a processor does it faster by matrix products
 
 
 def train_tokenizer(data: Path, out: Path) -> None:
@@ -98,6 +99,7 @@ class Run:
         device: str = "cpu",
         *,
         half: bool = False,
+        compiled: bool = False,
     ):
         torch.manual_seed(seed)
         self.shape, self.device = shape or SHAPE, torch.device(device)
@@ -105,10 +107,14 @@ class Run:
         self.model.to(device)  # type: ignore[arg-type]
         on_card = self.device.type == "cuda"
         self.half = half or on_card
-        self.forward = torch.compile(self._forward) if on_card else self._forward
+        self.forward: Any = self._forward
+        self.lineup_loss: Any = lineup_loss
+        if compiled or on_card:
+            self.forward = torch.compile(self._forward)
+            self.lineup_loss = torch.compile(lineup_loss)
         inner = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         rest = [p for n, p in self.model.named_parameters() if p.ndim < 2 or "embed" in n]
-        self.muon = Muon(inner, lr=RATE_MATRICES)
+        self.muon = Muon(inner, lr=RATE_MATRICES, half=self.half)
         self.adam = torch.optim.AdamW(rest, lr=RATE_REST, betas=(0.9, 0.95), weight_decay=0.0)
         self.seed, self.step, self.tokens = seed, 0, 0
         self.curve: list[dict[str, float]] = []
@@ -132,10 +138,15 @@ class Run:
         return float(loss.detach())
 
     def loss(self, batch: Batch) -> torch.Tensor:
+        width = (batch.ids if isinstance(batch, Lineup) else batch).shape[-1]
+        plain = self.device.type == "cpu" and width <= PLAIN_ATTENTION
+        self.model.set_attn_implementation("eager" if plain else "sdpa")
+        found: torch.Tensor
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             if isinstance(batch, Lineup):
-                return lineup_loss(self.model, batch)
-            found: torch.Tensor = self.forward(batch.to(self.device))
+                found = self.lineup_loss(self.model, batch)
+            else:
+                found = self.forward(batch.to(self.device))
         return found
 
     def _forward(self, batch: torch.Tensor) -> torch.Tensor:
@@ -252,6 +263,9 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="short windows, most with a byline")
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--bfloat16", action="store_true", help="compute in it on a processor, too")
+    parser.add_argument(
+        "--compile", action="store_true", help="on a processor, too (with a C++ compiler)"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--shard", default="25MB", help="of the weights, at most")
     options = parser.parse_args()
@@ -262,7 +276,14 @@ def main() -> None:
     corpus = read_corpus(options.data, options.names, tokenizer, options.state / "ids")
     threads, stable = Threads(options.threads), options.state / "stable.pt"
     shape = LARGE if options.large else SHAPE
-    run = Run(LONG_WINDOW, options.seed, shape, options.device, half=options.bfloat16)
+    run = Run(
+        LONG_WINDOW,
+        options.seed,
+        shape,
+        options.device,
+        half=options.bfloat16,
+        compiled=options.compile,
+    )
     if stable.exists():
         run.load(stable)
     elif options.start:

@@ -193,6 +193,36 @@ def test_in_bfloat16_it_learns_the_same_and_keeps_its_weights_in_float32(
         assert rounded[2] < rounded[0]
 
 
+@pytest.mark.skipif(
+    not any(shutil.which(name) for name in ("c++", "g++", "clang++")), reason="no C++ compiler"
+)
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")
+def test_compiled_it_learns_the_same(house: dict[str, Any], data: Path, trained: Path) -> None:
+    train, rng = house["train"], np.random.default_rng(2)
+    corpus = corpus_of(house, data, trained)
+    batch = torch.tensor([corpus.draw_window(rng, 96, house["corpus"].EVEN) for _ in range(4)])
+    losses = []
+    for compiled in (False, True):
+        run = train.Run(160, 1, compiled=compiled)
+        losses.append([run.learn(batch, 0.1) for _ in range(3)])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4) and losses[1][2] < losses[1][0]
+
+
+def test_long_windows_and_short_ones_cost_the_same_however_attention_is_computed(
+    house: dict[str, Any], data: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, rng = house["train"], np.random.default_rng(2)
+    corpus = corpus_of(house, data, trained)
+    batch = torch.tensor([corpus.draw_window(rng, 96, house["corpus"].EVEN) for _ in range(4)])
+    losses, used = [], []
+    for longest in (384, 64):
+        monkeypatch.setattr(train, "PLAIN_ATTENTION", longest)
+        run = train.Run(160, 1)
+        losses.append(float(run.loss(batch).detach()))
+        used.append(run.model.config._attn_implementation)
+    assert used == ["eager", "sdpa"] and losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
 def test_the_falling_rate_can_begin_lower_and_last_as_long_as_one_says(
     house: dict[str, Any], data: Path, trained: Path
 ) -> None:
@@ -277,6 +307,8 @@ def test_orthogonalised_matrices_have_singular_values_near_one(
         made = house["muon"].orthogonalised(torch.randn(shape))
         values = torch.linalg.svdvals(made)
         assert values.min() > 0.5 and values.max() < 1.4
+        rounded = house["muon"].orthogonalised(torch.randn(shape).bfloat16()).float()
+        assert 0.5 < torch.linalg.svdvals(rounded).min() < torch.linalg.svdvals(rounded).max() < 1.4
 
 
 def test_the_character_model_is_a_distribution_and_learns(house: dict[str, Any]) -> None:
