@@ -6,6 +6,7 @@ It knows token ids and sizes; what a value holds, and how it is cut in two, is t
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -136,11 +137,19 @@ class Prefixes(Generic[T]):
             piece.used = self._clock
 
     def _shrink(self, newest: _Piece[T]) -> None:
-        """Drops unused leaves; the newest and what it hangs on only when nothing else is left."""
+        """Drops unused leaves; the newest and what it hangs on only when nothing else is left.
+
+        All pieces are looked at once, however many go.
+        """
+        if self.bytes <= self._limit:
+            return
+        leaves = [_ranked(piece, newest) for piece in self._pieces() if not piece.children]
+        heapq.heapify(leaves)
         while self.bytes > self._limit:
-            leaves = [p for p in self._pieces() if not p.children]
-            others = [p for p in leaves if p is not newest]
-            self._drop(min(others or leaves, key=lambda piece: piece.used))
+            leaf = heapq.heappop(leaves)[-1]
+            self._drop(leaf)
+            if leaf.parent is not None and not leaf.parent.children:
+                heapq.heappush(leaves, _ranked(leaf.parent, newest))
 
     def _drop(self, leaf: _Piece[T]) -> None:
         del self._beside(leaf.parent)[int(leaf.ids[0])]
@@ -192,6 +201,11 @@ class Wholes(Generic[T]):
     def clear(self) -> None:
         self._values.clear()
         self.bytes = 0
+
+
+def _ranked(piece: _Piece[T], newest: _Piece[T]) -> tuple[bool, int, int, _Piece[T]]:
+    """In the order in which leaves go; no two are the same."""
+    return piece is newest, piece.used, id(piece), piece
 
 
 def common_length(a: NDArray[Any], b: NDArray[Any]) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,6 +112,27 @@ def test_the_end_of_a_long_text_goes_before_the_beginning_that_is_in_use() -> No
     keep(prefixes, (1, 1, 3, 3, 3, 3))
     assert prefixes.known((1,) * 10) == 2
     assert [prefixes.known(ids) for ids in ((1, 1, 2), (1, 1, 3, 3, 3, 3))] == [3, 6]
+
+
+def test_many_go_for_one_that_is_large_the_least_used_first_and_in_one_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prefixes, looks = prefixes_of(200), 0
+    pieces = Prefixes._pieces
+
+    def counted(of: Prefixes[Text]) -> Iterator[Any]:
+        nonlocal looks
+        looks += 1
+        return pieces(of)
+
+    for number in range(100):
+        keep(prefixes, (number, 0))
+    for number in range(40):
+        prefixes.longest((number, 0))
+    monkeypatch.setattr(Prefixes, "_pieces", counted)
+    keep(prefixes, (100, *range(119)))
+    assert looks == 1 and prefixes.bytes == 200
+    assert [n for n in range(101) if prefixes.known((n, 0))] == [*range(40), 100]
 
 
 def test_what_alone_is_too_large_is_not_kept_and_drops_nothing() -> None:
