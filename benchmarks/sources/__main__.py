@@ -183,7 +183,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--held-out", type=int, default=1, help="passages of every source")
     parser.add_argument("--unseen", type=int, default=4, help="passages of every unseen work")
-    parser.add_argument("--drawn", type=int, default=400, help="texts drawn from the model")
+    parser.add_argument("--drawn", type=int, default=1200, help="texts drawn from the model")
     parser.add_argument("--splices", type=int, default=60, help="drawn texts that are spliced")
     parser.add_argument("--probed", type=int, default=2, help="passages of a work asked about")
     parser.add_argument("--asked", type=int, default=32, help="answers of each")

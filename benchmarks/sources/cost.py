@@ -20,11 +20,12 @@ BRANCHES = 4
 
 async def of(asking: Asking, wanted: SourceSet, seed: int, rounds: int = ROUNDS) -> dict[str, Any]:
     """Medians in seconds, over as many paths; a path was weighed before its node is, as a parent
-    is. `share`: of the generation of one such node, and of four side by side."""
+    is. `share`: of the generation of one such node, and of four side by side. Paths and nodes that
+    the model ended early aren't counted."""
     among = replace(wanted, sources=wanted.sources[: FRAMES - 1], pairs=())
     frames = await frames_of(asking, among)
-    rows = []
-    for number in range(rounds):
+    rows: list[tuple[float, float, float]] = []
+    for number in range(20 * rounds):
         path = await _drawn(asking, (), [seed * 1000 + number], PATH)
         await score_frames(asking, among, path, frames=frames, wide=True)
         seeds = [number * BRANCHES + branch for branch in range(BRANCHES)]
@@ -35,7 +36,13 @@ async def of(asking: Asking, wanted: SourceSet, seed: int, rounds: int = ROUNDS)
         together = perf_counter()
         ids = path + node
         await score_frames(asking, among, ids, len(path), len(ids), frames=frames)
-        rows.append((alone - before, together - alone, perf_counter() - together))
+        weighed = perf_counter() - together
+        if (len(path), len(node)) == (PATH, NODE):
+            rows.append((alone - before, together - alone, weighed))
+        if len(rows) == rounds:
+            break
+    else:
+        raise SystemExit("The model ends its texts too early to time a node: take another one.")
     generating, four, weighing = (statistics.median(column) for column in zip(*rows, strict=True))
     shares = [row[2] / row[0] for row in rows]
     return {

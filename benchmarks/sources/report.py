@@ -27,7 +27,7 @@ def _lines(facts: Facts) -> Iterator[str]:
     for name, section in SECTIONS.items():
         if name in parts:
             yield from section(parts[name])
-    yield from _weak_spots()
+    yield from _weak_spots(parts)
 
 
 def _simulation(facts: Facts) -> Iterator[str]:
@@ -147,7 +147,7 @@ def _cost(facts: Facts) -> Iterator[str]:
     )
 
 
-def _weak_spots() -> Iterator[str]:
+def _weak_spots(parts: Mapping[str, Facts]) -> Iterator[str]:
     yield from ("", "## Weak spots", "")
     yield (
         "- The bundled model has seen a fraction of the text it is meant for, and what a byline "
@@ -155,6 +155,17 @@ def _weak_spots() -> Iterator[str]:
         "misses it for want of evidence, not of arithmetic, as the plumbing test shows. Counting "
         "5-grams tells the sources apart better."
     )
+    if "unseen" in parts:
+        after, costs = zip(*parts["unseen"]["raw"].items(), strict=True)
+        losses = [cost["shown"]["log_loss"]["mean"] for cost in costs]
+        if losses[-1] > min(losses):
+            least = losses.index(min(losses))
+            yield (
+                "- Of works never seen the belief, untempered, costs more where it has read more: "
+                f"{losses[least]:.2f} bits after {after[least]} tokens and {losses[-1]:.2f} after "
+                f"{after[-1]}. What a byline says is in part the works that were trained on under "
+                "it, and tempering can make that count less, not say which part it is."
+            )
     yield (
         "- The hazard stays as it is where tempering lets a token count little, so that a belief "
         "goes back towards the prior on long texts of which the evidence is thin, whatever its "
