@@ -150,15 +150,16 @@ async def test_a_card_out_of_view_is_drawn_when_it_is_scrolled_to(
         session.write(f" Number {number}.", place)
     session.go(place)
     async with app.run_test(size=(90, 30)) as pilot:
-        await pilot.pause()
-        cards = app.main.cards
-        first, last = (list(cards.query(Card))[index] for index in (0, -1))
-        last.show(first.segment, last=False, place=place, seen=False)
-        cards.scroll_end(animate=False)
 
         def seen() -> str:
             return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
+        await wait_for(pilot, lambda: "Number 0." in seen())
+        await pilot.pause(0.3)  # what the screen still shows of its own accord would undo this
+        cards = app.main.cards
+        first, last = (list(cards.query(Card))[index] for index in (0, -1))
+        last.show(first.segment, last=False, place=place, seen=False)
+        cards.scroll_end(animate=False)
         await wait_for(pilot, lambda: "Number 10." in seen() and "Number 0." in seen())
         assert "Number 11." not in seen()
 
