@@ -113,6 +113,30 @@ def test_windows_start_with_the_end_of_text_and_have_the_shares_of_their_kinds(
     assert ended / 600 == pytest.approx(attributed, abs=0.07)
 
 
+def test_sources_are_drawn_by_the_root_of_their_size_and_works_by_their_size(
+    house: dict[str, Any],
+) -> None:
+    corpus = house["corpus"]
+    sizes = {"large": (12_000, 4_000), "middling": (4_000,), "small": (1_000,)}
+    none = np.array([], np.int64)
+    works = [
+        corpus.Work(source, Path(f"{source}{place}"), np.full(size, mark, np.uint16), none, none)
+        for mark, (source, its) in enumerate(sizes.items())
+        for place, size in enumerate(its)
+    ]
+    whole = corpus.Corpus(works, {}, {}, 0, 320, {})
+    rng = np.random.default_rng(11)
+    drawn = [whole.draw_passage(rng, 20) for _ in range(4000)]
+    assert {(source, ids[0]) for source, ids in drawn} == {
+        ("large", 0), ("middling", 1), ("small", 2),
+    }  # fmt: skip
+    shares = [np.mean([source == name for source, _ in drawn]) for name in sizes]
+    assert shares == pytest.approx([4 / 7, 2 / 7, 1 / 7], abs=0.03)
+    chosen = [work.path.name for _, work in map(whole._draw_work, [rng] * 4000)]
+    of_large = [name for name in chosen if name.startswith("large")]
+    assert of_large.count("large0") / len(of_large) == pytest.approx(0.75, abs=0.03)
+
+
 def test_training_resumes_where_it_stopped_and_exports_a_llama(
     house: dict[str, Any], data: Path, trained: Path, tmp_path: Path
 ) -> None:
