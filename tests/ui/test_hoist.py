@@ -280,3 +280,18 @@ async def test_escape_and_an_empty_line_begin_nothing(make_app: MakeApp) -> None
         await pilot.pause()
         assert app.screen_stack == [app.main]
         assert len(app.session.tree) == 2
+
+
+async def test_a_breadcrumb_is_text_whatever_is_in_it(make_app: MakeApp) -> None:
+    """Words in brackets are markup to Textual, and one that closes nothing is an error."""
+    app = make_app()
+    above = app.session.write("Said [/b] the [red]keeper")
+    app.session.write(" aloud")
+    app.session.go(app.session.tree[above].end)
+    app.session.write(" softly")
+    async with app.run_test(size=(160, 40)) as pilot:
+        await pilot.pause()
+        await pilot.press("z")
+        await pilot.pause()
+        shown_rows = [strip.text for strip in app.screen._compositor.render_strips()]
+        assert any("Said [/b] the" in row for row in shown_rows)

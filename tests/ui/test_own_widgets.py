@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 
 from textual.scrollbar import ScrollBar
 from textual.widget import Widget
@@ -38,3 +40,40 @@ def test_only_tree_and_text_draw_lines_of_their_own() -> None:
 def test_every_other_is_one_of_textuals() -> None:
     bare = {kind for kind in own_widgets() if Widget in kind.__bases__}
     assert bare == set()
+
+
+BORDERS = {"border_title", "border_subtitle"}
+
+
+def set_borders(code: ast.AST) -> Iterator[ast.expr]:
+    """What is assigned to a widget's border, wherever."""
+    for found in ast.walk(code):
+        if not isinstance(found, ast.Assign):
+            continue
+        for target in found.targets:
+            pairs = [(target, found.value)]
+            if isinstance(target, ast.Tuple) and isinstance(found.value, ast.Tuple):
+                pairs = list(zip(target.elts, found.value.elts, strict=True))
+            for one, value in pairs:
+                if isinstance(one, ast.Attribute) and one.attr in BORDERS:
+                    yield value
+
+
+def is_safe(value: ast.expr) -> bool:
+    """Words of our own, or content: of any other string Textual would read brackets as markup."""
+    if isinstance(value, ast.Constant):
+        return True
+    if isinstance(value, ast.Call):
+        return isinstance(value.func, ast.Name) and value.func.id == "Content"
+    name = value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
+    return bool(name.isupper())
+
+
+def test_no_border_reads_a_writers_words_as_markup() -> None:
+    found = [
+        (file.name, value.lineno, is_safe(value))
+        for file in sorted(Path(loom.ui.__file__).parent.rglob("*.py"))
+        for value in set_borders(ast.parse(file.read_text(encoding="utf-8")))
+    ]
+    assert len(found) > 10
+    assert [(name, line) for name, line, safe in found if not safe] == []

@@ -294,6 +294,9 @@ async def test_the_palette_saves_the_text(make_app: MakeApp, tmp_path: Path) -> 
         await pilot.pause()
         assert isinstance(app.screen, SaveText)
         assert app.screen.line.value.endswith("story.md")
+        app.screen.line.value = str(tmp_path / "no [/b] folder" / "out.md")
+        await pilot.press("enter")
+        assert r"no \[/b] folder" in str(app.screen.query_one("#lookup").border_subtitle)
         app.screen.line.value = str(target)
         await pilot.press("enter")
         assert target.read_text() == "precious"

@@ -50,7 +50,7 @@ class Alternatives(Dialog[int | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="alternatives") as box:
-            box.border_title = self._title
+            box.border_title = Content(self._title)
             box.border_subtitle = "Enter branches · Esc closes"
             yield OptionList(id="choices")
 

@@ -12,6 +12,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.widgets import Static, TextArea
 
 from loom.context import Context, Part
@@ -75,7 +76,7 @@ class ContextScreen(Dialog[None]):
         self.area.load_text("\n".join(lines))
         self.area.scroll_end(animate=False)
         other = "as text" if self._by_token else "by token, with ids"
-        self.query_one("#context").border_subtitle = KEYS.format(other=other)
+        self.query_one("#context").border_subtitle = Content(KEYS.format(other=other))
 
     def action_turn(self) -> None:
         self._by_token = not self._by_token

@@ -76,9 +76,8 @@ class Help(Dialog[bool]):
         groups = {group: found for group, found in in_groups(self._commands).items() if found}
         with Vertical(id="help") as box:
             box.border_title = "Keys"
-            box.border_subtitle = (
-                f"t the tour, one minute · ↑ ↓ scroll · {self._palette} by name · Esc"
-            )
+            keys = f"t the tour, one minute · ↑ ↓ scroll · {self._palette} by name · Esc"
+            box.border_subtitle = Content(keys)
             with VerticalScroll(can_focus=False), Horizontal():
                 with Vertical():
                     yield from (Section(group, groups[group]) for group in LEFT if group in groups)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual import on
+from textual.content import Content
 
 from loom.changes import TreeChanged
 from loom.core.display import Segment
@@ -58,7 +59,7 @@ class Hoisting(Moving, Arranging):
         self.tree_pane.hoist(top)
         self.tree_pane.show(self.here)
         self.tree_pane.set_class(top is not None, "-hoisted")
-        self.tree_pane.border_title = "" if top is None else self._crumbs(top)
+        self.tree_pane.border_title = Content("" if top is None else self._crumbs(top))
 
     @on(Page.Told)
     def keep_hoisted(self, told: Page.Told) -> None:

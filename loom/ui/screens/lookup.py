@@ -11,9 +11,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.style import Style
 from textual.widgets import Input, OptionList
 
+from loom.core.text import visible
 from loom.ui.screens.dialog import Dialog
 from loom.ui.widgets.looks import look
 
@@ -92,7 +94,7 @@ class Lookup(Dialog[T | None], Generic[T]):
         self.changed(self._text)
 
     def subtitle(self, text: str) -> None:
-        self.query_one("#lookup").border_subtitle = text
+        self.query_one("#lookup").border_subtitle = Content(visible(text))
 
     def look(self, name: str) -> Style:
         return look(self, f"lookup--{name}")

@@ -70,7 +70,7 @@ class SetEditor(Dialog[Path | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="set-editor") as box:
-            box.border_title = visible(self._draft.name) or "A new set"
+            box.border_title = Content(visible(self._draft.name) or "A new set")
             box.border_subtitle = "Ctrl+S saves and closes · Esc closes"
             yield TextArea(self._draft.text, id="set-text", soft_wrap=False, compact=True)
             yield Static(id="set-said")

@@ -37,7 +37,7 @@ class SourceChoice(Picker[Choice]):
         ]
 
     def begin(self) -> None:
-        self.query_one("#picker").border_title = visible(self._source.name)
+        self.query_one("#picker").border_title = Content(visible(self._source.name))
         self.refill()
         self.say("g grows under it, b makes it the session's byline: for all that grows.")
 

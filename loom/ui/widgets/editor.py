@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.text import Text
 from textual import events
 from textual.binding import BindingType
+from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import TextArea
@@ -53,7 +54,7 @@ class Editor(TextArea):
 
     def open(self, task: Task, title: str, help: str, placeholder: str = "") -> None:
         self.job, self._kept = task, task.text
-        self.border_title, self.border_subtitle = title, help
+        self.border_title, self.border_subtitle = Content(title), Content(help)
         self.placeholder = placeholder
         self._centre()
         self.load_text(task.text)

@@ -17,7 +17,7 @@ class Guide(Static):
 
     def tell(self, text: str, key: str, standing: str) -> None:
         """`{key}` in `text` is where the key goes; `standing` such as 3 of 14."""
-        self.border_title = f"A tour · {standing}"
+        self.border_title = Content(f"A tour · {standing}")
         self.border_subtitle = "Enter skips a step · Esc leaves the tour"
         before, _, after = text.partition("{key}")
         self.remove_class("-missed")
@@ -31,4 +31,5 @@ class Guide(Static):
     def missed(self, key: str) -> None:
         """Another key was pressed."""
         self.add_class("-missed")
-        self.border_subtitle = f"now it is {key} · Enter skips a step · Esc leaves the tour"
+        skip = f"now it is {key} · Enter skips a step · Esc leaves the tour"
+        self.border_subtitle = Content(skip)
