@@ -1,17 +1,20 @@
 """What --model finds on this machine: bundled, used recently, in folders; and what a model lacks.
 
-Looks at names, folders and the rows of sessions only; loads no model.
+Finds a model's card, too: the README.md of its folder, as the hub has it. Looks at names, folders
+and the rows of sessions only; loads no model.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from loom import extensions
+from loom.core.text import visible
 from loom.paths import Paths
 from loom.session import SESSION_SUFFIX
 from loom.store.atomic import write_atomically
@@ -20,6 +23,8 @@ from loom.store.glance import glance
 
 SESSIONS_LOOKED_AT = 5  # the newest ones, for models used recently
 RECENT = 10
+CARD = "README.md"
+FRONT_MATTER = re.compile(r"\A---\n.*?^---\n\s*", re.DOTALL | re.MULTILINE)  # facts for the hub
 LLAMA_MISSING = "needs llama.cpp: pip install 'cyborg-loom[llama]', or make llama in a checkout"
 
 
@@ -33,6 +38,12 @@ class Offer:
 
     def is_model(self, resolved: str) -> bool:
         return resolved in (self.name, self.path)
+
+    @property
+    def card(self) -> Path | None:
+        """The file that says what was trained on what, and what it is good and bad at."""
+        file = None if self.path is None else Path(self.path) / CARD
+        return file if file is not None and file.is_file() else None
 
 
 def offers(paths: Paths, environment: Mapping[str, str]) -> list[Offer]:
@@ -101,6 +112,12 @@ def lack_of(model: str) -> str:
     if any(path.glob("*.bin")):
         return "has only *.bin weights, which can run code: save it as *.safetensors"
     return "has no *.safetensors: download the weights into the folder"
+
+
+def read_card(file: Path) -> str:
+    """Markdown, without the facts for the hub that may stand before it. Raises OSError."""
+    text = file.read_text("utf-8-sig", "replace")
+    return visible(FRONT_MATTER.sub("", text)).strip() + "\n"
 
 
 def recent(paths: Paths) -> list[str]:

@@ -20,7 +20,6 @@ from loom.commands import parser as grammar
 from loom.commands.opening import session_for
 from loom.config import Config, Paths
 from loom.console import Console, bar, to_json
-from loom.offers import Offer, hub_cache, in_folder, in_hub_cache
 
 OPENING = "The lighthouse keeper had not spoken to anyone since"
 
@@ -477,42 +476,6 @@ def test_doctor_names_a_backend_that_cannot_be_read(
     (home / "backends" / "broken.py").write_text("def (")
     assert main(["doctor", "--json", "--no-engine"]) == 1
     assert "broken.py" in capsys.readouterr().out
-
-
-def test_models_lists_echo_and_what_sessions_used(story: str, run: Run) -> None:
-    found = {model["name"]: model for model in run("models", model=True)["models"]}
-    assert found["echo"] == {"name": "echo", "source": "built in", "path": None, "default": True}
-
-
-def test_models_lists_one_that_was_used_recently(
-    story: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run("generate", story, "-n", "1", "--tokens", "1", model=True)
-    Paths.default().remember_session(tmp_path / story)
-    monkeypatch.setattr("loom.extensions.ECHO", "another")
-    found = {model["name"]: model["source"] for model in run("models", model=True)["models"]}
-    assert found["echo"] == "recent"
-
-
-def test_model_folders_are_told_from_others(tmp_path: Path) -> None:
-    good, empty = tmp_path / "models" / "good", tmp_path / "models" / "empty"
-    for folder in (good, empty):
-        folder.mkdir(parents=True)
-        (folder / "config.json").touch()
-    (good / "model.safetensors").touch()
-    assert list(in_folder(tmp_path / "models")) == [Offer(str(good), "folder", str(good))]
-    assert list(in_folder(tmp_path / "nowhere")) == []
-
-
-def test_hub_downloads_are_listed_by_their_hub_name(tmp_path: Path) -> None:
-    snapshot = tmp_path / "hub" / "models--owner--name" / "snapshots" / "abc"
-    snapshot.mkdir(parents=True)
-    (tmp_path / "hub" / "models--owner--partial" / "snapshots" / "x").mkdir(parents=True)
-    for name in ("config.json", "model.safetensors"):
-        (snapshot / name).touch()
-    offers = list(in_hub_cache(hub_cache({"HF_HUB_CACHE": str(tmp_path / "hub")})))
-    assert offers == [Offer("owner/name", "hub cache", str(snapshot))]
-    assert hub_cache({"HF_HOME": "/x"}) == Path("/x/hub")
 
 
 # ── which session the screen opens ─────────────────────────────────────────────────────────

@@ -50,3 +50,26 @@ def test_what_a_model_lacks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert found == [str(half), str(pickled)]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert "cyborg-loom[llama]" in offers.lack_of("some.gguf")
+
+
+def test_model_folders_are_told_from_others(tmp_path: Path) -> None:
+    good, empty = tmp_path / "models" / "good", tmp_path / "models" / "empty"
+    for folder in (good, empty):
+        folder.mkdir(parents=True)
+        (folder / "config.json").touch()
+    (good / "model.safetensors").touch()
+    assert list(offers.in_folder(tmp_path / "models")) == [
+        offers.Offer(str(good), "folder", str(good))
+    ]
+    assert list(offers.in_folder(tmp_path / "nowhere")) == []
+
+
+def test_hub_downloads_are_listed_by_their_hub_name(tmp_path: Path) -> None:
+    snapshot = tmp_path / "hub" / "models--owner--name" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (tmp_path / "hub" / "models--owner--partial" / "snapshots" / "x").mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (snapshot / name).touch()
+    found = list(offers.in_hub_cache(offers.hub_cache({"HF_HUB_CACHE": str(tmp_path / "hub")})))
+    assert found == [offers.Offer("owner/name", "hub cache", str(snapshot))]
+    assert offers.hub_cache({"HF_HOME": "/x"}) == Path("/x/hub")

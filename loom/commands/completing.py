@@ -106,7 +106,7 @@ def _values(action: Action) -> Iterator[str]:
     elif action.dest in ("set", "choose") or action.metavar == "SET":
         yield from (one.name for one in finding.listed())
         yield FILES
-    elif action.dest == "model":
+    elif action.dest == "model" or action.metavar == "MODEL":
         yield from (offer.name for offer in offers.offers(Paths.default(), os.environ))
         yield FILES
     elif action.type is file or any(part in str(action.metavar) for part in PATHS):

@@ -203,7 +203,11 @@ def _calibrating(commands: Commands) -> None:
 
 
 def _about(commands: Commands) -> None:
-    _models(commands.add("models", "models:models", "the models that are here, or convert one"))
+    _models(
+        commands.add(
+            "models", "models:models", "the models that are here; the card of one, or convert it"
+        )
+    )
     text = "what reads along with a text, switched on and off, begun or tried"
     _plugins(commands.add("plugins", "plugging:plugins", text))
     parser = commands.add("config", "about:config", "the settings, and where each comes from")
@@ -252,6 +256,9 @@ def _plugins(parser: argparse.ArgumentParser) -> None:
 
 def _models(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    text = "what a model was trained on, and what it is good and bad at, in its maker's words"
+    parser = action(actions, "card", "models:card", text)
+    parser.add_argument("name", nargs="?", metavar="MODEL", help="default: what --model is")
     text = "write a model as a GGUF file, for the llama.cpp engine"
     parser = action(actions, "convert", "converting:convert", text)
     parser.add_argument("name", metavar="MODEL", help="house, or a folder with a Llama model")

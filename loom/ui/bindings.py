@@ -281,7 +281,10 @@ COMMANDS: tuple[Command, ...] = (
         "plugins", ("X",), "Plugins",
         "What reads along: on and off, options, why one doesn't run.", Group.SET,
     ),
-    Command("models", ("m",), "Model", "Load another model; the tree stays.", Group.SET),
+    Command(
+        "models", ("m",), "Model",
+        "Load another model, the tree stays; read its card.", Group.SET,
+    ),
     Command(
         "sessions", ("s", "ctrl+o"), "Sessions",
         "Open, begin, rename, copy, throw away; save the text to a file.", Group.SET,

@@ -14,6 +14,7 @@ from textual.widgets import Static
 from loom import offers
 from loom.paths import Paths
 from loom.ui.app import LoomApp
+from loom.ui.screens.model_card import ModelCard
 from loom.ui.screens.models import Models
 
 MakeApp = Callable[..., LoomApp]
@@ -43,6 +44,10 @@ def said(app: LoomApp) -> str:
     return str(app.screen.query_one("#said", Static).render())
 
 
+def seen(app: LoomApp) -> str:
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
 async def open_list(app: LoomApp, pilot: Pilot[None], wait_for: WaitFor) -> Models:
     await wait_for(pilot, lambda: app.session.engine and app.session.engine.state != "loading")
     await pilot.press("m")
@@ -70,6 +75,33 @@ async def test_every_model_is_listed_with_what_it_lacks(
             await pilot.press(*["down"] * step, "enter")
             assert words in said(app)
             assert app.screen is screen
+
+
+async def test_a_model_s_card_is_read(make_app: MakeApp, wait_for: WaitFor, folder: Path) -> None:
+    card = "---\nlicense: mit\n---\n# Half a model\n\nMade of [/b] nothing.\n" + "\n- more" * 60
+    (folder / "half" / "README.md").write_text(card)
+    app = make_app(OPENING)
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = await open_list(app, pilot, wait_for)
+        await pilot.press("c")
+        assert "echo has no card" in said(app)
+        await pilot.press(*["down"] * 5, "c")
+        await wait_for(pilot, lambda: isinstance(app.screen, ModelCard))
+        await wait_for(pilot, lambda: "Made of [/b] nothing." in seen(app))
+        assert "The card of half" in seen(app)
+        assert "license" not in seen(app)
+        await pilot.press("pagedown", "j")
+        await wait_for(pilot, lambda: "Made of" not in seen(app))
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.screen is screen
+        (folder / "half" / "README.md").unlink()
+        (folder / "half" / "README.md").symlink_to(folder / "half" / "config.json")
+        (folder / "half" / "config.json").write_bytes(b"\xff not UTF-8")
+        await pilot.press("c")
+        await wait_for(pilot, lambda: "not UTF-8" in seen(app))
+        await pilot.press("q", "end", "c")
+        assert app.screen is screen
 
 
 async def test_another_model_is_loaded_and_the_tree_stays(

@@ -1,4 +1,5 @@
-"""The models on this machine, to go on with one; and what those lack that can't be loaded."""
+"""The models on this machine, to go on with one or read its card; and what those lack that can't
+be loaded."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from loom.core.text import visible
 from loom.extensions import HOUSE
 from loom.offers import Offer
 from loom.paths import Paths
+from loom.ui.screens.model_card import ModelCard
 from loom.ui.screens.picker import Picker
 
 NO_HOUSE = Offer(HOUSE, "bundled")
@@ -28,8 +30,11 @@ class Models(Picker[str]):
     """Answers with what --model takes. `attached` is the model that is loaded now."""
 
     HEADING = "Models"
-    KEYS = "Enter loads · o another · Esc closes · the tree stays as it is"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("o", "another", "Another")]
+    KEYS = "Enter loads · c its card · o another · Esc closes · the tree stays as it is"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "card", "Its card"),
+        Binding("o", "another", "Another"),
+    ]
 
     def __init__(self, attached: str | None, paths: Paths) -> None:
         super().__init__()
@@ -90,6 +95,22 @@ class Models(Picker[str]):
             self.say(f"{shown_name(offer)} {lack}.", trouble=True)
         else:
             self.dismiss(None if self._is_attached(offer) else offer.path or offer.name)
+
+    async def action_card(self) -> None:
+        """What is known of the model under the bar, in the words of those who made it."""
+        row = self.options.highlighted
+        if row is None or row >= len(self.offers):
+            return
+        offer = self.offers[row]
+        if offer.card is None:
+            self.say(f"{shown_name(offer)} has no card ({offers.CARD} in its folder).")
+            return
+        try:
+            text = await asyncio.to_thread(offers.read_card, offer.card)
+        except OSError as error:
+            self.say(f"{offer.card} can't be read: {error.strerror}.", trouble=True)
+        else:
+            await self.app.push_screen(ModelCard(shown_name(offer), text))
 
     def action_another(self) -> None:
         self.ask("A folder, a .gguf file or a hub name", "", self._typed)
