@@ -7,6 +7,7 @@ It knows token ids and sizes; what a value holds, and how it is cut in two, is t
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -15,6 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 T = TypeVar("T")
+
+GONE = -1  # when a piece was used that isn't held any more
+SMALL = 64  # leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,9 @@ class _Piece(Generic[T]):
     children: dict[int, _Piece[T]] = field(default_factory=dict)
 
 
+_Leaf = tuple[int, int, _Piece[T]]  # when it was used, a number of its own, the piece
+
+
 class Prefixes(Generic[T]):
     """`limit` is in bytes."""
 
@@ -54,6 +61,9 @@ class Prefixes(Generic[T]):
         self._limit = limit
         self._values = values
         self._top: dict[int, _Piece[T]] = {}
+        self._leaves: list[_Leaf[T]] = []  # a heap, the least used first; some are none any more
+        self._pushed = itertools.count()
+        self._tidied_at = SMALL
         self._clock = 0
         self.bytes = 0
 
@@ -101,6 +111,7 @@ class Prefixes(Generic[T]):
 
     def clear(self) -> None:
         self._top.clear()
+        self._leaves.clear()
         self.bytes = 0
 
     def _walk(self, ids: NDArray[np.int32]) -> list[tuple[_Piece[T], int]]:
@@ -135,25 +146,42 @@ class Prefixes(Generic[T]):
         self._clock += 1
         for piece, _ in walked:
             piece.used = self._clock
+            self._push(piece)
+        self._tidy()
+
+    def _push(self, piece: _Piece[T]) -> None:
+        """Have it found among the leaves, if it is one, by when it was used."""
+        if not piece.children:
+            heapq.heappush(self._leaves, (piece.used, next(self._pushed), piece))
 
     def _shrink(self, newest: _Piece[T]) -> None:
-        """Drops unused leaves; the newest and what it hangs on only when nothing else is left.
-
-        All pieces are looked at once, however many go.
-        """
-        if self.bytes <= self._limit:
-            return
-        leaves = [_ranked(piece, newest) for piece in self._pieces() if not piece.children]
-        heapq.heapify(leaves)
+        """Drops unused leaves; the newest and what it hangs on only when nothing else is left."""
+        spared: list[_Leaf[T]] = []
         while self.bytes > self._limit:
-            leaf = heapq.heappop(leaves)[-1]
+            entry = heapq.heappop(self._leaves) if self._leaves else spared.pop()
+            leaf = entry[-1]
+            if not _is_current(entry):
+                continue
+            if leaf is newest and not spared and self._leaves:
+                spared.append(entry)
+                continue
             self._drop(leaf)
-            if leaf.parent is not None and not leaf.parent.children:
-                heapq.heappush(leaves, _ranked(leaf.parent, newest))
+        for entry in spared:
+            heapq.heappush(self._leaves, entry)
 
     def _drop(self, leaf: _Piece[T]) -> None:
         del self._beside(leaf.parent)[int(leaf.ids[0])]
         self.bytes -= leaf.size
+        leaf.used = GONE
+        if leaf.parent is not None:
+            self._push(leaf.parent)
+
+    def _tidy(self) -> None:
+        """Once most of the heap are entries of before, which costs as much as they did to make."""
+        if len(self._leaves) > self._tidied_at:
+            self._leaves = [entry for entry in self._leaves if _is_current(entry)]
+            heapq.heapify(self._leaves)
+            self._tidied_at = 2 * len(self._leaves) + SMALL
 
     def _pieces(self) -> Iterator[_Piece[T]]:
         waiting = list(self._top.values())
@@ -203,9 +231,10 @@ class Wholes(Generic[T]):
         self.bytes = 0
 
 
-def _ranked(piece: _Piece[T], newest: _Piece[T]) -> tuple[bool, int, int, _Piece[T]]:
-    """In the order in which leaves go; no two are the same."""
-    return piece is newest, piece.used, id(piece), piece
+def _is_current(entry: _Leaf[T]) -> bool:
+    """Whether it is still a leaf, and was not used since."""
+    used, _, piece = entry
+    return piece.used == used and not piece.children
 
 
 def common_length(a: NDArray[Any], b: NDArray[Any]) -> int:
