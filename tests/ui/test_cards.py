@@ -154,8 +154,9 @@ async def test_a_card_out_of_view_is_drawn_when_it_is_scrolled_to(
         def seen() -> str:
             return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
+        await app.main.engine_settled.wait()
+        await app.session.engine_ready()  # of which the page hears, and shows its cards anew
         await wait_for(pilot, lambda: "Number 0." in seen())
-        await pilot.pause(0.3)  # what the screen still shows of its own accord would undo this
         cards = app.main.cards
         first, last = (list(cards.query(Card))[index] for index in (0, -1))
         last.show(first.segment, last=False, place=place, seen=False)
