@@ -1,4 +1,4 @@
-"""Passages whose source is known, read under every frame of a source set.
+"""Passages whose source is known, read under every frame of a source set and asked about.
 
 What has been read is kept in a folder, so a pass that was interrupted goes on where it stopped.
 Knows files and an engine; doesn't know what the scores are for.
@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loom.arrays import DAMAGED, ArrayFiles
+from loom.asking.coherence import Suffixes, worth
 from loom.asking.framing import Frames, frames_of, score_frames
 from loom.asking.questions import Scorer
 from loom.instruments.sources.api import Scores, SourceSet
+from loom.instruments.sources.sets import questions
 from loom.passages import Cut, Work, cuts_of, works_in
 
 LENGTH = 256  # tokens of a passage
@@ -147,3 +149,34 @@ async def read_all(
             text = cut.text[: ends[length - 1]]
             found.append(Read(passage.source, cut.work.name, ids[:length], text, scores))
     return found
+
+
+async def ask_all(
+    scorer: Scorer,
+    wanted: SourceSet,
+    files: ArrayFiles,
+    reads: Sequence[Read],
+    advanced: Callable[[int], None] = lambda done: None,
+) -> NDArray[np.float64]:
+    """float64[N, S]: PMI by probe of every source with each passage, in bits; what was asked is
+    kept in `files` (see `answer_files`).
+
+    `advanced` is told how many are done. Raises EngineError.
+    """
+    suffixes = Suffixes(scorer, wanted)
+    found = np.empty((len(reads), len(wanted.sources)))
+    for done, read in enumerate(reads):
+        advanced(done)
+        what = repr(read.ids).encode()
+        try:
+            found[done] = files.read(what)["bits"]
+        except DAMAGED:
+            bits = await worth(suffixes, wanted, read.ids)
+            found[done] = [bits[source.name] for source in wanted.sources]
+            files.keep(what, {"bits": found[done]})
+    return found
+
+
+def answer_files(folder: Path, fingerprint: str, wanted: SourceSet) -> ArrayFiles:
+    """For what a model says when asked for the sources of a set."""
+    return ArrayFiles(folder, f"asked {fingerprint} {questions(wanted)}".encode())

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from loom.cli import main
 from loom.extensions import models
-from loom.instruments.calibration import load, read
+from loom.instruments.calibration import load, read, tempering_of
 from loom.instruments.sources import finding, sets
 
 SENTENCE = "The lighthouse keeper had not spoken to anyone since the storm. "
@@ -144,6 +145,9 @@ def test_what_evidence_about_sources_is_worth_is_kept_beside_the_rest(
     tempering = known.tempering(kept["digest"])
     assert tempering is not None
     assert (tempering.eta, tempering.delta) == (kept["eta"], kept["delta"])
+    assert tempering.pooling is not None
+    assert asdict(tempering.pooling) == kept["pooling"]
+    assert facts["fitted"]["together"] <= facts["fitted"]["read"]
     assert known.of("traps") is not None
     capsys.readouterr()
     assert main(["calibrate", "echo"]) == 0
@@ -169,6 +173,8 @@ def test_the_tempering_that_comes_with_the_bundled_model_is_of_its_sources() -> 
     tempering = shipped.tempering(sets.digest(finding.find("house")))
     assert tempering is not None, "make calibrate: the tempering is of other frames"
     assert tempering.works == len((folder / "kept-apart.txt").read_text().split())
+    assert tempering_of(shipped.fingerprint, finding.find("house")) == tempering
+    assert tempering.pooling is not None and tempering.pooling.asked > 0
 
 
 @pytest.mark.skipif("house" not in models(), reason="the bundled model is not here")

@@ -202,6 +202,7 @@ def test_what_the_commands_print_is_what_is_documented(printed: Callable[..., An
         ("calibrate", "echo", "long.txt", "--tokens", "21000"),
         ("calibrate", "--sources", "sea.toml", "--tokens", "4096", "echo", "texts"),
         ("calibrate", "echo"),
+        ("sources", "draft.txt", *weighed, "--probe", "3"),
         ("models",),
         ("plugins",),
         ("sessions", "--rename", "story.loom", "The Lighthouse"),

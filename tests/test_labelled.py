@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,16 @@ from loom.core.span import TOP
 from loom.engine.api import Capabilities, EngineError, Piece
 from loom.engine.client import Encoded
 from loom.instruments.sources.api import Source, SourceSet
-from loom.labelled import Kept, evenly, keys, labelled, plain, read_all
+from loom.labelled import (
+    Kept,
+    answer_files,
+    ask_all,
+    evenly,
+    keys,
+    labelled,
+    plain,
+    read_all,
+)
 from loom.passages import Work
 
 LENGTH = 24
@@ -103,3 +113,25 @@ async def test_what_was_read_is_not_read_again(tmp_path: Path) -> None:
             await read_all(Forgetful(asking), kept, passages, LENGTH)
     kept.files.clear()
     assert not (tmp_path / "kept").exists()
+
+
+async def test_what_was_asked_is_not_asked_again(tmp_path: Path) -> None:
+    works: dict[str, list[Work]] = labelled(works_in(tmp_path, "Ada/one"), keys(WANTED, {}))[0]
+    async with Asking("echo", {}) as asking:
+        model = await asking.ready()
+        kept = Kept(tmp_path / "kept", model.fingerprint, WANTED)
+        reads = await read_all(asking, kept, evenly(works, 3, LENGTH), LENGTH)
+        files = answer_files(tmp_path / "kept", model.fingerprint, WANTED)
+        done: list[int] = []
+        found = await ask_all(asking, WANTED, files, reads, done.append)
+        assert found.shape == (3, 2) and done == [0, 1, 2]
+        assert np.isfinite(found).all() and found.std() > 0
+        again = await ask_all(Forgetful(asking), WANTED, files, reads)
+        np.testing.assert_array_equal(found, again)
+        otherwise = replace(WANTED, probes=("\nBy whom? ",))
+        for other in (
+            answer_files(tmp_path / "kept", "other weights", WANTED),
+            answer_files(tmp_path / "kept", model.fingerprint, otherwise),
+        ):
+            with pytest.raises(EngineError):
+                await ask_all(Forgetful(asking), WANTED, other, reads)

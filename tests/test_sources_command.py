@@ -22,7 +22,7 @@ from loom.extensions import load_backend
 from loom.instruments import calibration
 from loom.instruments.calibration import Calibration
 from loom.instruments.sources import finding, sets
-from loom.instruments.sources.api import Tempering
+from loom.instruments.sources.api import Pooling, Tempering
 from loom.session import Session
 from loom.testing.inprocess import InProcess
 
@@ -88,11 +88,11 @@ def said(at_once: None, capsys: pytest.CaptureFixture[str]) -> Callable[..., lis
     return said
 
 
-def calibrate(engine: Engine) -> None:
+def calibrate(engine: Engine, pooling: Pooling | None = None) -> None:
     """As if it had been found out for that set that evidence is what it seems."""
     digest = sets.digest(sets.read(Path("sea.toml")))
     known = Calibration(engine.can().fingerprint, "echo")
-    calibration.save(known.tempered(digest, "sea", Tempering(1, 0)))
+    calibration.save(known.tempered(digest, "sea", Tempering(1, 0, pooling=pooling)))
 
 
 def test_a_text_has_a_posterior_and_a_course_for_every_token(run: Run) -> None:
@@ -199,6 +199,30 @@ def test_the_model_is_asked_and_both_ways_are_held_together(
     lines = said("sources", "draft.txt", "--set", "sea.toml", "--probe", "4")
     assert "asked 4 times who it is by" in lines
     assert any("would be something not said yet" in line for line in lines)
+
+
+def test_what_is_read_and_asked_is_weighed_together_where_it_is_known_how(
+    run: Run, said: Callable[..., list[str]], engine: Engine
+) -> None:
+    ask = ("sources", "draft.txt", "--set", "sea.toml", "--probe", "4")
+    calibrate(engine)
+    assert run(*ask)["probe"]["together"] is None
+    assert "read and asked together" not in said(*ask)
+    calibrate(engine, Pooling(0.5, 0.25, sets.questions(sets.read(Path("sea.toml")))))
+    facts = run(*ask)
+    both = facts["probe"]["together"]
+    asked = {one["name"]: one["probe_bits"] for one in facts["probe"]["agreements"]}
+    parts = {"": facts["null"] ** 0.5}
+    for one in facts["posterior"]:
+        parts[one["name"]] = one["probability"] ** 0.5 * 2 ** (0.25 * asked[one["name"]])
+    shares = {one["name"]: one["probability"] for one in both["posterior"]} | {"": both["null"]}
+    assert shares == pytest.approx(
+        {name: part / sum(parts.values()) for name, part in parts.items()}
+    )
+    assert both["worlds"] == pytest.approx(2 ** both["entropy_bits"])
+    lines = said(*ask)
+    after = lines[lines.index("read and asked together") + 1 :]
+    assert any("Whaler" in line and "%" in line for line in after)
 
 
 def test_the_asking_can_be_stopped_and_what_was_answered_counts(

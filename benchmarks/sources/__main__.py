@@ -25,7 +25,7 @@ from loom.asking.process import Asking
 from loom.extensions import resolve_model
 from loom.instruments.sources import finding, sets
 from loom.instruments.sources.api import SourceSet
-from loom.labelled import Kept, Labelled, read_all
+from loom.labelled import Kept, Labelled, answer_files, ask_all, read_all
 from loom.paths import Paths
 
 NAME = "source-estimates"
@@ -72,12 +72,19 @@ class Evaluation:
 
     async def _attributed(self, split: str) -> dict[str, Any]:
         found = await self._attribution(split)
+        asked = await ask_all(
+            self.asking,
+            self.wanted,
+            answer_files(self.args.cache, self.fingerprint, self.wanted),
+            found.reads,
+            lambda done: self.say(f"{split}: asked about {done} of {len(found.reads)} passages"),
+        )
         self.say("naive Bayes")
         if self._bayes is None:
             self._bayes = naive.trained(self.corpus.trained_on())
         self.say("fitting")
         return {
-            **found.facts(self.seed),
+            **found.facts(self.seed, asked),
             "naive_bayes": found.hits(naive.placed(self._bayes, found.reads)),
         }
 
@@ -182,7 +189,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--talk", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--held-out", type=int, default=1, help="passages of every source")
-    parser.add_argument("--unseen", type=int, default=4, help="passages of every unseen work")
+    parser.add_argument("--unseen", type=int, default=12, help="passages of every unseen work")
     parser.add_argument("--drawn", type=int, default=1200, help="texts drawn from the model")
     parser.add_argument("--splices", type=int, default=60, help="drawn texts that are spliced")
     parser.add_argument("--probed", type=int, default=2, help="passages of a work asked about")

@@ -10,8 +10,8 @@ import numpy as np
 from benchmarks.instruments.judging import folds
 from benchmarks.sources.judging import Beliefs, Floats, mean, ranks
 from loom.asking.coherence import frame_bits
-from loom.instruments.sources import filtering, tempering
-from loom.instruments.sources.api import HAZARD, Scores, SourceSet, Tempering
+from loom.instruments.sources import filtering, pooling, tempering
+from loom.instruments.sources.api import HAZARD, Pooling, Scores, SourceSet, Tempering
 from loom.labelled import LENGTH, Read
 
 LENGTHS = (16, 32, 64, 128, LENGTH)
@@ -49,12 +49,36 @@ class Attribution:
             for place, length in enumerate(LENGTHS)
         }
 
+    def together(self, asked: Floats, tempered: Sequence[Tempering], seed: int) -> dict[str, Any]:
+        """`asked` float64[N, S] bits of each source as the answer after the whole passage: believed
+        with what was read, both counting as much as was fitted on other works."""
+        alone = self.beliefs(tempered)[LENGTH].shares
+        rows = zip(alone, asked, self.truth, self.works, strict=True)
+        examples = [
+            pooling.Example(shares, bits, int(truth), work) for shares, bits, truth, work in rows
+        ]
+        fitted: dict[str, Pooling] = {}
+        for fold in filter(None, folds(self.works, seed)):
+            weights = pooling.fit([one for one in examples if one.work not in fold])
+            fitted |= dict.fromkeys(fold, weights)
+        shares = np.stack(
+            [pooling.pooled(one.shares, one.bits, fitted[one.work]) for one in examples]
+        )
+        both = Beliefs(shares, self.truth, self.works)
+        return {
+            "shown": both.facts(),
+            "given": both.given.facts(),
+            "read": sorted({round(its.read, 3) for its in fitted.values()}),
+            "asked": sorted({round(its.asked, 3) for its in fitted.values()}),
+        }
+
     def evidence(self) -> Floats:
         """float64[N, S] bits of each source after the whole passage."""
         rows = [frame_bits(self.wanted, read.scores) for read in self.reads]
         return np.array([[row[source.name] for source in self.wanted.sources] for row in rows])
 
-    def facts(self, seed: int) -> dict[str, Any]:
+    def facts(self, seed: int, asked: Floats) -> dict[str, Any]:
+        """`asked`: see `together`."""
         fitted, lasting = self.crossed(seed), self.crossed(seed, 0.0)
         evidence = self.evidence()
         right = evidence[np.arange(len(self.truth)), self.truth - 1]
@@ -63,6 +87,8 @@ class Attribution:
             "works": len(set(self.works)),
             "sources": len({read.source for read in self.reads}),
             "by_evidence": self.hits(ranks(evidence, self.truth - 1)),
+            "by_asking": self.hits(ranks(asked, self.truth - 1)),
+            "together": self.together(asked, fitted, seed),
             "gain": mean(right, self.works),
             "tempering": _spread(fitted),
             "raw": _by_length(self.beliefs([RAW] * len(self.reads))),

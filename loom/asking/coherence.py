@@ -44,12 +44,18 @@ class Agreement:
 
 class Suffixes:
     """How likely names are as answers. What they are after any text is found out once for each and
-    kept: as good as long as model and set stay the same."""
+    kept, in `anyway` where that is given: as good as long as model and set stay the same."""
 
-    def __init__(self, scorer: Scorer, wanted: SourceSet, gate: Gate | None = None) -> None:
+    def __init__(
+        self,
+        scorer: Scorer,
+        wanted: SourceSet,
+        gate: Gate | None = None,
+        anyway: dict[str, Floats] | None = None,
+    ) -> None:
         self._scorer, self._gate = scorer, gate
         self._probes = probes_of(wanted)
-        self._anyway: dict[str, Floats] = {}
+        self._anyway: dict[str, Floats] = {} if anyway is None else anyway
 
     async def bits(self, ids: Sequence[int], names: Iterable[str]) -> dict[str, Floats]:
         """PMI of each name with the passage, float64[phrasings]. Raises EngineError."""
@@ -112,8 +118,19 @@ async def agreements(
     suffixes: Suffixes, by_frame: Mapping[str, float], ids: Sequence[int]
 ) -> list[Agreement]:
     """One for each name in `by_frame` (bits, see `frame_bits`). Raises EngineError."""
-    by_probe = await suffixes.bits(ids, by_frame)
+    return agreed(by_frame, await suffixes.bits(ids, by_frame))
+
+
+def agreed(by_frame: Mapping[str, float], by_probe: Mapping[str, Floats]) -> list[Agreement]:
+    """Likewise, of what has been asked for already."""
     return [
         Agreement(name, bits, float(by_probe[name].mean()), float(by_probe[name].std()))
         for name, bits in by_frame.items()
     ]
+
+
+async def worth(suffixes: Suffixes, wanted: SourceSet, ids: Sequence[int]) -> dict[str, float]:
+    """PMI by probe of every source of a set with the passage, in bits, the mean over the phrasings.
+    Raises EngineError."""
+    found = await suffixes.bits(ids, (source.name for source in wanted.sources))
+    return {name: float(bits.mean()) for name, bits in found.items()}

@@ -21,6 +21,7 @@ from loom.engine.api import EngineError
 from loom.instruments.sources import filtering, tempering
 from loom.instruments.sources.api import (
     Course,
+    Pooling,
     Posterior,
     Scores,
     SourceSet,
@@ -37,7 +38,8 @@ LN2 = float(np.log(2.0))
 class Estimate:
     """`ids` are the passage's tokens and `pieces` their bytes; `byline` is the text before it that
     is a frame of the set itself. `limits`: what the model's context left no room for, in a
-    sentence."""
+    sentence. `pooling`: how this and what the model says when asked count together, if that is
+    known."""
 
     wanted: SourceSet
     byline: bytes
@@ -47,6 +49,7 @@ class Estimate:
     course: Course
     posterior: Posterior
     limits: str = ""
+    pooling: Pooling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,8 @@ def of_scores(
     posterior = filtering.posterior(
         wanted, belief, calibrated=known is not None, rescored=rescored, following=following
     )
-    return Estimate(wanted, byline, ids, pieces, scores, course, posterior, limits)
+    together = None if known is None else known.pooling
+    return Estimate(wanted, byline, ids, pieces, scores, course, posterior, limits, together)
 
 
 def byline_of(wanted: SourceSet, text: bytes) -> bytes:

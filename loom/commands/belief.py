@@ -98,6 +98,17 @@ def inquiry_facts(found: Inquiry) -> Facts:
         "verified": [_standing_facts(one) for one in verified.standings] if verified else [],
         "verified_null": verified.null if verified else None,
         "agreements": [_agreement_facts(one) for one in found.agreements],
+        "together": None if found.together is None else _together_facts(found.together),
+    }
+
+
+def _together_facts(found: Posterior) -> Facts:
+    """TOGETHER."""
+    return {
+        "posterior": [_standing_facts(one) for one in found.standings],
+        "null": found.null,
+        "entropy_bits": found.entropy,
+        "worlds": found.worlds,
     }
 
 
@@ -200,7 +211,7 @@ def _summary(posterior: Posterior) -> str:
     return " · ".join(parts)
 
 
-def inquiry_lines(found: Inquiry) -> Iterator[str]:
+def inquiry_lines(found: Inquiry, console: Console) -> Iterator[str]:
     """Shares of answers are counted, not believed: they are said with or without a calibration."""
     asked = found.attribution
     yield f"asked {asked.asked} times who it is by"
@@ -214,6 +225,10 @@ def inquiry_lines(found: Inquiry) -> Iterator[str]:
     unseen = f"about {asked.other:.0%} would be something not said yet"
     yield f"     {left} more; {unseen}" if left else f"     {unseen}"
     yield from _agreement_lines(found.agreements)
+    if found.together is not None:
+        yield ""
+        yield "read and asked together"
+        yield from posterior_lines(found.together, console)
 
 
 def _agreement_lines(agreements: Sequence[Agreement]) -> Iterator[str]:

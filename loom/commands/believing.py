@@ -60,7 +60,7 @@ async def onion(args: Namespace, console: Console) -> None:
         )
         yield from estimate_lines(estimate, console)
         yield ""
-        yield from inquiry_lines(inquired)
+        yield from inquiry_lines(inquired, console)
         yield ""
         yield visible(_found_line(found, estimate))
 

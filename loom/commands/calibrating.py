@@ -162,7 +162,9 @@ def _facts(kept: Calibration, file: Path | None) -> Facts:
         **{name: kept.facts.get(name) for name in _TOLD},
         "genres": [{"genre": name, **row} for name, row in kept.facts.get("genres", {}).items()],
         "plugins": {name: entry["kept"] for name, entry in kept.plugins.items()},
-        "sources": [{"digest": digest, **entry} for digest, entry in kept.sources.items()],
+        "sources": [
+            {"digest": digest, "pooling": None, **entry} for digest, entry in kept.sources.items()
+        ],
     }
 
 

@@ -95,7 +95,7 @@ def _lines(report: Report, console: Console) -> Iterator[str]:
     yield from estimate_lines(report.estimate, console)
     if report.inquiry is not None:
         yield ""
-        yield from inquiry_lines(report.inquiry)
+        yield from inquiry_lines(report.inquiry, console)
     parts = [report.model, f"set {report.estimate.wanted.name}"]
     if report.estimate.byline:
         parts.append(f"after the byline {one_line(decode(report.estimate.byline).strip())}")

@@ -10,7 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loom.asking.coherence import Suffixes, agreements, frame_bits
+import numpy as np
+from numpy.typing import NDArray
+
+from loom.arrays import ArrayFiles
+from loom.asking.coherence import frame_bits
 from loom.asking.process import Asking
 from loom.bylines import by_folder
 from loom.commands import access
@@ -20,14 +24,26 @@ from loom.engine.api import Capabilities
 from loom.facts import Facts
 from loom.instruments import calibration
 from loom.instruments.calibration import Calibration
-from loom.instruments.sources import finding, sets, tempering
-from loom.instruments.sources.api import SourceSet, Tempering
-from loom.labelled import LENGTH, Kept, Read, evenly, keys, labelled, read_all
+from loom.instruments.sources import filtering, finding, pooling, sets, tempering
+from loom.instruments.sources.api import Pooling, SourceSet, Tempering
+from loom.instruments.sources.layout import layout
+from loom.labelled import (
+    LENGTH,
+    Kept,
+    Read,
+    answer_files,
+    ask_all,
+    evenly,
+    keys,
+    labelled,
+    read_all,
+)
 from loom.paths import Paths
+
+Floats = NDArray[np.float64]
 
 USUAL = 25_600  # tokens
 FEWEST = 12  # passages
-ASKED = 32  # of them, at least, if there are so many
 RAW, SILENT = (1.0, 0.0), (tempering.LEAST_ETA, 0.0)
 BITS = 1.4426950408889634  # of a nat
 
@@ -39,6 +55,7 @@ class Fitted:
     passages: int
     sources: int
     losses: tuple[float, float, float]  # bits: all evidence as it is, tempered, next to none
+    together: tuple[float, float]  # bits after a whole passage: by reading, and by asking, too
 
     def facts(self) -> Facts:
         """FITTED."""
@@ -50,6 +67,8 @@ class Fitted:
             "raw": raw,
             "tempered": tempered,
             "prior": none,
+            "read": round(self.together[0], 4),
+            "together": round(self.together[1], 4),
         }
 
     def lines(self) -> Iterator[str]:
@@ -61,6 +80,11 @@ class Fitted:
         yield f"token t counts {its.eta:.3g} · (t/256)^{-its.gamma:+.2f}, at most 1"
         losses = f"{tempered:.2f} tempered, {raw:.2f} not, {none:.2f} of the prior alone"
         yield f"log loss in bits, on average over 16 to 256 tokens: {losses}"
+        if its.pooling is not None:
+            read, both = self.together
+            yield f"after {LENGTH} tokens: {read:.2f} by reading, {both:.2f} by asking, too"
+            counts = f"{its.pooling.read:.2f} and {its.pooling.asked:.2f}"
+            yield f"together the log-odds of the one and the bits of the other count {counts}"
 
 
 async def temper(
@@ -86,10 +110,10 @@ async def temper(
         capabilities = await asking.ready()
         console.end_progress()
         kept, reads = await _read(asking, capabilities, wanted, texts, args.tokens, console)
-        with console.waiting("asking"):
-            delta = await _apart(asking, wanted, reads)
+        files = answer_files(kept.files.folder, capabilities.fingerprint, wanted)
+        bits = await _asked(asking, wanted, files, reads, console)
     with console.waiting("fitting"):
-        fitted = await asyncio.to_thread(_fitted, wanted, reads, delta)
+        fitted = await asyncio.to_thread(_fitted, wanted, reads, bits)
     known = _with(capabilities, fitted, args.out)
     file = calibration.save(known, args.out)
     kept.files.clear()
@@ -147,23 +171,44 @@ def _folder(fingerprint: str, wanted: SourceSet) -> Path:
     return Paths.default().state / "calibrating" / mark
 
 
-async def _apart(asking: Asking, wanted: SourceSet, reads: Sequence[Read]) -> float:
-    """The median over some passages of |PMI by frame − PMI by probe| of the right source."""
-    suffixes = Suffixes(asking, wanted)
-    found = []
-    for read in reads[:: max(1, len(reads) // ASKED)]:
-        bits = {read.source: frame_bits(wanted, read.scores)[read.source]}
-        found += await agreements(suffixes, bits, read.ids)
-    return statistics.median(abs(one.delta) for one in found)
+async def _asked(
+    asking: Asking, wanted: SourceSet, files: ArrayFiles, reads: Sequence[Read], console: Console
+) -> Floats:
+    """float64[N, S], see `ask_all`."""
+
+    def advanced(done: int) -> None:
+        console.progress(f"asking after {done} of {len(reads)} passages", done / len(reads))
+
+    try:
+        return await ask_all(asking, wanted, files, reads, advanced)
+    finally:
+        console.end_progress()
 
 
-def _fitted(wanted: SourceSet, reads: Sequence[Read], delta: float) -> Fitted:
+def _fitted(wanted: SourceSet, reads: Sequence[Read], asked: Floats) -> Fitted:
     examples = [tempering.Example(read.scores, read.source, read.work) for read in reads]
-    its = replace(tempering.fit(wanted, examples), delta=delta)
+    its = tempering.fit(wanted, examples)
+    both = [_both(wanted, read, bits, its) for read, bits in zip(reads, asked, strict=True)]
+    apart = [
+        frame_bits(wanted, read.scores)[read.source] - one.bits[one.truth - 1]
+        for read, one in zip(reads, both, strict=True)
+    ]
+    weights = pooling.fit(both, sets.questions(wanted))
+    its = replace(its, delta=statistics.median(map(abs, apart)), pooling=weights)
+    alone = Pooling(read=1.0, asked=0.0)
+    together = pooling.loss(both, alone), pooling.loss(both, weights)
     losses = tempering.Losses.of(wanted, examples)
     raw, tempered, none = (BITS * losses(*at) for at in (RAW, (its.eta, its.gamma), SILENT))
     sources = len({read.source for read in reads})
-    return Fitted(wanted, its, len(reads), sources, (raw, tempered, none))
+    return Fitted(wanted, its, len(reads), sources, (raw, tempered, none), together)
+
+
+def _both(wanted: SourceSet, read: Read, bits: Floats, its: Tempering) -> pooling.Example:
+    """What is believed after a passage by reading, and what it is worth when asked."""
+    belief, _ = filtering.advance(wanted, filtering.begin(wanted), read.scores, its)
+    of = layout(wanted)
+    truth = of.names.index(read.source)
+    return pooling.Example(of.members @ belief.weights, bits, truth, read.work)
 
 
 def _with(model: Capabilities, fitted: Fitted, out: Path | None) -> Calibration:

@@ -24,8 +24,8 @@ from loom.core.span import cut
 from loom.core.text import visible
 from loom.engine.api import Capabilities
 from loom.instruments import calibration
-from loom.instruments.sources import finding, sets
-from loom.instruments.sources.api import Attribution, SourceSet, Tempering
+from loom.instruments.sources import finding
+from loom.instruments.sources.api import Attribution, SourceSet
 from loom.instruments.sources.sets import SetError
 from loom.session import Session
 from loom.sources.chosen import NONE as SWITCHED_OFF
@@ -75,11 +75,6 @@ def _none_meant_for(model: str) -> CommandError:
     return CommandError(f"No source set is meant for {model}.", CHOOSE)
 
 
-def _tempering_of(fingerprint: str, wanted: SourceSet) -> Tempering | None:
-    known = calibration.load(fingerprint)
-    return None if known is None else known.tempering(sets.digest(wanted))
-
-
 # ── a text ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -102,7 +97,7 @@ async def weighed(
     def show(done: int, total: int) -> None:
         console.progress(f"reading under {len(wanted.frames)} frames", done / max(total, 1))
 
-    known = _tempering_of(model.fingerprint, wanted)
+    known = calibration.tempering_of(model.fingerprint, wanted)
     estimate = await estimate_of(scorer, wanted, text, known, show)
     console.end_progress()
     if estimate.limits:
@@ -131,16 +126,16 @@ async def asked(
     def go_on(found: Attribution) -> bool:
         nonlocal asking_goes_on
         first = f", most often {found.clusters[0].name}" if found.clusters else ""
-        said = visible(f"asked {found.asked} of {count} times{first}")
+        last = "; asking about each source" if found.asked == count else ""
+        said = visible(f"asked {found.asked} of {count} times{first}{last}")
         console.progress(said.replace("\n", " "), found.asked / count)
         asking_goes_on = asking_goes_on and found.asked < count
         return asking_goes_on
 
     loop = asyncio.get_running_loop()
-    by = (asking, estimate.wanted, estimate.ids, estimate.scores, count)
     loop.add_signal_handler(signal.SIGINT, interrupt)
     try:
-        found = await inquiry(*by, about=about, seed=seed, go_on=go_on)
+        found = await inquiry(asking, estimate, count, about=about, seed=seed, go_on=go_on)
     finally:
         loop.remove_signal_handler(signal.SIGINT)
         console.end_progress()
@@ -238,6 +233,6 @@ def _estimate(session: Session, place: Place, passage: Passage, fingerprint: str
         passage.ids,
         cut(text[passage.start :], ends),
         passage.scores,
-        _tempering_of(fingerprint, wanted),
+        calibration.tempering_of(fingerprint, wanted),
         None if posterior is None else posterior.following,
     )

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from loom.discovery import BUNDLED, CHECKOUT
-from loom.instruments.sources.api import Tempering
+from loom.instruments.sources import sets
+from loom.instruments.sources.api import Pooling, SourceSet, Tempering
 from loom.paths import Paths
 from loom.store.atomic import write_atomically
 
@@ -91,6 +92,16 @@ def load(fingerprint: str, places: Sequence[Path] | None = None) -> Calibration 
     return None
 
 
+def tempering_of(fingerprint: str, wanted: SourceSet) -> Tempering | None:
+    """What was fitted for a model and a set; how reading and asking count together only where the
+    model would be asked the same."""
+    known = load(fingerprint)
+    its = None if known is None else known.tempering(sets.digest(wanted))
+    if its is None or its.pooling is None or its.pooling.questions == sets.questions(wanted):
+        return its
+    return replace(its, pooling=None)
+
+
 def read(file: Path) -> Calibration | None:
     """What is in the file, whichever model it is of; None where that is no calibration."""
     try:
@@ -124,7 +135,17 @@ def _tempering(entry: Mapping[str, Any]) -> Tempering:
     if not (0 < eta < math.inf and math.isfinite(gamma)):
         raise ValueError(f"eta {eta} and gamma {gamma} temper nothing")
     apart = None if delta is None else float(delta)
-    return Tempering(eta, gamma, int(entry["tokens"]), int(entry["works"]), apart)
+    pooling = entry.get("pooling")  # calibrations of before have none
+    together = None if pooling is None else _pooling(pooling)
+    return Tempering(eta, gamma, int(entry["tokens"]), int(entry["works"]), apart, together)
+
+
+def _pooling(entry: Mapping[str, Any]) -> Pooling:
+    """Likewise."""
+    read, asked = float(entry["read"]), float(entry["asked"])
+    if not (0 <= read < math.inf and 0 <= asked < math.inf):
+        raise ValueError(f"nothing is weighed together by {read} and {asked}")
+    return Pooling(read, asked, str(entry["questions"]))
 
 
 def _places(fingerprint: str) -> Iterable[Path]:

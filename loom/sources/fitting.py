@@ -16,7 +16,6 @@ from loom.core.recipe import Recipe
 from loom.engine.api import EngineError
 from loom.instruments import calibration
 from loom.instruments.sources.api import BLOCK, SourceSet
-from loom.instruments.sources.sets import digest
 from loom.sources.chosen import Chosen
 from loom.sources.evidence import Shelf
 from loom.sources.framed import Room, framed
@@ -73,8 +72,7 @@ class Fitting:
 
     async def _made(self, wanted: SourceSet, model: str) -> Scales:
         session = self._session
-        known = await asyncio.to_thread(calibration.load, model)
-        tempering = None if known is None else known.tempering(digest(wanted))
+        tempering = await asyncio.to_thread(calibration.tempering_of, model, wanted)
         spellings = Spellings(
             session, model, wanted.frames, self._encode, lambda node: session.will_be_read([node])
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from loom.instruments.calibration import Calibration, load, read, save
-from loom.instruments.sources.api import Tempering
+from loom.instruments.calibration import Calibration, load, read, save, tempering_of
+from loom.instruments.sources import sets
+from loom.instruments.sources.api import Pooling, Source, SourceSet, Tempering
 
 FOUND = Calibration(
     "f00d",
@@ -102,6 +103,31 @@ def test_a_tempering_is_kept_by_the_digest_of_its_set(home: Path) -> None:
     assert found.tempered("beef", "mine", other).tempering("beef") == other
 
 
+ASKED = SourceSet("few", "", (Source("Ada", ("Ada\n\n",)),), probes=("\n\n— ",))
+
+
+def test_how_reading_and_asking_count_holds_as_long_as_the_same_is_asked(home: Path) -> None:
+    pooling = Pooling(0.9, 0.5, sets.questions(ASKED))
+    tempering = replace(TEMPERING, pooling=pooling)
+    save(FOUND.tempered(sets.digest(ASKED), "few", tempering))
+    assert tempering_of("f00d", ASKED) == tempering
+    assert tempering_of("f00d", replace(ASKED, null_prior=0.4)) == tempering
+    otherwise = replace(ASKED, probes=("\n\nBy ",))
+    assert tempering_of("f00d", otherwise) == TEMPERING
+    other = (replace(ASKED.sources[0], frames=("Bell\n\n",)),)
+    assert tempering_of("f00d", replace(ASKED, sources=other)) is None
+    assert tempering_of("beef", ASKED) is None
+
+
+def test_a_tempering_from_before_asking_counted_is_one(home: Path) -> None:
+    file = save(FOUND.tempered("abcd", "house", TEMPERING))
+    whole = json.loads(file.read_text())
+    del whole["sources"]["abcd"]["pooling"]
+    file.write_text(json.dumps(whole))
+    found = read(file)
+    assert found is not None and found.tempering("abcd") == TEMPERING
+
+
 def test_a_tempering_makes_no_reading_of_a_plugin_out_of_date() -> None:
     assert FOUND.tempered("abcd", "house", TEMPERING).digest == FOUND.digest
 
@@ -123,6 +149,9 @@ def test_a_calibration_from_before_sources_reads_and_stays_as_it_is(home: Path) 
         {"eta": 0, "gamma": 0, "tokens": 1, "works": 1, "delta": None},
         {"eta": "much", "gamma": 0, "tokens": 1, "works": 1, "delta": None},
         {"eta": 0.5, "gamma": 0, "tokens": float("inf"), "works": 1, "delta": None},
+        {**asdict(TEMPERING), "pooling": {"read": -1, "asked": 1, "questions": ""}},
+        {**asdict(TEMPERING), "pooling": {"read": 1}},
+        {**asdict(TEMPERING), "pooling": 3},
     ],
 )
 def test_a_tempering_that_is_none_is_damage(entry: object) -> None:

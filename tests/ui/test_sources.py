@@ -17,24 +17,29 @@ from textual.pilot import Pilot
 from textual.widgets import Static, TextArea
 
 from loom.changes import Weighed
+from loom.config import Config
 from loom.core.node import Place
+from loom.instruments import calibration
+from loom.instruments.calibration import Calibration
 from loom.instruments.sources import sets
 from loom.instruments.sources.api import (
     NULL,
     Attribution,
     Cluster,
     Course,
+    Pooling,
     Posterior,
     Source,
     SourceSet,
     Standing,
+    Tempering,
 )
 from loom.paths import Paths
 from loom.session import Session
 from loom.ui import outside
 from loom.ui.along import layers, order
 from loom.ui.app import LoomApp
-from loom.ui.inquiring import Inquiring
+from loom.ui.inquiring import Anyway, Inquiring
 from loom.ui.screens import standings
 from loom.ui.screens.instruments import Instruments
 from loom.ui.screens.probe import Found, Probe, Verdict
@@ -374,6 +379,9 @@ def test_a_new_set_is_saved_under_its_name(tmp_path: Path, believed: Any) -> Non
 # ── asking ─────────────────────────────────────────────────────────────────────────────────────
 
 
+TOGETHER = {"Homer": 0.62, "Hesiod [/b]": 0.295, "Nobody": 0.005}
+
+
 class Answers:
     """Ten at a time."""
 
@@ -393,6 +401,10 @@ class Answers:
     async def verdicts(self, found: Attribution) -> Mapping[str, Verdict]:
         return {one.name: Verdict(12.5, -3.25) for one in found.clusters}
 
+    async def together(self) -> Posterior | None:
+        standings = [Standing(name, name, share, 0.0) for name, share in TOGETHER.items()]
+        return Posterior(tuple(standings), 0.08, 1.0, 40, calibrated=True)
+
 
 async def test_answers_come_with_intervals_are_held_against_the_reading_and_can_be_stopped(
     make_app: MakeApp, wait_for: WaitFor
@@ -403,9 +415,13 @@ async def test_answers_come_with_intervals_are_held_against_the_reading_and_can_
         await app.push_screen(probe, found.append)
         await wait_for(pilot, lambda: probe.verdicts)
         await wait_for(pilot, lambda: "Δ" in seen(app) and "−3.2" in seen(app))
-        row = next(line for line in lines(app) if "Homer" in line)
-        assert "28" in row and ".40–.90" in row and "+12.5 bits" in row
+        row = next(line for line in lines(app) if ".40–.90" in line)
+        assert "28" in row and "Homer" in row and "+12.5 bits" in row
         assert "40 of 40 answers" in seen(app) and "25 in 100" in seen(app)
+        await wait_for(pilot, lambda: probe.together)
+        both = "Read and asked: Homer 62 % · Hesiod [/b] 30 % · none of these 8 %"
+        assert any(both in line for line in lines(app))
+        assert "Nobody" not in seen(app)
         await pilot.press("a")
         await wait_for(pilot, lambda: found)
         answers = Answers()
@@ -456,6 +472,38 @@ async def test_answers_are_drawn_without_a_node_and_read_under_their_frames(
         verdicts = await asked.verdicts(every[-1])
         assert verdicts.keys() == asked.sources(every[-1]).keys() and verdicts
         assert all(np.isfinite([one.by_frame, one.delta]).all() for one in verdicts.values())
+        assert await asked.together() is None, "it was never found out how both count"
+
+
+async def test_reading_and_asking_are_weighed_together_and_names_learnt_once(
+    tmp_path: Path,
+) -> None:
+    sources = (Source("The lamp", ("A\n\n",)), Source("B", ("No light\n\n",)))
+    known = SourceSet("two", "", sources, probes=("\n\n— ",))
+    async with Session.create(tmp_path / "asked.loom", seed=7) as session:
+        await session.attach("echo")
+        able = await session.engine_ready()
+        its = Tempering(1.0, 0.0, pooling=Pooling(1.0, 0.5, sets.questions(known)))
+        found = Calibration(able.fingerprint, "echo").tempered(sets.digest(known), "two", its)
+        calibration.save(found)
+        session.write(WORDS)
+        session.set_sources(known)
+        await session.attach_sources(Config(), idle=False)
+        session.weigh()
+        await session.weighed()
+        read = session.posterior_at(session.place)
+        anyway: Anyway = {}
+        both = await Inquiring(session, known, session.place, anyway).together()
+        assert read is not None and both is not None
+        assert {one.name for one in both.standings} == {"The lamp", "B"}
+        shares, before = ({o.name: o.probability for o in p.standings} for p in (both, read))
+        assert shares["The lamp"] > before["The lamp"], "a name that the text has in it"
+        (learnt,) = anyway.values()
+        assert set(learnt) == {"The lamp", "B"}
+        learnt["The lamp"][:] = -1e6  # were it learnt anew, that would change nothing
+        again = await Inquiring(session, known, session.place, anyway).together()
+        assert again is not None and again.standings[0].name == "The lamp"
+        assert again.standings[0].probability > 0.99
 
 
 # ── without a screen ───────────────────────────────────────────────────────────────────────────

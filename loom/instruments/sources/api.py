@@ -68,12 +68,23 @@ class SourceSet:
 
 
 @dataclass(frozen=True, slots=True)
+class Pooling:
+    """How much two opinions of one model count together: exponents of what it believes when it
+    reads and of what it says when asked (see `pooling`). `questions` is a digest of what it was
+    asked when that was fitted."""
+
+    read: float
+    asked: float
+    questions: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tempering:
     """How much of a log-likelihood ratio is evidence (SCIENCE A2): token t of a passage counts
     η(t) = `eta` · (t / 256)^−`gamma`, at most 1; in the filter none counts less than number 256.
 
     `tokens` of `works` works it was fitted on. `delta` is the median |PMI by frame − PMI by probe|
-    there, in bits, None where it wasn't measured.
+    there, in bits, and `pooling` how both count together; None where it wasn't found out.
     """
 
     eta: float
@@ -81,6 +92,7 @@ class Tempering:
     tokens: int = 0
     works: int = 0
     delta: float | None = None
+    pooling: Pooling | None = None
 
 
 @dataclass(frozen=True, slots=True)

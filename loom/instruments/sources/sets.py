@@ -112,6 +112,12 @@ def digest(wanted: SourceSet) -> str:
     return hashlib.blake2b(frames, digest_size=16).hexdigest()
 
 
+def questions(wanted: SourceSet) -> str:
+    """What a pooling is of, beside the frames: the names, and how the model is asked for them."""
+    asked = [[source.name for source in wanted.sources], wanted.probes, wanted.probe_ends]
+    return hashlib.blake2b(json.dumps(asked).encode(), digest_size=16).hexdigest()
+
+
 class _Reader(Table):
     """Takes a set out of one file."""
 

@@ -6,8 +6,9 @@ it is worth (SCIENCE A2). Knows scores; doesn't know which model they are of.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loom.instruments.sources.api import HAZARD, Scores, SourceSet, Tempering
+from loom.instruments.sources.descent import lowest
 from loom.instruments.sources.layout import layout
 
 Floats = NDArray[np.float64]
@@ -31,6 +33,7 @@ ETAS = tuple(float(eta) for eta in np.geomspace(0.004, 1.0, 7))
 GAMMAS = (0.0, 0.3, 0.6)
 LEAST_ETA, MOST_ETA = 1e-4, 4.0
 LEAST_GAMMA, MOST_GAMMA = -0.5, 1.5
+STEP = (0.4, 0.15)  # of log η and of γ, at first
 LARGEST = 60.0  # nats; e^60 fits a float32
 
 
@@ -57,29 +60,15 @@ def fit(wanted: SourceSet, examples: Sequence[Example], hazard: float = HAZARD) 
     """
     losses = Losses.of(wanted, examples, hazard)
     start = min(((eta, gamma) for eta in ETAS for gamma in GAMMAS), key=lambda at: losses(*at))
-    eta, gamma = _walked(losses, start)
+    log_eta, gamma = lowest(
+        lambda at: losses(math.exp(at[0]), at[1]),
+        (math.log(start[0]), start[1]),
+        STEP,
+        ((math.log(LEAST_ETA), math.log(MOST_ETA)), (LEAST_GAMMA, MOST_GAMMA)),
+    )
+    eta = math.exp(log_eta)
     tokens = sum(len(example.scores) for example in examples)
     return Tempering(eta, gamma, tokens, len({example.work for example in examples}))
-
-
-def _walked(
-    losses: Callable[[float, float], float], start: tuple[float, float]
-) -> tuple[float, float]:
-    """Downhill along either axis (η by its logarithm); a step that nowhere helps is halved."""
-    at = np.array([np.log(start[0]), start[1]])
-    low = np.array([np.log(LEAST_ETA), LEAST_GAMMA])
-    high = np.array([np.log(MOST_ETA), MOST_GAMMA])
-    step, best = np.array([0.4, 0.15]), losses(*start)
-    ways = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
-    while step[0] > 0.01:
-        near = [np.clip(at + way * step, low, high) for way in ways]
-        found = [losses(float(np.exp(eta)), float(gamma)) for eta, gamma in near]
-        lowest = int(np.argmin(found))
-        if found[lowest] < best - 1e-9:
-            at, best = near[lowest], found[lowest]
-        else:
-            step = step / 2
-    return float(np.exp(at[0])), float(at[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +91,7 @@ class Losses:
         row = {name: place for place, name in enumerate(of.names)}
         lengths = np.array([len(example.scores) for example in examples], int)
         works = [example.work for example in examples]
-        weight = np.array([_shares(works, lengths >= length) for length in LENGTHS])
+        weight = np.array([alike(works, lengths >= length) for length in LENGTHS])
         if not weight.any():
             raise ValueError(f"There is no passage of {LENGTHS[0]} tokens to fit on.")
         longest = min(max(LENGTHS), int(lengths.max()))
@@ -137,7 +126,7 @@ class Losses:
         return total
 
 
-def _shares(works: Sequence[str], there: NDArray[np.bool_]) -> Floats:
+def alike(works: Sequence[str], there: NDArray[np.bool_]) -> Floats:
     """Of passages that are there, works alike; adding up to 1, or all 0."""
     count = Counter(work for work, is_there in zip(works, there, strict=True) if is_there)
     each = [1 / count[w] if t else 0.0 for w, t in zip(works, there, strict=True)]

@@ -1,0 +1,84 @@
+"""What is believed when a text has been read under frames and the model has been asked, too.
+
+Both are opinions of one model that err in different ways: together they say more than either. A
+logarithmic pool of two calibrated logits (SCIENCE A4; Genest & Zidek 1986), in which a source's
+log-odds against none are `read` × those of the posterior + `asked` × its PMI by probe. The null has
+no name to be asked for: its share is what reading leaves it. Knows numbers; asks nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loom.instruments.sources.api import Pooling, Posterior
+from loom.instruments.sources.descent import lowest
+from loom.instruments.sources.measures import entropy_bits
+from loom.instruments.sources.tempering import alike
+
+Floats = NDArray[np.float64]
+
+LN2 = float(np.log(2.0))
+LEAST = 1e-30  # share that what is thought impossible is taken for
+START, STEP, BOUNDS = (1.0, 0.5), (0.4, 0.2), ((0.0, 4.0), (0.0, 4.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A passage of known source: `shares` float64[S + 1] believed after reading it, the null first;
+    `bits` float64[S], PMI by probe of each source; `truth` the source's column in `shares`."""
+
+    shares: Floats
+    bits: Floats
+    truth: int
+    work: str
+
+
+def pooled(shares: Floats, bits: Floats, its: Pooling) -> Floats:
+    """float64[…, S + 1] adding up to 1, of `shares` […, S + 1] and `bits` […, S]."""
+    odds = its.read * np.log(np.maximum(shares, LEAST))
+    odds[..., 1:] += its.asked * LN2 * bits
+    odds -= odds.max(axis=-1, keepdims=True)
+    weights = np.exp(odds)
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True), np.float64)
+
+
+def fit(examples: Sequence[Example], questions: str = "") -> Pooling:
+    """The one with the least log loss; works weigh alike, however many passages they gave.
+    `questions`: see `Pooling`. Raises ValueError where there are no examples."""
+    if not examples:
+        raise ValueError("There is no passage to fit on.")
+
+    def cost(at: Sequence[float]) -> float:
+        return loss(examples, Pooling(at[0], at[1]))
+
+    read, asked = lowest(cost, START, STEP, BOUNDS)
+    return Pooling(read, asked, questions)
+
+
+def loss(examples: Sequence[Example], its: Pooling) -> float:
+    """The mean log loss, in bits; works weigh alike."""
+    shares = np.stack([example.shares for example in examples])
+    bits = np.stack([example.bits for example in examples])
+    weight = alike([example.work for example in examples], np.ones(len(examples), bool))
+    right = pooled(shares, bits, its)[np.arange(len(examples)), [one.truth for one in examples]]
+    return float(-weight @ np.log2(np.maximum(right, LEAST)))
+
+
+def posterior(read: Posterior, asked: Mapping[str, float], its: Pooling) -> Posterior:
+    """`read` with what each of its sources is worth as an answer (bits); one that wasn't asked for
+    is taken to be worth what it is after any text, 0. Bits stay those of reading."""
+    standings = read.standings
+    shares = np.array([read.null, *(one.probability for one in standings)])
+    bits = np.array([asked.get(one.name, 0.0) for one in standings])
+    found = pooled(shares, bits, its)
+    both = [
+        replace(one, probability=float(share))
+        for one, share in zip(standings, found[1:], strict=True)
+    ]
+    both.sort(key=lambda one: (-one.probability, -one.bits))
+    entropy = float(entropy_bits(found))
+    return Posterior(tuple(both), float(found[0]), entropy, read.tokens, read.calibrated)
