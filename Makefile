@@ -79,7 +79,8 @@ calibrate: $(STAMPS)/run-$(KEY)
 	@$(BIN)/python -m loom calibrate house "$(CORPUS)/heldout" --tokens 400000 \
 	    --out backends/house/calibration.json $(ARGS)
 	@sed 's|.*|"$(CORPUS)/train/&"|' backends/house/kept-apart.txt | xargs $(BIN)/python -m loom \
-	    calibrate --sources house --tokens 17408 --out backends/house/calibration.json house
+	    calibrate --names-after "$(CORPUS)/heldout" --sources house --tokens 17408 \
+	    --out backends/house/calibration.json house
 
 evaluate: evaluate-detectors evaluate-sources evaluate-healing
 

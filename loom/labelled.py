@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loom.arrays import DAMAGED, ArrayFiles
-from loom.asking.coherence import Suffixes, worth
+from loom.asking.coherence import Suffixes
 from loom.asking.framing import Frames, frames_of, score_frames
 from loom.asking.questions import Scorer
 from loom.instruments.sources.api import Scores, SourceSet
@@ -155,26 +155,26 @@ async def ask_all(
     scorer: Scorer,
     wanted: SourceSet,
     files: ArrayFiles,
-    reads: Sequence[Read],
+    passages: Sequence[Sequence[int]],
     advanced: Callable[[int], None] = lambda done: None,
 ) -> NDArray[np.float64]:
-    """float64[N, S]: PMI by probe of every source with each passage, in bits; what was asked is
-    kept in `files` (see `answer_files`).
+    """float64[N, S, phrasings], nats: how likely each source's name is as the answer after each
+    passage (token ids); what was asked is kept in `files` (see `answer_files`).
 
     `advanced` is told how many are done. Raises EngineError.
     """
     suffixes = Suffixes(scorer, wanted)
-    found = np.empty((len(reads), len(wanted.sources)))
-    for done, read in enumerate(reads):
+    names = [source.name for source in wanted.sources]
+    found = []
+    for done, ids in enumerate(passages):
         advanced(done)
-        what = repr(read.ids).encode()
+        what = repr(tuple(ids)).encode()
         try:
-            found[done] = files.read(what)["bits"]
+            found.append(files.read(what)["logprob"])
         except DAMAGED:
-            bits = await worth(suffixes, wanted, read.ids)
-            found[done] = [bits[source.name] for source in wanted.sources]
-            files.keep(what, {"bits": found[done]})
-    return found
+            found.append(await suffixes.logprobs(ids, names))
+            files.keep(what, {"logprob": found[-1]})
+    return np.stack(found)
 
 
 def answer_files(folder: Path, fingerprint: str, wanted: SourceSet) -> ArrayFiles:

@@ -146,12 +146,32 @@ def test_what_evidence_about_sources_is_worth_is_kept_beside_the_rest(
     assert tempering is not None
     assert (tempering.eta, tempering.delta) == (kept["eta"], kept["delta"])
     assert tempering.pooling is not None
-    assert asdict(tempering.pooling) == kept["pooling"]
+    assert json.loads(json.dumps(asdict(tempering.pooling))) == kept["pooling"]
+    assert set(kept["pooling"]["anyway"]) == {"Ada", "Mr. Bell"}
     assert facts["fitted"]["together"] <= facts["fitted"]["read"]
     assert known.of("traps") is not None
     capsys.readouterr()
     assert main(["calibrate", "echo"]) == 0
     assert "sources of keepers" in capsys.readouterr().out
+
+
+def test_what_names_are_after_any_text_is_found_by_texts_of_their_own(
+    keepers: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def anyway(*options: str) -> dict[str, list[float]]:
+        assert main(["calibrate", *keepers, "--tokens", "4096", *options, "--json"]) == 0
+        (kept,) = json.loads(capsys.readouterr().out)["sources"]
+        found: dict[str, list[float]] = kept["pooling"]["anyway"]
+        return found
+
+    for name in ("ada", "Mr_Bell"):
+        folder = tmp_path / "any" / name
+        folder.mkdir(parents=True)
+        (folder / "one.txt").write_text("Mr. Bell and Mr. Bell and Ada. " * 200)
+    usual, others = anyway(), anyway("--names-after", str(tmp_path / "any"))
+    assert others["Mr. Bell"] != usual["Mr. Bell"]
+    assert main(["calibrate", *keepers, "--names-after", str(tmp_path / "none")]) == 1
+    assert "none" in capsys.readouterr().err
 
 
 def test_folders_of_no_source_are_named_and_left_out(

@@ -47,19 +47,6 @@ Run = Any
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """The facts a command prints; asserts that it succeeded."""
-
-    def run(*words: str, model: bool = False) -> Any:
-        code = main([*words, "--json", *(["--model", "echo"] if model else [])])
-        out, err = capsys.readouterr()
-        assert code == 0, err
-        return json.loads(out)
-
-    return run
-
-
-@pytest.fixture
 def failure(capsys: pytest.CaptureFixture[str]) -> Run:
     """The error a command prints; asserts exit code 1 and an empty stdout."""
 

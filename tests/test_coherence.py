@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loom.asking.coherence import Agreement, Suffixes, agreements, frame_bits
+from loom.asking.coherence import Agreement, Suffixes, agreements, anyway_of, frame_bits
 from loom.asking.framing import score_frames
 from loom.asking.probing import TAIL
 from loom.engine.api import Engine
 from loom.extensions import load_backend
-from loom.instruments.sources.api import Scores, Source, SourceSet
+from loom.instruments.sources.api import Pooling, Scores, Source, SourceSet
 from loom.instruments.sources.neutral import NEUTRAL
 from loom.testing.inprocess import InProcess
 
@@ -61,6 +61,25 @@ async def test_what_a_name_is_worth_anyway_is_found_out_once() -> None:
     await suffixes.bits(ids[:2], ["The Daily"])
     assert len(engine.jobs) == 3 * (len(NEUTRAL) + 2)
     assert await suffixes.bits(ids, []) == {}
+
+
+async def test_what_was_fitted_says_what_names_are_anyway() -> None:
+    engine = echo()
+    ids, _ = engine.engine.encode(b"The Daily said that the lamp was out. " * 4, start=True)
+    known = Pooling(1.0, 1.0, anyway={"The Daily": (-9.0, -8.0, -7.0)})
+    suffixes = Suffixes(engine, WANTED, pooling=known)
+    bits = (await suffixes.bits(ids, ["The Daily"]))["The Daily"]
+    assert len(engine.jobs) == 3, "after no other text"
+    raw = await suffixes.logprobs(ids, ["The Daily"])
+    assert bits == pytest.approx((raw[0] + [9.0, 8.0, 7.0]) / np.log(2))
+
+
+def test_a_name_is_anyway_what_it_is_after_texts_by_others() -> None:
+    logprobs = np.arange(12.0).reshape(3, 2, 2)  # passages by the first, the first, the second
+    found = anyway_of(logprobs, [0, 0, 1])
+    np.testing.assert_allclose(found, [logprobs[2, 0], logprobs[:2, 1].mean(axis=0)])
+    alone = anyway_of(logprobs, [0, 0, 0])
+    np.testing.assert_allclose(alone, [logprobs[:, 0].mean(axis=0), logprobs[:, 1].mean(axis=0)])
 
 
 async def test_a_model_is_asked_after_as_much_as_is_weighed() -> None:

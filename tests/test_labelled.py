@@ -119,14 +119,14 @@ async def test_what_was_asked_is_not_asked_again(tmp_path: Path) -> None:
     works: dict[str, list[Work]] = labelled(works_in(tmp_path, "Ada/one"), keys(WANTED, {}))[0]
     async with Asking("echo", {}) as asking:
         model = await asking.ready()
-        kept = Kept(tmp_path / "kept", model.fingerprint, WANTED)
-        reads = await read_all(asking, kept, evenly(works, 3, LENGTH), LENGTH)
+        texts = [passage.cut.text for passage in evenly(works, 3, LENGTH)]
+        passages = [(await asking.encode(text, start=True))[0][:LENGTH] for text in texts]
         files = answer_files(tmp_path / "kept", model.fingerprint, WANTED)
         done: list[int] = []
-        found = await ask_all(asking, WANTED, files, reads, done.append)
-        assert found.shape == (3, 2) and done == [0, 1, 2]
-        assert np.isfinite(found).all() and found.std() > 0
-        again = await ask_all(Forgetful(asking), WANTED, files, reads)
+        found = await ask_all(asking, WANTED, files, passages, done.append)
+        assert found.shape == (3, 2, 3) and done == [0, 1, 2]
+        assert (found < 0).all() and found.std() > 0
+        again = await ask_all(Forgetful(asking), WANTED, files, passages)
         np.testing.assert_array_equal(found, again)
         otherwise = replace(WANTED, probes=("\nBy whom? ",))
         for other in (
@@ -134,4 +134,4 @@ async def test_what_was_asked_is_not_asked_again(tmp_path: Path) -> None:
             answer_files(tmp_path / "kept", model.fingerprint, otherwise),
         ):
             with pytest.raises(EngineError):
-                await ask_all(Forgetful(asking), WANTED, other, reads)
+                await ask_all(Forgetful(asking), WANTED, other, passages)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -24,17 +23,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.chdir(tmp_path)
     return tmp_path / "home"
-
-
-@pytest.fixture
-def run(capsys: Capture) -> Run:
-    def run(*words: str, model: bool = False) -> Any:
-        code = main([*words, "--json", *(["--model", "echo"] if model else [])])
-        out, err = capsys.readouterr()
-        assert code == 0, err
-        return json.loads(out)
-
-    return run
 
 
 def test_models_lists_echo_and_what_sessions_used(run: Run) -> None:

@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sources import cost, federalist, naive, probing, simulating, splicing
-from benchmarks.sources.attributing import Attribution, fit
+from benchmarks.sources.attributing import Attribution, bits_of, fit
 from benchmarks.sources.corpus import Corpus
+from benchmarks.sources.judging import Floats
 from benchmarks.sources.report import markdown
 from benchmarks.sources.simulating import Drawn, Simulator
+from loom.asking.coherence import Suffixes, anyway_of
 from loom.asking.process import Asking
 from loom.extensions import resolve_model
 from loom.instruments.sources import finding, sets
-from loom.instruments.sources.api import SourceSet
+from loom.instruments.sources.api import Pooling, SourceSet
 from loom.labelled import Kept, Labelled, answer_files, ask_all, read_all
 from loom.paths import Paths
 
@@ -72,21 +74,32 @@ class Evaluation:
 
     async def _attributed(self, split: str) -> dict[str, Any]:
         found = await self._attribution(split)
-        asked = await ask_all(
-            self.asking,
-            self.wanted,
-            answer_files(self.args.cache, self.fingerprint, self.wanted),
-            found.reads,
-            lambda done: self.say(f"{split}: asked about {done} of {len(found.reads)} passages"),
-        )
+        asked = await self._asked(split)
+        anyway = await self._anyway()
         self.say("naive Bayes")
         if self._bayes is None:
             self._bayes = naive.trained(self.corpus.trained_on())
         self.say("fitting")
         return {
-            **found.facts(self.seed, asked),
+            **found.facts(self.seed, bits_of(asked, anyway)),
             "naive_bayes": found.hits(naive.placed(self._bayes, found.reads)),
         }
+
+    async def _asked(self, split: str) -> Floats:
+        """float64[N, S, phrasings], see `ask_all`."""
+        reads = (await self._attribution(split)).reads
+        return await ask_all(
+            self.asking,
+            self.wanted,
+            answer_files(self.args.cache, self.fingerprint, self.wanted),
+            [read.ids for read in reads],
+            lambda done: self.say(f"{split}: asked about {done} of {len(reads)} passages"),
+        )
+
+    async def _anyway(self) -> Floats:
+        """float64[S, phrasings]: what names are after any text, by the held-out cuts."""
+        truth = (await self._attribution("held_out")).truth - 1
+        return anyway_of(await self._asked("held_out"), truth.tolist())
 
     async def _federalist(self) -> dict[str, Any]:
         among = federalist.the_two(self.wanted)
@@ -115,7 +128,11 @@ class Evaluation:
     async def _probed(self) -> dict[str, Any]:
         unseen = await self._attribution("unseen")
         each, asked = self.args.probed, self.args.asked
-        return await probing.probed(self.asking, unseen, each, asked, self.seed, self.say)
+        names = (source.name for source in self.wanted.sources)
+        rows = zip(names, (await self._anyway()).tolist(), strict=True)
+        known = Pooling(1.0, 1.0, anyway={name: tuple(row) for name, row in rows})
+        suffixes = Suffixes(self.asking, self.wanted, pooling=known)
+        return await probing.probed(suffixes, self.asking, unseen, each, asked, self.seed, self.say)
 
     def _kept(self, among: SourceSet) -> Kept:
         return Kept(self.args.cache, self.fingerprint, among)

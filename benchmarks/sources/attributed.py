@@ -14,8 +14,9 @@ def held_out(facts: Facts) -> Iterator[str]:
     yield from ("", "## Which of the 80? Held-out cuts", "")
     yield (
         "Text that was not trained on, of works that were. Ranked by the likelihood of 256 tokens "
-        "under each byline; naive Bayes was trained on all training text and tested on the same "
-        "passages."
+        "under each byline, by how much likelier each name is as the answer after them than after "
+        "other held-out cuts (PMI), and by both together; naive Bayes was trained on all training "
+        "text and tested on the same passages."
     )
     yield from _hits(facts, {"top1": (0.70, "≥ .70"), "top3": (0.90, "≥ .90")})
     yield from _lengths(facts)
@@ -41,6 +42,9 @@ def unseen(facts: Facts) -> Iterator[str]:
     goal = "log loss at 256 tokens ≤ .8 of the prior's entropy"
     yield f"| {goal} | {' | '.join(f'{loss:.3f} {mark(loss <= 0.8)}' for loss in losses)} |"
     yield f"| log loss below the prior's at every length | {mark(below)} | |"
+    parted = " and ".join(span(facts["eces"][way]) for way in ("read", "together"))
+    yield ""
+    yield f"By how the works are parted into folds the two calibration errors are {parted}."
     yield from _lengths(facts)
 
 
@@ -80,9 +84,10 @@ def _lengths(facts: Facts) -> Iterator[str]:
     yield (
         "What is shown, after so many tokens: the filter with the null among its hypotheses, as it "
         "is and tempered, and tempered for a filter without a hazard, to which no source ever "
-        "changes; the tempering fitted on other works (five folds: "
-        f"η {span(fitted['eta'])}, γ {span(fitted['gamma'])}). Bits. The prior alone has an "
-        f"entropy of {prior['shown']:.2f} and, the truth being one of the sources, a log loss of "
+        "changes; the tempering fitted on other works (in five folds, the mean over five ways to "
+        f"part the works: η {span(fitted['eta'])}, γ {span(fitted['gamma'])}). Bits. The prior "
+        f"alone has an entropy of {prior['shown']:.2f} and, the truth being one of the sources, a "
+        "log loss of "
         f"{prior['loss']:.2f}; among the sources alone both are {prior['given']:.2f}. ECE is of "
         "the likeliest hypothesis, ten bins; beside it what beliefs that are exactly right would "
         "show, as there are so few."

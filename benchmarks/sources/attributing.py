@@ -16,6 +16,7 @@ from loom.labelled import LENGTH, Read
 
 LENGTHS = (16, 32, 64, 128, LENGTH)
 RAW = Tempering(1.0, 0.0)
+PARTITIONS = 5  # of the works into folds
 
 
 class Attribution:
@@ -51,25 +52,25 @@ class Attribution:
 
     def together(self, asked: Floats, tempered: Sequence[Tempering], seed: int) -> dict[str, Any]:
         """`asked` float64[N, S] bits of each source as the answer after the whole passage: believed
-        with what was read, both counting as much as was fitted on other works."""
-        alone = self.beliefs(tempered)[LENGTH].shares
-        rows = zip(alone, asked, self.truth, self.works, strict=True)
-        examples = [
-            pooling.Example(shares, bits, int(truth), work) for shares, bits, truth, work in rows
-        ]
-        fitted: dict[str, Pooling] = {}
+        with what was read, both counting as much as was fitted on other works, as was `tempered`,
+        one for each passage."""
+        its = dict(zip(self.works, tempered, strict=True))
+        rows = [tuple(row) for row in zip(asked, self.truth.tolist(), self.works, strict=True)]
+        shares = np.empty((len(rows), len(self.wanted.sources) + 1))
+        fitted: list[Pooling] = []
         for fold in filter(None, folds(self.works, seed)):
-            weights = pooling.fit([one for one in examples if one.work not in fold])
-            fitted |= dict.fromkeys(fold, weights)
-        shares = np.stack(
-            [pooling.pooled(one.shares, one.bits, fitted[one.work]) for one in examples]
-        )
+            alone = self.beliefs([its[min(fold)]] * len(rows))[LENGTH].shares
+            examples = [pooling.Example(read, *row) for read, row in zip(alone, rows, strict=True)]
+            fitted.append(pooling.fit([one for one in examples if one.work not in fold]))
+            for place, one in enumerate(examples):
+                if one.work in fold:
+                    shares[place] = pooling.pooled(one.shares, one.bits, fitted[-1])
         both = Beliefs(shares, self.truth, self.works)
         return {
             "shown": both.facts(),
             "given": both.given.facts(),
-            "read": sorted({round(its.read, 3) for its in fitted.values()}),
-            "asked": sorted({round(its.asked, 3) for its in fitted.values()}),
+            "read": sorted({round(weights.read, 3) for weights in fitted}),
+            "asked": sorted({round(weights.asked, 3) for weights in fitted}),
         }
 
     def evidence(self) -> Floats:
@@ -78,8 +79,12 @@ class Attribution:
         return np.array([[row[source.name] for source in self.wanted.sources] for row in rows])
 
     def facts(self, seed: int, asked: Floats) -> dict[str, Any]:
-        """`asked`: see `together`."""
-        fitted, lasting = self.crossed(seed), self.crossed(seed, 0.0)
+        """`asked`: see `together`. What is fitted on other works depends on how the works fall into
+        folds: the mean over PARTITIONS of them."""
+        every = [self._fitted(seed + number, asked) for number in range(PARTITIONS)]
+        eces = [
+            [each[way]["shown"]["ece"]["mean"] for each in every] for way in ("read", "together")
+        ]
         evidence = self.evidence()
         right = evidence[np.arange(len(self.truth)), self.truth - 1]
         return {
@@ -88,19 +93,45 @@ class Attribution:
             "sources": len({read.source for read in self.reads}),
             "by_evidence": self.hits(ranks(evidence, self.truth - 1)),
             "by_asking": self.hits(ranks(asked, self.truth - 1)),
-            "together": self.together(asked, fitted, seed),
             "gain": mean(right, self.works),
-            "tempering": _spread(fitted),
             "raw": _by_length(self.beliefs([RAW] * len(self.reads))),
-            "tempered": _by_length(self.beliefs(fitted)),
-            "lasting": _by_length(self.beliefs(lasting, 0.0)),
+            **averaged(every),
+            "eces": dict(zip(("read", "together"), eces, strict=True)),
             "prior": _prior(self.wanted),
+        }
+
+    def _fitted(self, seed: int, asked: Floats) -> dict[str, Any]:
+        """By one partition of the works into folds."""
+        fitted, lasting = self.crossed(seed), self.crossed(seed, 0.0)
+        tempered = _by_length(self.beliefs(fitted))
+        return {
+            "tempering": _spread(fitted),
+            "tempered": tempered,
+            "read": tempered[str(LENGTH)],
+            "lasting": _by_length(self.beliefs(lasting, 0.0)),
+            "together": self.together(asked, fitted, seed),
         }
 
     def hits(self, found: Sequence[int] | np.ndarray[Any, Any]) -> dict[str, Any]:
         """Of ranks of the right source."""
         order = np.asarray(found)
         return {"top1": mean(order < 1, self.works), "top3": mean(order < 3, self.works)}
+
+
+def averaged(every: Sequence[Any]) -> Any:
+    """The mean of figures that are told alike; all of those that are in lists."""
+    first = every[0]
+    if isinstance(first, Mapping):
+        return {key: averaged([each[key] for each in every]) for key in first}
+    if isinstance(first, list):
+        return sorted({value for each in every for value in each})
+    return float(np.mean(every))
+
+
+def bits_of(asked: Floats, anyway: Floats) -> Floats:
+    """PMI by probe, float64[N, S], the mean over the phrasings of `asked` [N, S, phrasings] and
+    `anyway` [S, phrasings], nats."""
+    return np.asarray((asked - anyway).mean(axis=2) / np.log(2), np.float64)
 
 
 def fit(wanted: SourceSet, reads: Sequence[Read], hazard: float = HAZARD) -> Tempering:

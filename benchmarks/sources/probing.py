@@ -18,6 +18,7 @@ from loom.labelled import Read
 
 
 async def probed(
+    suffixes: Suffixes,
     asking: Asking,
     unseen: Attribution,
     each: int,
@@ -27,7 +28,6 @@ async def probed(
 ) -> dict[str, Any]:
     """`each` passages of every work, `count` answers after each."""
     reads = _few(unseen.reads, each)
-    suffixes = Suffixes(asking, unseen.wanted)
     names = [source.name for source in unseen.wanted.sources]
     drawn, apart, by_probe, by_frame = [], [], [], []
     for number, read in enumerate(reads):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from loom.asking.probing import TAIL, probes_of, tail_of
 from loom.asking.questions import Gate, Questions, Scorer, at_once
 from loom.instruments.sources import filtering
-from loom.instruments.sources.api import Scores, SourceSet, Tempering
+from loom.instruments.sources.api import Pooling, Scores, SourceSet, Tempering
 from loom.instruments.sources.neutral import NEUTRAL
 from loom.instruments.sources.windows import Ids, Job, Step
 
@@ -43,19 +43,21 @@ class Agreement:
 
 
 class Suffixes:
-    """How likely names are as answers. What they are after any text is found out once for each and
-    kept, in `anyway` where that is given: as good as long as model and set stay the same."""
+    """How likely names are as answers. What they are after any text is known by `pooling` for the
+    sources of the set; of others, and without it, it is found out after a few neutral texts, once:
+    as good as long as model and set stay the same."""
 
     def __init__(
         self,
         scorer: Scorer,
         wanted: SourceSet,
         gate: Gate | None = None,
-        anyway: dict[str, Floats] | None = None,
+        pooling: Pooling | None = None,
     ) -> None:
         self._scorer, self._gate = scorer, gate
         self._probes = probes_of(wanted)
-        self._anyway: dict[str, Floats] = {} if anyway is None else anyway
+        known = {} if pooling is None else pooling.anyway
+        self._anyway: dict[str, Floats] = {name: np.array(row) for name, row in known.items()}
 
     async def bits(self, ids: Sequence[int], names: Iterable[str]) -> dict[str, Floats]:
         """PMI of each name with the passage, float64[phrasings]. Raises EngineError."""
@@ -64,6 +66,11 @@ class Suffixes:
         (found,) = await self._logprobs([tuple(ids)], wanted)
         rows = zip(wanted, found, strict=True)
         return {name: (row - self._anyway[name]) / LN2 for name, row in rows}
+
+    async def logprobs(self, ids: Sequence[int], names: Sequence[str]) -> Floats:
+        """float64[names, phrasings], nats: of each name after the passage. Raises EngineError."""
+        found: Floats = (await self._logprobs([tuple(ids)], names))[0]
+        return found
 
     async def _learn(self, names: Sequence[str]) -> None:
         if names:
@@ -134,3 +141,14 @@ async def worth(suffixes: Suffixes, wanted: SourceSet, ids: Sequence[int]) -> di
     Raises EngineError."""
     found = await suffixes.bits(ids, (source.name for source in wanted.sources))
     return {name: float(bits.mean()) for name, bits in found.items()}
+
+
+def anyway_of(logprobs: Floats, truth: Sequence[int]) -> Floats:
+    """float64[S, phrasings]: what each source's name is after any text, of `logprobs` [N, S,
+    phrasings] after passages by the sources `truth`: the mean over those by others. Of a name that
+    all are by, over all."""
+    by_others = np.ones(logprobs.shape[:2], bool)
+    by_others[np.arange(len(truth)), np.asarray(truth, int)] = False
+    by_others[:, ~by_others.any(axis=0)] = True
+    count = by_others.sum(axis=0)
+    return np.asarray((logprobs * by_others[..., None]).sum(axis=0) / count[:, None], np.float64)

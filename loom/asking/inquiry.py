@@ -67,7 +67,8 @@ async def inquiry(
     leading = sorted(by_frame, key=lambda name: -by_frame[name])[:LEADING]
     mine = {name: by_frame[name] for name in (*about, *leading) if name in by_frame}
     every = by_frame if read.pooling is not None else {}
-    by_probe = await Suffixes(asking, wanted).bits(ids, (*mine, *by_answer, *every))
+    suffixes = Suffixes(asking, wanted, pooling=read.pooling)
+    by_probe = await suffixes.bits(ids, (*mine, *by_answer, *every))
     agreements = agreed(mine | by_answer, by_probe)
     return Inquiry(found, verified, tuple(agreements), _together(read, by_probe))
 

@@ -198,6 +198,8 @@ def _calibrating(commands: Commands) -> None:
     parser.add_argument("--tokens", type=count, metavar="N", help=text)
     text = "what evidence about a set's sources is worth instead, of texts FOLDER/<source>/*.txt"
     parser.add_argument("--sources", metavar="SET", help=text)
+    text = "with it: texts that stand for any text (default: those read), FOLDER/<source>/*.txt"
+    parser.add_argument("--names-after", type=file, nargs="+", metavar="FOLDER", help=text)
     text = "keep what was found there (default: where Loom looks for it)"
     parser.add_argument("--out", type=file, metavar="FILE", help=text)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loom.arrays import ArrayFiles
-from loom.asking.coherence import frame_bits
+from loom.asking.coherence import anyway_of, frame_bits
 from loom.asking.process import Asking
 from loom.bylines import by_folder
 from loom.commands import access
@@ -102,7 +102,7 @@ async def temper(
         raise CommandError(
             "There is no text to calibrate on.", "Name folders of text, one for each source."
         )
-    for path in texts:
+    for path in [*texts, *(args.names_after or ())]:
         if not path.exists():
             raise CommandError(f"There is no {path}.", "Name folders of text, one for each source.")
     config = access.config_of(args)
@@ -111,9 +111,12 @@ async def temper(
         console.end_progress()
         kept, reads = await _read(asking, capabilities, wanted, texts, args.tokens, console)
         files = answer_files(kept.files.folder, capabilities.fingerprint, wanted)
-        bits = await _asked(asking, wanted, files, reads, console)
+        others = await _others(asking, wanted, args.names_after or (), reads)
+        passages = [*(read.ids for read in reads), *(ids for _, ids in others)]
+        asked = await _asked(asking, wanted, files, passages, console)
     with console.waiting("fitting"):
-        fitted = await asyncio.to_thread(_fitted, wanted, reads, bits)
+        bits, anyway = _bits(wanted, asked, len(reads), [source for source, _ in others])
+        fitted = await asyncio.to_thread(_fitted, wanted, reads, bits, anyway)
     known = _with(capabilities, fitted, args.out)
     file = calibration.save(known, args.out)
     kept.files.clear()
@@ -172,20 +175,47 @@ def _folder(fingerprint: str, wanted: SourceSet) -> Path:
 
 
 async def _asked(
-    asking: Asking, wanted: SourceSet, files: ArrayFiles, reads: Sequence[Read], console: Console
+    asking: Asking,
+    wanted: SourceSet,
+    files: ArrayFiles,
+    passages: Sequence[Sequence[int]],
+    console: Console,
 ) -> Floats:
-    """float64[N, S], see `ask_all`."""
+    """float64[N, S, phrasings], see `ask_all`."""
 
     def advanced(done: int) -> None:
-        console.progress(f"asking after {done} of {len(reads)} passages", done / len(reads))
+        console.progress(f"asking after {done} of {len(passages)} passages", done / len(passages))
 
     try:
-        return await ask_all(asking, wanted, files, reads, advanced)
+        return await ask_all(asking, wanted, files, passages, advanced)
     finally:
         console.end_progress()
 
 
-def _fitted(wanted: SourceSet, reads: Sequence[Read], asked: Floats) -> Fitted:
+async def _others(
+    asking: Asking, wanted: SourceSet, texts: Sequence[Path], reads: Sequence[Read]
+) -> list[tuple[str, tuple[int, ...]]]:
+    """(source, token ids) of what stands for any text: a passage of every source in `texts`, or
+    where there are none what was read."""
+    works, _ = labelled(texts, keys(wanted, by_folder()))
+    found = []
+    for passage in evenly(works, 1):
+        ids, _ = await asking.encode(passage.cut.text, start=True)
+        found.append((passage.source, ids[:LENGTH]))
+    return found or [(read.source, read.ids) for read in reads]
+
+
+def _bits(
+    wanted: SourceSet, asked: Floats, reads: int, others: Sequence[str]
+) -> tuple[Floats, Floats]:
+    """PMI by probe of the first `reads` of what was asked, float64[N, S], and what the names are
+    after any text, of which the rest are, by the sources `others`: float64[S, phrasings], nats."""
+    names = [source.name for source in wanted.sources]
+    anyway = anyway_of(asked[reads:], [names.index(source) for source in others])
+    return BITS * (asked[:reads] - anyway).mean(axis=2), anyway
+
+
+def _fitted(wanted: SourceSet, reads: Sequence[Read], asked: Floats, anyway: Floats) -> Fitted:
     examples = [tempering.Example(read.scores, read.source, read.work) for read in reads]
     its = tempering.fit(wanted, examples)
     both = [_both(wanted, read, bits, its) for read, bits in zip(reads, asked, strict=True)]
@@ -193,7 +223,11 @@ def _fitted(wanted: SourceSet, reads: Sequence[Read], asked: Floats) -> Fitted:
         frame_bits(wanted, read.scores)[read.source] - one.bits[one.truth - 1]
         for read, one in zip(reads, both, strict=True)
     ]
-    weights = pooling.fit(both, sets.questions(wanted))
+    weights = replace(
+        pooling.fit(both),
+        questions=sets.questions(wanted),
+        anyway={s.name: tuple(row) for s, row in zip(wanted.sources, anyway.tolist(), strict=True)},
+    )
     its = replace(its, delta=statistics.median(map(abs, apart)), pooling=weights)
     alone = Pooling(read=1.0, asked=0.0)
     together = pooling.loss(both, alone), pooling.loss(both, weights)

@@ -145,7 +145,12 @@ def _pooling(entry: Mapping[str, Any]) -> Pooling:
     read, asked = float(entry["read"]), float(entry["asked"])
     if not (0 <= read < math.inf and 0 <= asked < math.inf):
         raise ValueError(f"nothing is weighed together by {read} and {asked}")
-    return Pooling(read, asked, str(entry["questions"]))
+    anyway = {
+        str(name): tuple(float(logprob) for logprob in row) for name, row in entry["anyway"].items()
+    }
+    if not all(math.isfinite(logprob) for row in anyway.values() for logprob in row):
+        raise ValueError("a name isn't likely at all")
+    return Pooling(read, asked, str(entry["questions"]), anyway)
 
 
 def _places(fingerprint: str) -> Iterable[Path]:

@@ -9,9 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from loom.asking.asked import Aloud
 from loom.asking.coherence import Suffixes, agreements, frame_bits, worth
 from loom.asking.framing import score_frames
@@ -20,23 +17,16 @@ from loom.core.node import Place
 from loom.engine.api import EngineError
 from loom.instruments.calibration import tempering_of
 from loom.instruments.sources import pooling
-from loom.instruments.sources.api import Attribution, Posterior, Source, SourceSet
-from loom.instruments.sources.sets import digest
+from loom.instruments.sources.api import Attribution, Pooling, Posterior, Source, SourceSet
 from loom.session import Session
 from loom.ui.screens.probe import Verdict
 
-Anyway = dict[tuple[str, ...], dict[str, NDArray[np.float64]]]
-
 
 class Inquiring:
-    """`known` is the set that answers are understood by; what its names are after any text is kept
-    in `anyway`, for as long as one asks the same model by the same set."""
+    """`known` is the set that answers are understood by."""
 
-    def __init__(
-        self, session: Session, known: SourceSet, place: Place, anyway: Anyway | None = None
-    ) -> None:
+    def __init__(self, session: Session, known: SourceSet, place: Place) -> None:
         self._session, self._known, self._place = session, known, place
-        self._anyway: Anyway = {} if anyway is None else anyway
         self._ids: Sequence[int] | None = None
 
     async def answers(self, count: int) -> AsyncGenerator[Attribution]:
@@ -79,23 +69,22 @@ class Inquiring:
         if not (await engine.ready()).scores:
             raise EngineError("This engine can't read given text, so answers can't be checked.")
         by_frame = frame_bits(wanted, await score_frames(engine, wanted, ids))
-        agreed = await agreements(await self._suffixes(), by_frame, ids)
+        suffixes = Suffixes(engine, self._known, pooling=await self._pooling())
+        agreed = await agreements(suffixes, by_frame, ids)
         verdicts = {one.name: Verdict(one.by_frame, one.delta) for one in agreed}
         sources = self.sources(found).items()
         return {name: verdicts[s.name] for name, s in sources if s.name in verdicts}
 
     async def together(self) -> Posterior | None:
         """Of the set, by reading and by asking about every source. Raises EngineError."""
-        read = self._session.posterior_at(self._place)
+        read, its = self._session.posterior_at(self._place), await self._pooling()
+        if read is None or its is None:
+            return None
+        suffixes = Suffixes(self._session.asking(), self._known, pooling=its)
+        asked = await worth(suffixes, self._known, await self._passage())
+        return pooling.posterior(read, asked, its)
+
+    async def _pooling(self) -> Pooling | None:
         model = await self._session.asking().ready()
         its = await asyncio.to_thread(tempering_of, model.fingerprint, self._known)
-        if read is None or its is None or its.pooling is None:
-            return None
-        asked = await worth(await self._suffixes(), self._known, await self._passage())
-        return pooling.posterior(read, asked, its.pooling)
-
-    async def _suffixes(self) -> Suffixes:
-        engine = self._session.asking()
-        by = (await engine.ready()).fingerprint, digest(self._known), self._known.probe_ends
-        anyway = self._anyway.setdefault((*by, *self._known.probes), {})
-        return Suffixes(engine, self._known, anyway=anyway)
+        return None if its is None else its.pooling

@@ -103,11 +103,12 @@ def test_a_tempering_is_kept_by_the_digest_of_its_set(home: Path) -> None:
     assert found.tempered("beef", "mine", other).tempering("beef") == other
 
 
+POOLING = {"read": 1, "asked": 1, "questions": "", "anyway": {"Ada": [-2.0]}}
 ASKED = SourceSet("few", "", (Source("Ada", ("Ada\n\n",)),), probes=("\n\n— ",))
 
 
 def test_how_reading_and_asking_count_holds_as_long_as_the_same_is_asked(home: Path) -> None:
-    pooling = Pooling(0.9, 0.5, sets.questions(ASKED))
+    pooling = Pooling(0.9, 0.5, sets.questions(ASKED), {"Ada": (-9.5,)})
     tempering = replace(TEMPERING, pooling=pooling)
     save(FOUND.tempered(sets.digest(ASKED), "few", tempering))
     assert tempering_of("f00d", ASKED) == tempering
@@ -149,7 +150,9 @@ def test_a_calibration_from_before_sources_reads_and_stays_as_it_is(home: Path) 
         {"eta": 0, "gamma": 0, "tokens": 1, "works": 1, "delta": None},
         {"eta": "much", "gamma": 0, "tokens": 1, "works": 1, "delta": None},
         {"eta": 0.5, "gamma": 0, "tokens": float("inf"), "works": 1, "delta": None},
-        {**asdict(TEMPERING), "pooling": {"read": -1, "asked": 1, "questions": ""}},
+        {**asdict(TEMPERING), "pooling": {"read": -1, "asked": 1, "questions": "", "anyway": {}}},
+        {**asdict(TEMPERING), "pooling": {**POOLING, "anyway": {"Ada": [float("-inf")]}}},
+        {**asdict(TEMPERING), "pooling": {**POOLING, "anyway": ["Ada"]}},
         {**asdict(TEMPERING), "pooling": {"read": 1}},
         {**asdict(TEMPERING), "pooling": 3},
     ],

@@ -39,7 +39,7 @@ from loom.session import Session
 from loom.ui import outside
 from loom.ui.along import layers, order
 from loom.ui.app import LoomApp
-from loom.ui.inquiring import Anyway, Inquiring
+from loom.ui.inquiring import Inquiring
 from loom.ui.screens import standings
 from loom.ui.screens.instruments import Instruments
 from loom.ui.screens.probe import Found, Probe, Verdict
@@ -475,7 +475,7 @@ async def test_answers_are_drawn_without_a_node_and_read_under_their_frames(
         assert await asked.together() is None, "it was never found out how both count"
 
 
-async def test_reading_and_asking_are_weighed_together_and_names_learnt_once(
+async def test_reading_and_asking_are_weighed_together_by_what_was_fitted(
     tmp_path: Path,
 ) -> None:
     sources = (Source("The lamp", ("A\n\n",)), Source("B", ("No light\n\n",)))
@@ -483,7 +483,8 @@ async def test_reading_and_asking_are_weighed_together_and_names_learnt_once(
     async with Session.create(tmp_path / "asked.loom", seed=7) as session:
         await session.attach("echo")
         able = await session.engine_ready()
-        its = Tempering(1.0, 0.0, pooling=Pooling(1.0, 0.5, sets.questions(known)))
+        weights = Pooling(1.0, 0.5, sets.questions(known), {"The lamp": (-20.0,), "B": (-5.0,)})
+        its = Tempering(1.0, 0.0, pooling=weights)
         found = Calibration(able.fingerprint, "echo").tempered(sets.digest(known), "two", its)
         calibration.save(found)
         session.write(WORDS)
@@ -492,18 +493,18 @@ async def test_reading_and_asking_are_weighed_together_and_names_learnt_once(
         session.weigh()
         await session.weighed()
         read = session.posterior_at(session.place)
-        anyway: Anyway = {}
-        both = await Inquiring(session, known, session.place, anyway).together()
+        both = await Inquiring(session, known, session.place).together()
         assert read is not None and both is not None
-        assert {one.name for one in both.standings} == {"The lamp", "B"}
         shares, before = ({o.name: o.probability for o in p.standings} for p in (both, read))
-        assert shares["The lamp"] > before["The lamp"], "a name that the text has in it"
-        (learnt,) = anyway.values()
-        assert set(learnt) == {"The lamp", "B"}
-        learnt["The lamp"][:] = -1e6  # were it learnt anew, that would change nothing
-        again = await Inquiring(session, known, session.place, anyway).together()
-        assert again is not None and again.standings[0].name == "The lamp"
-        assert again.standings[0].probability > 0.99
+        ids, _ = await session.asking().encode(WORDS.encode(), start=True)
+        asked = {}
+        for name, usual in (("The lamp", -20.0), ("B", -5.0)):
+            said = f" {name}\n".encode()
+            answer = await session.asking().score((tuple(ids), "\n\n—".encode()), said)
+            assert answer.span is not None
+            asked[name] = before[name] * np.exp(0.5 * (answer.span.logprob.sum() - usual))
+        whole = read.null + sum(asked.values())
+        assert shares == pytest.approx({name: part / whole for name, part in asked.items()})
 
 
 # ── without a screen ───────────────────────────────────────────────────────────────────────────

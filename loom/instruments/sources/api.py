@@ -7,7 +7,7 @@ always one of the hypotheses. Knows numbers and names; asks no engine and keeps 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,11 +71,13 @@ class SourceSet:
 class Pooling:
     """How much two opinions of one model count together: exponents of what it believes when it
     reads and of what it says when asked (see `pooling`). `questions` is a digest of what it was
-    asked when that was fitted."""
+    asked when that was fitted; `anyway`, by name of a source and phrasing, how likely the name is
+    as the answer after any text, in nats."""
 
     read: float
     asked: float
     questions: str = ""
+    anyway: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

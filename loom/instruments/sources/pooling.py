@@ -46,9 +46,9 @@ def pooled(shares: Floats, bits: Floats, its: Pooling) -> Floats:
     return np.asarray(weights / weights.sum(axis=-1, keepdims=True), np.float64)
 
 
-def fit(examples: Sequence[Example], questions: str = "") -> Pooling:
-    """The one with the least log loss; works weigh alike, however many passages they gave.
-    `questions`: see `Pooling`. Raises ValueError where there are no examples."""
+def fit(examples: Sequence[Example]) -> Pooling:
+    """The one with the least log loss; works weigh alike, however many passages they gave. Raises
+    ValueError where there are no examples."""
     if not examples:
         raise ValueError("There is no passage to fit on.")
 
@@ -56,7 +56,7 @@ def fit(examples: Sequence[Example], questions: str = "") -> Pooling:
         return loss(examples, Pooling(at[0], at[1]))
 
     read, asked = lowest(cost, START, STEP, BOUNDS)
-    return Pooling(read, asked, questions)
+    return Pooling(read, asked)
 
 
 def loss(examples: Sequence[Example], its: Pooling) -> float:

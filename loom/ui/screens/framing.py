@@ -5,28 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from loom.core.node import Place
 from loom.instruments.sources.api import Source
 from loom.paths import Paths
-from loom.session import Session
-from loom.ui.bindings import COMMANDS, Command
 from loom.ui.screens.probe import Found, Probe
 from loom.ui.screens.source_sets import SourceSets
 from loom.ui.screens.sources import Answer, Sources
 from loom.ui.screens.sourcing import Sourcing
 
-if TYPE_CHECKING:
-    from loom.ui.inquiring import Anyway
-
 
 class Framing(Sourcing):
     """What is chosen there goes to the session."""
-
-    def __init__(self, session: Session, commands: Sequence[Command] = COMMANDS) -> None:
-        super().__init__(session, commands)
-        self._anyway: Anyway = {}  # for whoever asks the model twice
 
     async def action_sources(self) -> None:
         """At the cursor, or where the writer is."""
@@ -68,9 +58,7 @@ class Framing(Sourcing):
             else:
                 self.attempt(lambda: self._add(found.added))
 
-        await self.app.push_screen(
-            Probe(Inquiring(self.session, known, place, self._anyway)), closed
-        )
+        await self.app.push_screen(Probe(Inquiring(self.session, known, place)), closed)
 
     def _add(self, sources: Sequence[Source]) -> None:
         """To the set of this session; its file stays as it is."""

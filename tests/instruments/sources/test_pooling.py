@@ -39,10 +39,9 @@ def examples(count: int, read: float, asked: float, seed: int = 5) -> list[Examp
 
 @pytest.mark.parametrize(("read", "asked"), [(1.0, 1.0), (0.5, 0.25), (1.0, 0.5)])
 def test_each_opinion_gets_the_weight_that_is_right(read: float, asked: float) -> None:
-    found = pooling.fit(examples(4000, read, asked), "the same")
+    found = pooling.fit(examples(4000, read, asked))
     assert found.read == pytest.approx(read, rel=0.15)
     assert found.asked == pytest.approx(asked, rel=0.15)
-    assert found.questions == "the same"
 
 
 def test_an_opinion_without_any_news_gets_none() -> None:
