@@ -171,6 +171,12 @@ def _weak_spots(parts: Mapping[str, Facts]) -> Iterator[str]:
         "goes back towards the prior on long texts of which the evidence is thin, whatever its "
         "sum says; without a hazard a splice is hardly noticed at all."
     )
+    if "unseen" in parts:
+        yield (
+            "- The goals for works never seen are met by reading and asking together, and that is done "
+            "only where the model is asked. What lens, tree and colours show is by reading alone, "
+            "which is right less often and less sure of when."
+        )
     yield (
         "- Seventeen unseen works, each by another source, say little: one odd work moves any of "
         "their figures, and a calibration error below that of exactly right beliefs is luck."
