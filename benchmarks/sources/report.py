@@ -172,10 +172,14 @@ def _weak_spots(parts: Mapping[str, Facts]) -> Iterator[str]:
         "sum says; without a hazard a splice is hardly noticed at all."
     )
     if "unseen" in parts:
+        last = parts["unseen"]["tempered"]["256"]["shown"]
+        both = parts["unseen"]["together"]["shown"]
         yield (
-            "- The goals for works never seen are met by reading and asking together, and that is done "
-            "only where the model is asked. What lens, tree and colours show is by reading alone, "
-            "which is right less often and less sure of when."
+            "- What lens, tree and colours show is by reading alone. Asked as well, which is done "
+            "only where a writer asks, the model finds the source of works never seen for "
+            f"{both['top1']['mean']:.2f} of the passages instead of {last['top1']['mean']:.2f}, "
+            f"with a calibration error of {both['ece']['mean']:.3f} instead of "
+            f"{last['ece']['mean']:.3f}."
         )
     yield (
         "- Seventeen unseen works, each by another source, say little: one odd work moves any of "
