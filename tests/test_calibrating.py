@@ -170,8 +170,11 @@ def test_what_names_are_after_any_text_is_found_by_texts_of_their_own(
         (folder / "one.txt").write_text("Mr. Bell and Mr. Bell and Ada. " * 200)
     usual, others = anyway(), anyway("--names-after", str(tmp_path / "any"))
     assert others["Mr. Bell"] != usual["Mr. Bell"]
-    assert main(["calibrate", *keepers, "--names-after", str(tmp_path / "none")]) == 1
-    assert "none" in capsys.readouterr().err
+    (tmp_path / "strangers" / "x").mkdir(parents=True)
+    (tmp_path / "strangers" / "x" / "one.txt").write_text(SENTENCE * 60)
+    for called, words in (("none", "There is no"), ("strangers", "no text by a source of keepers")):
+        assert main(["calibrate", *keepers, "--names-after", str(tmp_path / called)]) == 1
+        assert words in capsys.readouterr().err
 
 
 def test_folders_of_no_source_are_named_and_left_out(

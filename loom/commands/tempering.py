@@ -196,8 +196,13 @@ async def _others(
     asking: Asking, wanted: SourceSet, texts: Sequence[Path], reads: Sequence[Read]
 ) -> list[tuple[str, tuple[int, ...]]]:
     """(source, token ids) of what stands for any text: a passage of every source in `texts`, or
-    where there are none what was read."""
+    where none are named what was read."""
     works, _ = labelled(texts, keys(wanted, by_folder()))
+    if texts and not works:
+        raise CommandError(
+            f"There is no text by a source of {wanted.name} for names to stand after.",
+            "Give --names-after folders that are called like sources of the set.",
+        )
     found = []
     for passage in evenly(works, 1):
         ids, _ = await asking.encode(passage.cut.text, start=True)
