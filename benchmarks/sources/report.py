@@ -179,7 +179,9 @@ def _weak_spots(parts: Mapping[str, Facts]) -> Iterator[str]:
             "only where a writer asks, the model finds the source of works never seen for "
             f"{both['top1']['mean']:.2f} of the passages instead of {last['top1']['mean']:.2f}, "
             f"with a calibration error of {both['ece']['mean']:.3f} instead of "
-            f"{last['ece']['mean']:.3f}."
+            f"{last['ece']['mean']:.3f}. How both are weighed, and what a name is held against, "
+            "was chosen among a few ways with figures of these same works in sight, which may "
+            "flatter it."
         )
     yield (
         "- Seventeen unseen works, each by another source, say little: one odd work moves any of "
