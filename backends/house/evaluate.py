@@ -256,7 +256,7 @@ def evaluate(corpus: Path, model: Path, each: int, cut: int, seed: int) -> dict[
         "splits": {},
     }
     for split in ("held-out cuts", "unseen works"):
-        cuts = [middle(t.content, cut).encode() for t in found if t.split == split]
+        without = without_model(characters, [text for text in found if text.split == split], cut)
         rows = {genre: row for (s, genre), row in squeezed["rows"].items() if s == split}
         total = np.sum(list(rows.values()), axis=0)
         rng = np.random.default_rng(seed)
@@ -266,9 +266,10 @@ def evaluate(corpus: Path, model: Path, each: int, cut: int, seed: int) -> dict[
         as_bytes = [(s, reader.tokenizer.decode(ids).encode()) for s, ids in drawn]
         result["splits"][split] = {
             "all": bits_of(total),
-            "genres": {genre: bits_of(row) for genre, row in sorted(rows.items())},
-            "characters": sum(map(characters.bits, cuts)) / sum(map(len, cuts)),
-            "xz": xz_bits_per_byte(cuts),
+            "genres": {
+                genre: {**bits_of(row), **without[genre]} for genre, row in sorted(rows.items())
+            },
+            **without[""],
             "byline": shares(ranks_by_byline(reader, drawn, names)),
             "suffix": shares(ranks_by_suffix(reader, drawn, names)),
             "naive_bayes": shares(
@@ -282,6 +283,25 @@ def evaluate(corpus: Path, model: Path, each: int, cut: int, seed: int) -> dict[
     result["parameters"] = sum(p.numel() for p in reader.model.parameters())
     result["seconds"] = round(time.monotonic() - began)
     return result
+
+
+def without_model(
+    characters: CharacterModel, found: Sequence[Text], size: int
+) -> dict[str, dict[str, float]]:
+    """Bits a byte by genre, and of all under "": of the character model, and of xz over the cuts
+    joined."""
+    cuts: dict[str, list[bytes]] = defaultdict(list)
+    for text in found:
+        cut = middle(text.content, size).encode()
+        cuts[""].append(cut)
+        cuts[text.genre].append(cut)
+    return {
+        genre: {
+            "characters": sum(map(characters.bits, its)) / sum(map(len, its)),
+            "xz": xz_bits_per_byte(its),
+        }
+        for genre, its in cuts.items()
+    }
 
 
 def bits_of(row: NDArray[np.float64]) -> dict[str, float]:

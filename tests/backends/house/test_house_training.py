@@ -344,6 +344,24 @@ def test_the_character_model_is_a_distribution_and_learns(house: dict[str, Any])
     assert sum(2.0**-bits for bits in each) == pytest.approx(1, abs=1e-6)
 
 
+def test_what_needs_no_model_is_measured_by_genre_too(house: dict[str, Any]) -> None:
+    evaluate = house["evaluate"]
+    prose_of = {"sea": prose("sea", 3000, 4), "law": prose("law", 2000, 5)}
+    found = [
+        evaluate.Text("cuts", source, genre, "work", prose_of[source])
+        for source, genre in (("sea", "fiction"), ("law", "speech"))
+    ]
+    characters = house["baselines"].CharacterModel(prose("sea", 9000, 6).encode())
+    rows = evaluate.without_model(characters, found, 1000)
+    assert set(rows) == {"", "fiction", "speech"}
+    assert rows["fiction"]["characters"] < rows["speech"]["characters"], "it was trained on that"
+    cuts = {text.genre: evaluate.middle(text.content, 1000).encode() for text in found}
+    sizes = {genre: len(cut) for genre, cut in cuts.items()}
+    whole = sum(rows[genre]["characters"] * size for genre, size in sizes.items())
+    assert rows[""]["characters"] == pytest.approx(whole / sum(sizes.values()))
+    assert rows["speech"]["xz"] == house["baselines"].xz_bits_per_byte([cuts["speech"]])
+
+
 def test_naive_bayes_tells_the_sources_apart(house: dict[str, Any]) -> None:
     bayes = house["baselines"].NaiveBayes({s: prose(s, 4000, 1).encode() for s in WORDS})
     for place, source in enumerate(WORDS):
