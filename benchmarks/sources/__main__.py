@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sources import cost, federalist, naive, probing, simulating, splicing
-from benchmarks.sources.attributing import Attribution, bits_of, fit
+from benchmarks.sources.attributing import Attribution, fit
 from benchmarks.sources.corpus import Corpus
 from benchmarks.sources.judging import Floats
 from benchmarks.sources.report import markdown
 from benchmarks.sources.simulating import Drawn, Simulator
-from loom.asking.coherence import Suffixes, anyway_of
+from loom.asking.coherence import Suffixes, anyway_of, by_name, pmi
 from loom.asking.process import Asking
 from loom.extensions import resolve_model
 from loom.instruments.sources import finding, sets
@@ -81,7 +81,7 @@ class Evaluation:
             self._bayes = naive.trained(self.corpus.trained_on())
         self.say("fitting")
         return {
-            **found.facts(self.seed, bits_of(asked, anyway)),
+            **found.facts(self.seed, pmi(asked, anyway).mean(axis=2)),
             "naive_bayes": found.hits(naive.placed(self._bayes, found.reads)),
         }
 
@@ -128,9 +128,7 @@ class Evaluation:
     async def _probed(self) -> dict[str, Any]:
         unseen = await self._attribution("unseen")
         each, asked = self.args.probed, self.args.asked
-        names = (source.name for source in self.wanted.sources)
-        rows = zip(names, (await self._anyway()).tolist(), strict=True)
-        known = Pooling(1.0, 1.0, anyway={name: tuple(row) for name, row in rows})
+        known = Pooling(1.0, 1.0, anyway=by_name(self.wanted, await self._anyway()))
         suffixes = Suffixes(self.asking, self.wanted, pooling=known)
         return await probing.probed(suffixes, self.asking, unseen, each, asked, self.seed, self.say)
 

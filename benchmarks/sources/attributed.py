@@ -49,21 +49,19 @@ def unseen(facts: Facts) -> Iterator[str]:
 
 
 def _hits(facts: Facts, goals: Mapping[str, tuple[float, str]]) -> Iterator[str]:
-    rows = {
-        "likelihood under each byline": facts["by_evidence"],
-        "each name as the answer, when asked": facts["by_asking"],
-        "read and asked together": facts["together"]["shown"],
-        "naive Bayes, 5-grams": facts["naive_bayes"],
+    rows: dict[str, tuple[Facts, Mapping[str, tuple[float, str]]]] = {
+        "likelihood under each byline": (facts["by_evidence"], goals),
+        "each name as the answer, when asked": (facts["by_asking"], {}),
+        "read and asked together": (facts["together"]["shown"], goals),
+        "naive Bayes, 5-grams": (facts["naive_bayes"], {}),
     }
     yield ""
     yield f"{facts['passages']} passages of {facts['works']} works by {facts['sources']} sources."
     yield ""
     yield "| how | top-1 | top-3 |"
     yield "|---|---|---|"
-    judged = list(rows)[:3:2]
-    for how, row in rows.items():
-        goal = goals if how in judged else {}
-        cells = (f"{pm(row[key])} {_held(row[key], goal.get(key))}" for key in ("top1", "top3"))
+    for how, (row, judged) in rows.items():
+        cells = (f"{pm(row[key])} {_held(row[key], judged.get(key))}" for key in ("top1", "top3"))
         yield f"| {how} | {' | '.join(cell.strip() for cell in cells)} |"
     said = (goals[key][1] if key in goals else "" for key in ("top1", "top3"))
     yield f"| goal | {' | '.join(said)} |"

@@ -128,12 +128,6 @@ def averaged(every: Sequence[Any]) -> Any:
     return float(np.mean(every))
 
 
-def bits_of(asked: Floats, anyway: Floats) -> Floats:
-    """PMI by probe, float64[N, S], the mean over the phrasings of `asked` [N, S, phrasings] and
-    `anyway` [S, phrasings], nats."""
-    return np.asarray((asked - anyway).mean(axis=2) / np.log(2), np.float64)
-
-
 def fit(wanted: SourceSet, reads: Sequence[Read], hazard: float = HAZARD) -> Tempering:
     examples = [tempering.Example(read.scores, read.source, read.work) for read in reads]
     return tempering.fit(wanted, examples, hazard)

@@ -65,7 +65,7 @@ class Suffixes:
         await self._learn([name for name in wanted if name not in self._anyway])
         (found,) = await self._logprobs([tuple(ids)], wanted)
         rows = zip(wanted, found, strict=True)
-        return {name: (row - self._anyway[name]) / LN2 for name, row in rows}
+        return {name: pmi(row, self._anyway[name]) for name, row in rows}
 
     async def logprobs(self, ids: Sequence[int], names: Sequence[str]) -> Floats:
         """float64[names, phrasings], nats: of each name after the passage. Raises EngineError."""
@@ -106,6 +106,12 @@ class Suffixes:
         return tail + stem
 
 
+def pmi(logprobs: Floats, anyway: Floats) -> Floats:
+    """How much likelier an answer is than after any text, in bits; both in nats, of like shape at
+    the end."""
+    return np.asarray((logprobs - anyway) / LN2, np.float64)
+
+
 def frame_bits(wanted: SourceSet, scores: Scores) -> dict[str, float]:
     """PMI of each source that was scored with the end of the passage, as much of it as a question
     is asked after."""
@@ -141,6 +147,12 @@ async def worth(suffixes: Suffixes, wanted: SourceSet, ids: Sequence[int]) -> di
     Raises EngineError."""
     found = await suffixes.bits(ids, (source.name for source in wanted.sources))
     return {name: float(bits.mean()) for name, bits in found.items()}
+
+
+def by_name(wanted: SourceSet, anyway: Floats) -> dict[str, tuple[float, ...]]:
+    """`anyway` float64[S, phrasings] as a `Pooling` has it."""
+    rows = zip(wanted.sources, anyway.tolist(), strict=True)
+    return {source.name: tuple(row) for source, row in rows}
 
 
 def anyway_of(logprobs: Floats, truth: Sequence[int]) -> Floats:

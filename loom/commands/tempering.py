@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loom.arrays import ArrayFiles
-from loom.asking.coherence import anyway_of, frame_bits
+from loom.asking.coherence import anyway_of, by_name, frame_bits, pmi
 from loom.asking.process import Asking
 from loom.bylines import by_folder
 from loom.commands import access
@@ -217,7 +217,7 @@ def _bits(
     after any text, of which the rest are, by the sources `others`: float64[S, phrasings], nats."""
     names = [source.name for source in wanted.sources]
     anyway = anyway_of(asked[reads:], [names.index(source) for source in others])
-    return BITS * (asked[:reads] - anyway).mean(axis=2), anyway
+    return pmi(asked[:reads], anyway).mean(axis=2), anyway
 
 
 def _fitted(wanted: SourceSet, reads: Sequence[Read], asked: Floats, anyway: Floats) -> Fitted:
@@ -231,11 +231,11 @@ def _fitted(wanted: SourceSet, reads: Sequence[Read], asked: Floats, anyway: Flo
     weights = replace(
         pooling.fit(both),
         questions=sets.questions(wanted),
-        anyway={s.name: tuple(row) for s, row in zip(wanted.sources, anyway.tolist(), strict=True)},
+        anyway=by_name(wanted, anyway),
     )
     its = replace(its, delta=statistics.median(map(abs, apart)), pooling=weights)
-    alone = Pooling(read=1.0, asked=0.0)
-    together = pooling.loss(both, alone), pooling.loss(both, weights)
+    loss = pooling.losses(both)
+    together = loss(Pooling(read=1.0, asked=0.0)), loss(weights)
     losses = tempering.Losses.of(wanted, examples)
     raw, tempered, none = (BITS * losses(*at) for at in (RAW, (its.eta, its.gamma), SILENT))
     sources = len({read.source for read in reads})

@@ -8,7 +8,7 @@ no name to be asked for: its share is what reading leaves it. Knows numbers; ask
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,20 +52,22 @@ def fit(examples: Sequence[Example]) -> Pooling:
     if not examples:
         raise ValueError("There is no passage to fit on.")
 
-    def cost(at: Sequence[float]) -> float:
-        return loss(examples, Pooling(at[0], at[1]))
-
-    read, asked = lowest(cost, START, STEP, BOUNDS)
+    cost = losses(examples)
+    read, asked = lowest(lambda at: cost(Pooling(at[0], at[1])), START, STEP, BOUNDS)
     return Pooling(read, asked)
 
 
-def loss(examples: Sequence[Example], its: Pooling) -> float:
-    """The mean log loss, in bits; works weigh alike."""
+def losses(examples: Sequence[Example]) -> Callable[[Pooling], float]:
+    """The mean log loss, in bits, as a function of the pooling; works weigh alike."""
     shares = np.stack([example.shares for example in examples])
     bits = np.stack([example.bits for example in examples])
     weight = alike([example.work for example in examples], np.ones(len(examples), bool))
-    right = pooled(shares, bits, its)[np.arange(len(examples)), [one.truth for one in examples]]
-    return float(-weight @ np.log2(np.maximum(right, LEAST)))
+    right = np.arange(len(examples)), [example.truth for example in examples]
+
+    def loss(its: Pooling) -> float:
+        return float(-weight @ np.log2(np.maximum(pooled(shares, bits, its)[right], LEAST)))
+
+    return loss
 
 
 def posterior(read: Posterior, asked: Mapping[str, float], its: Pooling) -> Posterior:
