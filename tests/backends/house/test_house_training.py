@@ -137,6 +137,20 @@ def test_sources_are_drawn_by_the_root_of_their_size_and_works_by_their_size(
     assert of_large.count("large0") / len(of_large) == pytest.approx(0.75, abs=0.03)
 
 
+def test_half_of_the_passages_begin_where_a_paragraph_or_a_sentence_does(
+    house: dict[str, Any],
+) -> None:
+    corpus = house["corpus"]
+    paragraphs, sentences = np.arange(0, 20_000, 500), np.arange(0, 20_000, 50)
+    ids = np.arange(20_000, dtype=np.uint16)
+    work = corpus.Work("sea", Path("sea"), ids, paragraphs, sentences)
+    whole = corpus.Corpus([work], {}, {}, 0, 20_000, {})
+    rng = np.random.default_rng(12)
+    starts = np.array([whole.draw_passage(rng, 20)[1][0] for _ in range(4000)])
+    assert np.mean(starts % 50 == 0) == pytest.approx(0.5 + 0.5 / 50, abs=0.03)
+    assert np.mean(starts % 500 == 0) == pytest.approx(0.25 + 0.25 / 10 + 0.5 / 500, abs=0.03)
+
+
 def test_training_resumes_where_it_stopped_and_exports_a_llama(
     house: dict[str, Any], data: Path, trained: Path, tmp_path: Path
 ) -> None:
