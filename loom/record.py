@@ -35,6 +35,8 @@ from loom.store.textindex import TextIndex
 
 SPANS_KEPT = 2048  # token columns held in memory, in nodes
 SOURCES = "sources"  # among instruments, what the frames of a source set say; it is no plugin
+ANSWERS = "sources asked"  # likewise, what the model says when it is asked about them
+NO_PLUGINS = (SOURCES, ANSWERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ class Record:
         """The same as it is in the file; or what that one has read, though it be no plugin."""
         rows = self._store.readings(node)
         if instrument is None:
-            return tuple(row for row in rows if row.instrument != SOURCES)
+            return tuple(row for row in rows if row.instrument not in NO_PLUGINS)
         return tuple(row for row in rows if row.instrument == instrument)
 
     def flags(self, place: Place | None = None) -> list[Raised]:

@@ -131,11 +131,7 @@ async def agreements(
     suffixes: Suffixes, by_frame: Mapping[str, float], ids: Sequence[int]
 ) -> list[Agreement]:
     """One for each name in `by_frame` (bits, see `frame_bits`). Raises EngineError."""
-    return agreed(by_frame, await suffixes.bits(ids, by_frame))
-
-
-def agreed(by_frame: Mapping[str, float], by_probe: Mapping[str, Floats]) -> list[Agreement]:
-    """Likewise, of what has been asked for already."""
+    by_probe = await suffixes.bits(ids, by_frame)
     return [
         Agreement(name, bits, float(by_probe[name].mean()), float(by_probe[name].std()))
         for name, bits in by_frame.items()

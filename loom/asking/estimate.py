@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loom.asking.coherence import Suffixes, worth
 from loom.asking.framing import blocks, frames_of
 from loom.asking.questions import Scorer
 from loom.bylines import begun_under
 from loom.core.span import cut
 from loom.core.text import char_offset, decode
 from loom.engine.api import EngineError
-from loom.instruments.sources import filtering, tempering
+from loom.instruments.sources import filtering, pooling, tempering
 from loom.instruments.sources.api import (
     Course,
     Pooling,
@@ -122,6 +123,17 @@ def of_scores(
     )
     together = None if known is None else known.pooling
     return Estimate(wanted, byline, ids, pieces, scores, course, posterior, limits, together)
+
+
+async def asked_too(scorer: Scorer, read: Estimate) -> Estimate:
+    """What is believed with what the model says when asked about every source, where it is known
+    how that counts. Raises EngineError."""
+    if read.pooling is None:
+        return read
+    suffixes = Suffixes(scorer, read.wanted, pooling=read.pooling)
+    asked = await worth(suffixes, read.wanted, read.ids)
+    both = pooling.posterior(read.wanted, read.posterior, asked, read.pooling)
+    return replace(read, posterior=both)
 
 
 def byline_of(wanted: SourceSet, text: bytes) -> bytes:

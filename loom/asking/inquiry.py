@@ -5,20 +5,17 @@ Knows an engine that can be asked and a passage that was weighed; knows no sessi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from loom.asking.coherence import Agreement, Suffixes, agreed, frame_bits
+from loom.asking.coherence import Agreement, Suffixes, agreements, frame_bits
 from loom.asking.estimate import Estimate
 from loom.asking.framing import score_frames
 from loom.asking.probing import attributions, candidates
 from loom.asking.questions import Drawer, Scorer
-from loom.instruments.sources import filtering, pooling, tempering
+from loom.instruments.sources import filtering, tempering
 from loom.instruments.sources.api import Attribution, Posterior, Scores, SourceSet
 
 LEADING = 3  # of the set's own sources that are held against what is said of them
@@ -31,14 +28,11 @@ class Asked(Scorer, Drawer, Protocol):
 @dataclass(frozen=True, slots=True)
 class Inquiry:
     """`verified` is the posterior of the answers as sources, None where no answer was a name;
-    `agreements` are about these, about what leads by the set, and about whoever was asked for.
-    `together` is what is believed of the set by reading and asking, None where it was never found
-    out how both count."""
+    `agreements` are about these, about what leads by the set, and about whoever was asked for."""
 
     attribution: Attribution
     verified: Posterior | None
     agreements: tuple[Agreement, ...]
-    together: Posterior | None = None
 
 
 async def inquiry(
@@ -66,18 +60,9 @@ async def inquiry(
     by_frame = frame_bits(wanted, read.scores)
     leading = sorted(by_frame, key=lambda name: -by_frame[name])[:LEADING]
     mine = {name: by_frame[name] for name in (*about, *leading) if name in by_frame}
-    every = by_frame if read.pooling is not None else {}
     suffixes = Suffixes(asking, wanted, pooling=read.pooling)
-    by_probe = await suffixes.bits(ids, (*mine, *by_answer, *every))
-    agreements = agreed(mine | by_answer, by_probe)
-    return Inquiry(found, verified, tuple(agreements), _together(read, by_probe))
-
-
-def _together(read: Estimate, by_probe: Mapping[str, NDArray[np.float64]]) -> Posterior | None:
-    if read.pooling is None:
-        return None
-    asked = {name: float(bits.mean()) for name, bits in by_probe.items()}
-    return pooling.posterior(read.posterior, asked, read.pooling)
+    agreed = await agreements(suffixes, mine | by_answer, ids)
+    return Inquiry(found, verified, tuple(agreed))
 
 
 def _posterior(answers: SourceSet, weighed: Scores) -> Posterior:

@@ -40,13 +40,23 @@ def estimate_facts(estimate: Estimate) -> Facts:
 
 
 def posterior_facts(posterior: Posterior) -> Facts:
+    read = posterior.read
     return {
         "calibrated": posterior.calibrated,
+        **_belief_facts(posterior),
+        "following_bits": posterior.following,
+        "asked": read is not None,
+        "by_reading": None if read is None else _belief_facts(read),
+    }
+
+
+def _belief_facts(posterior: Posterior) -> Facts:
+    """BELIEF."""
+    return {
         "posterior": [_standing_facts(standing) for standing in posterior.standings],
         "null": posterior.null,
         "entropy_bits": posterior.entropy,
         "worlds": posterior.worlds,
-        "following_bits": posterior.following,
         "pairs": [{"name": name, "bits": bits} for name, bits in posterior.pairs],
     }
 
@@ -98,17 +108,6 @@ def inquiry_facts(found: Inquiry) -> Facts:
         "verified": [_standing_facts(one) for one in verified.standings] if verified else [],
         "verified_null": verified.null if verified else None,
         "agreements": [_agreement_facts(one) for one in found.agreements],
-        "together": None if found.together is None else _together_facts(found.together),
-    }
-
-
-def _together_facts(found: Posterior) -> Facts:
-    """TOGETHER."""
-    return {
-        "posterior": [_standing_facts(one) for one in found.standings],
-        "null": found.null,
-        "entropy_bits": found.entropy,
-        "worlds": found.worlds,
     }
 
 
@@ -141,6 +140,7 @@ def _agreement_facts(one: Agreement) -> Facts:
 
 def estimate_lines(estimate: Estimate, console: Console) -> Iterator[str]:
     yield from posterior_lines(estimate.posterior, console)
+    yield from _asked_line(estimate.posterior)
     bits = dict(estimate.posterior.pairs)
     for pair in estimate.wanted.pairs:
         ahead = pair.first if bits[pair.name] > 0 else pair.second
@@ -149,6 +149,17 @@ def estimate_lines(estimate: Estimate, console: Console) -> Iterator[str]:
     calibrated = estimate.posterior.calibrated
     named = [_moved(one, calibrated=calibrated) for one in moved(estimate, MARKED)]
     yield visible("moved most by " + ", ".join(named))
+
+
+def _asked_line(posterior: Posterior) -> Iterator[str]:
+    """By what it is believed, where there are two ways."""
+    read = posterior.read
+    if read is not None:
+        first = read.leading
+        name, share = (NONE, read.null) if first is None else (first.name, first.probability)
+        yield visible(f"read and asked; by reading alone {name} {share:.1%}")
+    elif posterior.unasked:
+        yield "by reading alone; not asked"
 
 
 def _moved(one: Moved, *, calibrated: bool) -> str:
@@ -225,10 +236,6 @@ def inquiry_lines(found: Inquiry, console: Console) -> Iterator[str]:
     unseen = f"about {asked.other:.0%} would be something not said yet"
     yield f"     {left} more; {unseen}" if left else f"     {unseen}"
     yield from _agreement_lines(found.agreements)
-    if found.together is not None:
-        yield ""
-        yield "read and asked together"
-        yield from posterior_lines(found.together, console)
 
 
 def _agreement_lines(agreements: Sequence[Agreement]) -> Iterator[str]:

@@ -7,12 +7,12 @@ import signal
 from argparse import Namespace
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from loom.asking.estimate import Estimate, estimate_of, of_scores
+from loom.asking.estimate import Estimate, asked_too, estimate_of, of_scores
 from loom.asking.inquiry import Asked, Inquiry, inquiry
 from loom.asking.process import Asking
 from loom.asking.questions import Scorer
@@ -92,14 +92,16 @@ async def of_text(text: bytes, args: Namespace, console: Console) -> Report:
 async def weighed(
     scorer: Scorer, model: Capabilities, wanted: SourceSet, text: bytes, console: Console
 ) -> Estimate:
-    """Of a text that opens a document; shows how far it is."""
+    """Of a text that opens a document, read and, where it is known how that counts, asked about;
+    shows how far it is."""
 
     def show(done: int, total: int) -> None:
         console.progress(f"reading under {len(wanted.frames)} frames", done / max(total, 1))
 
     known = calibration.tempering_of(model.fingerprint, wanted)
     estimate = await estimate_of(scorer, wanted, text, known, show)
-    console.end_progress()
+    with console.waiting("asking about each source"):
+        estimate = await asked_too(scorer, estimate)
     if estimate.limits:
         console.note(estimate.limits)
     return estimate
@@ -176,7 +178,7 @@ async def of_path(path: Path, args: Namespace, console: Console) -> Report:
 async def _kept(
     session: Session, place: Place, wanted: SourceSet | None, args: Namespace, console: Console
 ) -> Report | None:
-    """From what was weighed before; None where that isn't all, or was by several models."""
+    """From what was weighed and asked before; None where that isn't all, or of several models."""
     nodes = [*session.tree.stretches(place), *session.tree.stretches(session.place)]
     rows = [row for node, _ in nodes if (row := session.model_of(node)) is not None]
     if len({row.fingerprint for row in rows}) != 1:
@@ -187,6 +189,8 @@ async def _kept(
     if passage is None or not passage.ids or np.isnan(passage.scores.ratio).any():
         return None
     estimate = _estimate(session, place, passage, rows[0].fingerprint)
+    if estimate.posterior.unasked:
+        return None
     return Report(estimate, rows[0].label, None, session.path, place.node)
 
 
@@ -227,12 +231,12 @@ def _estimate(session: Session, place: Place, passage: Passage, fingerprint: str
     assert wanted is not None
     posterior = session.posterior_at(place)
     ends = [end - passage.start for end in passage.ends]
-    return of_scores(
+    found = of_scores(
         wanted,
         text[: passage.start],
         passage.ids,
         cut(text[passage.start :], ends),
         passage.scores,
         calibration.tempering_of(fingerprint, wanted),
-        None if posterior is None else posterior.following,
     )
+    return found if posterior is None else replace(found, posterior=posterior)

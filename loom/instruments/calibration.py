@@ -97,9 +97,11 @@ def tempering_of(fingerprint: str, wanted: SourceSet) -> Tempering | None:
     model would be asked the same."""
     known = load(fingerprint)
     its = None if known is None else known.tempering(sets.digest(wanted))
-    if its is None or its.pooling is None or its.pooling.questions == sets.questions(wanted):
+    if its is None or its.pooling is None:
         return its
-    return replace(its, pooling=None)
+    same = its.pooling.questions == sets.questions(wanted)
+    named = all(source.name in its.pooling.anyway for source in wanted.sources)
+    return its if same and named else replace(its, pooling=None)
 
 
 def read(file: Path) -> Calibration | None:

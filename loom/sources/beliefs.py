@@ -223,7 +223,7 @@ class Beliefs:
                     await self._rest()
                 else:
                     await self._weighed(scales, target)
-                    if scales.shelf.unsaved >= SAVED_AT_ONCE:
+                    if scales.unsaved >= SAVED_AT_ONCE:
                         self._save()
         except StoreError:
             return  # the session is closed
@@ -275,14 +275,16 @@ class Beliefs:
             return
         good = False
         try:
-            good = await self._reached(scales, target)
+            reach = self._asked if target.names else self._reached
+            good = await reach(scales, target)
         except JobFailed as error:
             self._setbacks.failed(error)
         except EngineError as error:
             self._setbacks.lost(error)
         if good:
             self._setbacks.went_well()
-            self._targets.done(target, again=scales.take_dropped())
+            more = not target.names and not scales.is_asked(target.place)
+            self._targets.done(target, again=scales.take_dropped(), more=more)
         else:
             self._targets.give_up(target, forget=not self._is_coming(target.place))
 
@@ -294,6 +296,10 @@ class Beliefs:
             if engine and await scales.reach(target.place, target.depth, engine, limit):
                 return True
         return await scales.reach(target.place, Depth.KEPT) and not target.depth
+
+    async def _asked(self, scales: Scales, target: Target) -> bool:
+        engine = await self._fitting.engine()
+        return engine is not None and await scales.ask(target.place, engine.scorer)
 
     def _is_coming(self, place: Place) -> bool:
         """Whether it is only for now that it can't be weighed: the engine loads, or has something
@@ -313,5 +319,5 @@ class Beliefs:
 
     def _save(self) -> None:
         scales = self._fitting.scales
-        if scales is not None and scales.shelf.unsaved:
-            self._session.keep_readings(*scales.shelf.take_unsaved())
+        if scales is not None and scales.unsaved:
+            self._session.keep_readings(*scales.take_unsaved())

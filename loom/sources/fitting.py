@@ -19,6 +19,7 @@ from loom.instruments.sources.api import BLOCK, SourceSet
 from loom.sources.chosen import Chosen
 from loom.sources.evidence import Shelf
 from loom.sources.framed import Room, framed
+from loom.sources.naming import Naming
 from loom.sources.scales import Scales
 from loom.sources.setbacks import Setbacks
 from loom.sources.spellings import Spellings
@@ -77,7 +78,9 @@ class Fitting:
             session, model, wanted.frames, self._encode, lambda node: session.will_be_read([node])
         )
         shelf = Shelf.of_set(session, wanted, model, self._block)
-        scales = Scales(session, wanted, spellings, shelf, tempering)
+        its = None if tempering is None else tempering.pooling
+        naming = None if its is None else Naming(session, wanted, model, its)
+        scales = Scales(session, wanted, spellings, shelf, tempering, naming)
         if self._generation.busy:
             scales.gate.shut()
         return scales

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from loom.asking.questions import Gate
+from loom.asking.questions import Gate, Scorer
 from loom.core.node import Place
 from loom.instruments.sources.api import Belief, Course, Posterior, Scores, SourceSet, Tempering
 from loom.instruments.sources.filtering import advance, begin, posterior
@@ -22,8 +22,10 @@ from loom.record import Record
 from loom.slices import Slices
 from loom.sources.evidence import Evidence, Recent, Shelf, in_time
 from loom.sources.known import Base, Depth, Known, Passage
+from loom.sources.naming import Naming
 from loom.sources.spellings import Spelling, Spellings
 from loom.sources.weighing import Engine, Weighing
+from loom.store.batch import ReadingRow
 
 LIKELIEST = 7  # sources of the node before, besides the null, where not every frame is rescored
 KNOWN = 1 << 25  # bytes of beliefs and what they are of
@@ -36,7 +38,8 @@ class TooMuch(Exception):
 
 
 class Scales:
-    """`tempering` None: nothing is known of the model with that set."""
+    """`tempering` None: nothing is known of the model with that set; `naming` None: the model isn't
+    asked, as it isn't known how its answers would count."""
 
     def __init__(
         self,
@@ -45,11 +48,12 @@ class Scales:
         spellings: Spellings,
         shelf: Shelf,
         tempering: Tempering | None,
+        naming: Naming | None = None,
     ) -> None:
-        self.wanted, self.spellings, self.shelf = wanted, spellings, shelf
+        self.wanted, self.spellings, self.shelf, self.naming = wanted, spellings, shelf, naming
         self.calibrated = tempering is not None
         self.gate = Gate()
-        self.done = self.total = 0  # tokens times frames, on the way to the node under way
+        self.done = self.total = 0  # tokens times frames, or names, on the way to the target
         self.on_progress: Callable[[], None] = lambda: None
         self.settled: set[int] = set()  # nodes that have become known, for whoever takes them away
         self._dropped = False
@@ -63,7 +67,14 @@ class Scales:
     # ── what is known ──────────────────────────────────────────────────────────────────────
 
     def posterior(self, place: Place) -> Posterior | None:
-        """The last that was known; see `is_current`."""
+        """The last that was known; see `is_current`, `is_asked`."""
+        read = self._read(place)
+        if read is None or self.naming is None:
+            return read
+        known = self._known.get(place.node)
+        return self.naming.together(place, read, None if known is None else known.spelling)
+
+    def _read(self, place: Place) -> Posterior | None:
         known = self._known.get(place.node)
         shown = self._shown.get(place)
         if known is None or (shown is not None and shown[0] is known.mark):
@@ -112,6 +123,14 @@ class Scales:
         shown = self._shown.get(place)
         return shown is not None and shown[0] is known.mark
 
+    def is_asked(self, place: Place) -> bool:
+        """Whether the model has said what it says there, or is not to be asked at all: nothing is
+        asked where nothing was read, or where there is no text."""
+        known = self._known.get(place.node)
+        if self.naming is None or known is None or not known.after.tokens:
+            return True
+        return self.naming.has(place, known.spelling)
+
     def has_course(self, node: int) -> bool:
         known, found = self._known.get(node), self._courses.get(node)
         return known is not None and found is not None and found[0] is known.mark
@@ -150,7 +169,7 @@ class Scales:
         known = self._known.get(place.node)
         if known is not None and place.at < self._record.tree[place.node].length:
             await self._look_inside(known, place)
-        self.posterior(place)  # is shown on where memory has no room for more
+        self._read(place)  # is shown on where memory has no room for more
         return known is not None
 
     async def trace(self, node: int) -> None:
@@ -158,6 +177,22 @@ class Scales:
         known = self._known.get(node)
         if known is not None:
             await self._follow(known.spelling, Base(known.before, known.scored), known.evidence)
+
+    async def ask(self, place: Place, scorer: Scorer) -> bool:
+        """Have the model asked about every source after the passage up to there, where that was
+        read. Raises EngineError."""
+        known = self._known.get(place.node)
+        if known is None or self.naming is None:
+            return False
+        spelling = known.spelling
+        passage = self.spellings.passage_until(spelling, spelling.count_until(place.at))
+        await self.naming.ask(place, spelling, passage, scorer, self.gate, self._named)
+        self.settled.add(place.node)
+        return True
+
+    def _named(self, done: int, total: int) -> None:
+        self.total = total
+        self.went_on(done)
 
     async def _way_to(self, node: int, depth: Depth) -> list[int]:
         """From the first that isn't known on."""
@@ -249,6 +284,8 @@ class Scales:
         elif before is not None:
             self._drop_after(spelling.node)
         self._known.put(spelling.node, known, evidence.size + known.size)
+        if self.naming is not None:
+            self.naming.has(self._record.tree[spelling.node].end, spelling)  # is looked up
         self.settled.add(spelling.node)
         size = course.shares.nbytes + 12 * len(evidence.scores)
         self._courses.put(spelling.node, (known.mark, course), size)
@@ -280,9 +317,29 @@ class Scales:
         return Follower(self.wanted, base.belief, self._tempering)
 
     def went_on(self, done: int) -> None:
-        """So many tokens times frames are scored."""
+        """So many tokens times frames are scored, or names asked for."""
         self.done = min(self.total, done)
         self.on_progress()
+
+    # ── what may go into the file ──────────────────────────────────────────────────────────
+
+    @property
+    def unsaved(self) -> int:
+        return sum(one.unsaved for one in self._keepers)
+
+    def take_unsaved(self) -> tuple[tuple[ReadingRow, ...], dict[str, str]]:
+        """Rows, and the settings that are new to the file."""
+        rows: list[ReadingRow] = []
+        settings: dict[str, str] = {}
+        for one in self._keepers:
+            some, new = one.take_unsaved()
+            rows += some
+            settings |= new
+        return tuple(rows), settings
+
+    @property
+    def _keepers(self) -> tuple[Shelf | Naming, ...]:
+        return (self.shelf,) if self.naming is None else (self.shelf, self.naming)
 
 
 def _suffices(evidence: Evidence | None, size: int, *, every: bool) -> bool:

@@ -117,9 +117,9 @@ class Spellings:
         for node in nodes:
             self._known.pop(node, None)
 
-    def passage_until(self, last: Spelling) -> tuple[int, ...]:
-        """All tokens of the passage, up to the end of the node."""
-        parts = [link.spelling.ids[: link.tokens] for link in self.links(last)]
+    def passage_until(self, last: Spelling, count: int | None = None) -> tuple[int, ...]:
+        """All tokens of the passage, up to the end of the node or after its first `count`."""
+        parts = [link.spelling.ids[: link.tokens] for link in self.links(last, count)]
         return tuple(np.concatenate(parts)[last.passage :].tolist())
 
     def links(self, last: Spelling, count: int | None = None) -> list[Link]:

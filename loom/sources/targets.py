@@ -16,17 +16,19 @@ if TYPE_CHECKING:
     from loom.watched import Watched
 
 SEEN = 32  # continuations, and siblings
+ASKED = 8  # continuations after which the model is asked about the sources, too
 LOOKED_AT = 128  # places that were asked for last
 
 
 class Target(NamedTuple):
-    """What is known of `place` is to have that depth; or the course of its node is wanted. `asked`:
-    by the writer."""
+    """What is known of `place` is to have that depth; then, by `names`, the model is to be asked
+    about the sources there; or the course of its node is wanted. `asked`: by the writer."""
 
     place: Place
     depth: Depth
     asked: bool = False
     course: bool = False
+    names: bool = False
 
 
 class Targets:
@@ -76,9 +78,11 @@ class Targets:
         self._hopeless.clear()
         self._reached.clear()
 
-    def done(self, target: Target, *, again: bool) -> None:
-        """What goes on from it may be possible now; with `again` it is to be looked at anew."""
-        self._wanted.pop(target.place, None)
+    def done(self, target: Target, *, again: bool, more: bool = False) -> None:
+        """What goes on from it may be possible now; with `again` it is to be looked at anew; with
+        `more` it isn't all that was asked for."""
+        if not more:
+            self._wanted.pop(target.place, None)
         if again:
             self._reached.clear()
         self._reached.add(target)
@@ -105,7 +109,10 @@ class Targets:
             over = target in self._hopeless or target in self._reached
             if over or node.growing or node.id == ROOT:
                 continue
-            if not scales.is_current(target.place, target.depth if able else Depth.KEPT):
+            if target.names:
+                if able and scales.is_current(target.place) and not scales.is_asked(target.place):
+                    return target
+            elif not scales.is_current(target.place, target.depth if able else Depth.KEPT):
                 return target
         while self._traced:
             number = next(iter(self._traced))
@@ -118,12 +125,16 @@ class Targets:
 
     def _every(self, *, idle: bool) -> Iterator[Target]:
         session, tree = self._session, self._session.tree
-        yield from [Target(place, Depth.EVERY, asked=True) for place in self._wanted]
+        for place in self._wanted:
+            yield Target(place, Depth.EVERY, asked=True)
+            yield Target(place, Depth.EVERY, asked=True, names=True)
         every, some = (Depth.EVERY, Depth.SOME) if idle else (Depth.KEPT, Depth.KEPT)
         here = session.place
-        yield from (Target(place, every) for place in dict.fromkeys((tree[here.node].end, here)))
-        for segment in session.continuations(here)[:SEEN]:
-            yield Target(tree[segment.node].end, some)
+        places = dict.fromkeys((tree[here.node].end, here))
+        ahead = [tree[segment.node].end for segment in session.continuations(here)[:SEEN]]
+        yield from (Target(place, every) for place in places)
+        yield from (Target(place, some) for place in ahead)
+        yield from (Target(place, every, names=True) for place in (here, *ahead[:ASKED]) if idle)
         for node in self._beside(here):
             yield Target(tree[node].end, some)
         yield from [Target(place, some) for place in reversed(self._looked)]

@@ -10,14 +10,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from loom.asking.asked import Aloud
-from loom.asking.coherence import Suffixes, agreements, frame_bits, worth
+from loom.asking.coherence import Suffixes, agreements, frame_bits
 from loom.asking.framing import score_frames
 from loom.asking.probing import attributions, candidates
 from loom.core.node import Place
 from loom.engine.api import EngineError
 from loom.instruments.calibration import tempering_of
-from loom.instruments.sources import pooling
-from loom.instruments.sources.api import Attribution, Pooling, Posterior, Source, SourceSet
+from loom.instruments.sources.api import Attribution, Pooling, Source, SourceSet
 from loom.session import Session
 from loom.ui.screens.probe import Verdict
 
@@ -74,15 +73,6 @@ class Inquiring:
         verdicts = {one.name: Verdict(one.by_frame, one.delta) for one in agreed}
         sources = self.sources(found).items()
         return {name: verdicts[s.name] for name, s in sources if s.name in verdicts}
-
-    async def together(self) -> Posterior | None:
-        """Of the set, by reading and by asking about every source. Raises EngineError."""
-        read, its = self._session.posterior_at(self._place), await self._pooling()
-        if read is None or its is None:
-            return None
-        suffixes = Suffixes(self._session.asking(), self._known, pooling=its)
-        asked = await worth(suffixes, self._known, await self._passage())
-        return pooling.posterior(read, asked, its)
 
     async def _pooling(self) -> Pooling | None:
         model = await self._session.asking().ready()

@@ -21,6 +21,7 @@ TOKENS_KEPT = 1 << 16  # of traces; with 80 sources a token takes a third of a k
 PLACES_KEPT = 4096
 SLOTS = STEPS - 2  # sources with a look of their own
 NONE = "none of these"
+UNASKED = "?"  # behind who leads where the model is to be asked, too, and wasn't yet
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -128,7 +129,7 @@ class Worlds:
         segments = self._session.display.segments(segment.node)
         stop = next((s.stop for s in segments if s.start == segment.start), segment.stop)
         posterior = self.at(Place(segment.node, stop)) if stop else None
-        return "" if posterior is None else brief(posterior.leading)
+        return "" if posterior is None else leader(posterior)
 
     # ── of tokens ──────────────────────────────────────────────────────────────────────────
 
@@ -186,6 +187,7 @@ class Worlds:
         posterior = self.at(there)
         if posterior is None:
             return np.full(len(trace.names), np.nan, np.float32)
+        posterior = posterior.by_reading  # as the trace is
         shares = {one.name: one.probability for one in posterior.standings} | {NULL: posterior.null}
         return np.array([shares.get(name, np.nan) for name in trace.names], np.float32)
 
@@ -210,6 +212,12 @@ class Movement:
 
 def brief(standing: Standing | None) -> str:
     return "" if standing is None else standing.short or standing.name
+
+
+def leader(posterior: Posterior) -> str:
+    """Who leads, briefly, and whether that is by reading alone for now; "" where none does."""
+    first = posterior.leading
+    return "" if first is None else brief(first) + (UNASKED if posterior.unasked else "")
 
 
 def ranks(shares: Floats) -> list[int]:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from textual.pilot import Pilot
 from textual.widgets import Static, TextArea
 
+from backends.echo import Language
 from loom.changes import Weighed
-from loom.config import Config
 from loom.core.node import Place
 from loom.instruments import calibration
 from loom.instruments.calibration import Calibration
@@ -49,7 +49,7 @@ from loom.ui.screens.sources import Sources
 from loom.ui.widgets import lens_sources
 from loom.ui.widgets.layers import SCALES, STEPS, UNKNOWN, WORLD_SCALES, stepped
 from loom.ui.widgets.legend import entries
-from loom.ui.worlds import NONE, Trace
+from loom.ui.worlds import NONE, UNASKED, Trace, leader
 
 MakeApp = Callable[..., LoomApp]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
@@ -379,9 +379,6 @@ def test_a_new_set_is_saved_under_its_name(tmp_path: Path, believed: Any) -> Non
 # ── asking ─────────────────────────────────────────────────────────────────────────────────────
 
 
-TOGETHER = {"Homer": 0.62, "Hesiod [/b]": 0.295, "Nobody": 0.005}
-
-
 class Answers:
     """Ten at a time."""
 
@@ -401,10 +398,6 @@ class Answers:
     async def verdicts(self, found: Attribution) -> Mapping[str, Verdict]:
         return {one.name: Verdict(12.5, -3.25) for one in found.clusters}
 
-    async def together(self) -> Posterior | None:
-        standings = [Standing(name, name, share, 0.0) for name, share in TOGETHER.items()]
-        return Posterior(tuple(standings), 0.08, 1.0, 40, calibrated=True)
-
 
 async def test_answers_come_with_intervals_are_held_against_the_reading_and_can_be_stopped(
     make_app: MakeApp, wait_for: WaitFor
@@ -418,10 +411,6 @@ async def test_answers_come_with_intervals_are_held_against_the_reading_and_can_
         row = next(line for line in lines(app) if ".40–.90" in line)
         assert "28" in row and "Homer" in row and "+12.5 bits" in row
         assert "40 of 40 answers" in seen(app) and "25 in 100" in seen(app)
-        await wait_for(pilot, lambda: probe.together)
-        both = "Read and asked: Homer 62 % · Hesiod [/b] 30 % · none of these 8 %"
-        assert any(both in line for line in lines(app))
-        assert "Nobody" not in seen(app)
         await pilot.press("a")
         await wait_for(pilot, lambda: found)
         answers = Answers()
@@ -472,39 +461,33 @@ async def test_answers_are_drawn_without_a_node_and_read_under_their_frames(
         verdicts = await asked.verdicts(every[-1])
         assert verdicts.keys() == asked.sources(every[-1]).keys() and verdicts
         assert all(np.isfinite([one.by_frame, one.delta]).all() for one in verdicts.values())
-        assert await asked.together() is None, "it was never found out how both count"
 
 
-async def test_reading_and_asking_are_weighed_together_by_what_was_fitted(
-    tmp_path: Path,
+async def test_where_the_writer_is_the_model_is_asked_too(
+    make_app: MakeApp, wait_for: WaitFor
 ) -> None:
-    sources = (Source("The lamp", ("A\n\n",)), Source("B", ("No light\n\n",)))
+    sources = (Source("The lamp", ("A\n\n",)), Source("[/b]", ("No light\n\n",)))
     known = SourceSet("two", "", sources, probes=("\n\n— ",))
-    async with Session.create(tmp_path / "asked.loom", seed=7) as session:
-        await session.attach("echo")
-        able = await session.engine_ready()
-        weights = Pooling(1.0, 0.5, sets.questions(known), {"The lamp": (-20.0,), "B": (-5.0,)})
-        its = Tempering(1.0, 0.0, pooling=weights)
-        found = Calibration(able.fingerprint, "echo").tempered(sets.digest(known), "two", its)
-        calibration.save(found)
-        session.write(WORDS)
-        session.set_sources(known)
-        await session.attach_sources(Config(), idle=False)
-        session.weigh()
-        await session.weighed()
-        read = session.posterior_at(session.place)
-        both = await Inquiring(session, known, session.place).together()
-        assert read is not None and both is not None
-        shares, before = ({o.name: o.probability for o in p.standings} for p in (both, read))
-        ids, _ = await session.asking().encode(WORDS.encode(), start=True)
-        asked = {}
-        for name, usual in (("The lamp", -20.0), ("B", -5.0)):
-            said = f" {name}\n".encode()
-            answer = await session.asking().score((tuple(ids), "\n\n—".encode()), said)
-            assert answer.span is not None
-            asked[name] = before[name] * np.exp(0.5 * (answer.span.logprob.sum() - usual))
-        whole = read.null + sum(asked.values())
-        assert shares == pytest.approx({name: part / whole for name, part in asked.items()})
+    weights = Pooling(1.0, 0.5, sets.questions(known), {"The lamp": (-20.0,), "[/b]": (-5.0,)})
+    its = Tempering(1.0, 0.0, pooling=weights)
+    model = Language().fingerprint
+    calibration.save(Calibration(model, "echo").tempered(sets.digest(known), "two", its))
+    app = make_app(WORDS)
+    app.session.set_sources(known)
+    async with app.run_test(size=(130, 40)) as pilot:
+        await wait_for(pilot, lambda: app.main.lens.source_panel.lines)
+        await wait_for(pilot, lambda: lens_sources.ASKED in seen(app))
+        found = app.session.posterior(1)
+        assert found is not None and found.read is not None
+        (words,) = {leader(found), app.main.worlds.short(app.session.display.segments(1)[0])}
+        assert not words.endswith(UNASKED) and words in lines(app)[0]
+        panel = await open_panel(pilot, wait_for)
+        by_reading = found.read.leading
+        assert by_reading is not None
+        told = f"read and asked; by reading alone {by_reading.name}"
+        await wait_for(pilot, lambda: told in seen(app))
+        shares = {row.name: row.share for row in panel.rows}
+        assert shares[found.standings[0].name] == found.standings[0].probability
 
 
 # ── without a screen ───────────────────────────────────────────────────────────────────────────
@@ -554,6 +537,22 @@ def test_the_lens_ranks_none_of_these_among_the_sources(believed: Any) -> None:
     told = ["".join(text for text, _ in line) for line in lens_sources.at_place(found, 34)]
     assert [line.split()[0] for line in told] == ["Sources", "1", "2", "3", "4", "5"]
     assert NONE in told[3] and all(len(line) == 34 for line in told)
+
+
+def test_who_leads_by_reading_alone_is_marked_where_asking_is_to_come() -> None:
+    first = (Standing("Ann [/b]", "Ann", 0.6, 1.0), Standing("Bee", "Bee", 0.1, 0.0))
+    alone = Posterior(first, 0.3, 1.5, 9, True, unasked=True)
+    both = replace(alone, unasked=False, read=alone, standings=first[::-1])
+    told = [
+        "".join(text for text, _ in line)
+        for posterior in (alone, both, replace(alone, unasked=False))
+        for line in list(lens_sources.at_place(posterior, 40))[-1:]
+    ]
+    assert told[:2] == [lens_sources.UNASKED, lens_sources.ASKED] and "Bee" in told[2]
+    assert leader(alone) == "Ann?" and leader(replace(alone, null=0.9)) == ""
+    assert leader(replace(alone, unasked=False)) == "Ann"
+    assert standings.beside(alone) == lens_sources.UNASKED
+    assert standings.beside(both) == "read and asked; by reading alone Ann 60 %"
 
 
 @pytest.mark.parametrize("layer", (SCALES | WORLD_SCALES))

@@ -144,6 +144,9 @@ class Posterior:
     `entropy` in bits over sources and null; `worlds` is 2^entropy (SCIENCE A6). `following` is the
     expected information of the next token about the source, in bits, None where not known. `pairs`
     are the log-odds of each pair's first against its second, in bits, tempered.
+
+    Where the model was asked, too, this is what is believed by both, and `read` what is by reading
+    alone; `unasked`: it wasn't, though it is known how its answers would count.
     """
 
     standings: tuple[Standing, ...]
@@ -153,6 +156,12 @@ class Posterior:
     calibrated: bool
     following: float | None = None
     pairs: tuple[tuple[str, float], ...] = ()
+    read: Posterior | None = None
+    unasked: bool = False
+
+    @property
+    def by_reading(self) -> Posterior:
+        return self if self.read is None else self.read
 
     @property
     def worlds(self) -> float:

@@ -7,6 +7,8 @@ later would come to nothing beside the chance of a change. Knows scores, not whe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -126,8 +128,13 @@ def posterior(
         belief.tokens,
         calibrated,
         following,
-        tuple((p.name, _log_odds(by_name[p.first], by_name[p.second])) for p in wanted.pairs),
+        pairs(wanted, by_name),
     )
+
+
+def pairs(wanted: SourceSet, shares: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """`Posterior.pairs` of what is believed of each source, by name."""
+    return tuple((p.name, _log_odds(shares[p.first], shares[p.second])) for p in wanted.pairs)
 
 
 def _evidence(prior: Floats, bits: Floats, frames: NDArray[np.bool_]) -> float:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from loom.instruments.sources.api import Pooling, Posterior
+from loom.instruments.sources import filtering
+from loom.instruments.sources.api import Pooling, Posterior, SourceSet
 from loom.instruments.sources.descent import lowest
 from loom.instruments.sources.measures import entropy_bits
 from loom.instruments.sources.tempering import alike
@@ -70,9 +71,12 @@ def losses(examples: Sequence[Example]) -> Callable[[Pooling], float]:
     return loss
 
 
-def posterior(read: Posterior, asked: Mapping[str, float], its: Pooling) -> Posterior:
-    """`read` with what each of its sources is worth as an answer (bits); one that wasn't asked for
-    is taken to be worth what it is after any text, 0. Bits stay those of reading."""
+def posterior(
+    wanted: SourceSet, read: Posterior, asked: Mapping[str, float], its: Pooling
+) -> Posterior:
+    """`read` with what each source of its set is worth as an answer (bits); one that wasn't asked
+    for is taken to be worth what it is after any text, 0. Evidence, and what is expected of the
+    next token, stay those of reading."""
     standings = read.standings
     shares = np.array([read.null, *(one.probability for one in standings)])
     bits = np.array([asked.get(one.name, 0.0) for one in standings])
@@ -82,5 +86,12 @@ def posterior(read: Posterior, asked: Mapping[str, float], its: Pooling) -> Post
         for one, share in zip(standings, found[1:], strict=True)
     ]
     both.sort(key=lambda one: (-one.probability, -one.bits))
-    entropy = float(entropy_bits(found))
-    return Posterior(tuple(both), float(found[0]), entropy, read.tokens, read.calibrated)
+    by_name = {one.name: one.probability for one in both}
+    return replace(
+        read,
+        standings=tuple(both),
+        null=float(found[0]),
+        entropy=float(entropy_bits(found)),
+        pairs=filtering.pairs(wanted, by_name),
+        read=read,
+    )

@@ -8,7 +8,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from rich.cells import cell_len
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,7 +16,7 @@ from textual.widgets import OptionList, Static
 
 from loom.core.text import visible
 from loom.engine.api import EngineError
-from loom.instruments.sources.api import Attribution, Cluster, Posterior, Source
+from loom.instruments.sources.api import Attribution, Cluster, Source
 from loom.ui import glyphs
 from loom.ui.screens.picker import Picker
 from loom.ui.screens.source_choice import Choice, SourceChoice
@@ -27,7 +26,6 @@ from loom.ui.widgets.wrapping import clip
 
 COUNT = 100  # answers
 COUNTED, SHARE, BITS, DELTA = 5, 12, 11, 9  # columns
-LEAST = 0.01  # share of a source that is named
 NAMES = (14, 30)  # columns of a name, at least and at most
 WAY_OUT = "x stops · Enter goes on under one · a adds them to the set · Esc"
 
@@ -56,11 +54,6 @@ class Inquiry(Protocol):
         """Of those, likewise by name. Raises EngineError."""
         ...
 
-    async def together(self) -> Posterior | None:
-        """What is believed of the set by reading the text and asking about every source; None where
-        nothing was read, or it is not known how both count. Raises EngineError."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -86,7 +79,6 @@ class Probe(Picker[Found]):
         self._inquiry, self._count = inquiry, count
         self.found = Attribution(0)
         self.verdicts: Mapping[str, Verdict] = {}
-        self.together: Posterior | None = None
         self._stopped = False
 
     def compose_head(self) -> ComposeResult:
@@ -103,10 +95,7 @@ class Probe(Picker[Found]):
             if self.found.clusters:
                 self.say("Reading the text under each answer's frame …")
                 self.verdicts = await self._inquiry.verdicts(self.found)
-                self.refill()
-            self.say("Asking about every source of the set …")
-            self.together = await self._inquiry.together()
-            self.say("")
+                self.say("")
         except EngineError as error:
             self.complain(error)
         self.refill()
@@ -127,7 +116,7 @@ class Probe(Picker[Found]):
         head = f"{'':{COUNTED - 1}}{'share, 95 %':^{SHARE}} {'':{bar}} {'answer':{name}}"
         lines = [
             Content.styled(self._facts(), self.look("name")),
-            Content.styled(self._together(), self.look("words")),
+            Content(""),
             Content.styled(f"{head}{'by frame':>{BITS}}{'Δ':>{DELTA}}", self.look("facts")),
         ]
         self.query_one("#weighed", Static).update(Content("\n").join(lines))
@@ -139,20 +128,6 @@ class Probe(Picker[Found]):
             return f"0 of {self._count} answers"
         unseen = f"{100 * found.other:.0f} in 100 more would be new (Good–Turing)"
         return f"{found.asked} of {self._count} answers · {unseen}"
-
-    def _together(self) -> str:
-        """Who leads by reading and asking; what else is believed as far as there is room."""
-        if self.together is None:
-            return ""
-        shares = [(visible(one.name), one.probability) for one in self.together.standings]
-        shares = sorted([*shares, ("none of these", self.together.null)], key=lambda row: -row[1])
-        line, room = "Read and asked:", self.room - 2
-        for place, (name, share) in enumerate(shares):
-            longer = f"{line}{' ·' if place else ''} {name} {100 * share:.0f} %"
-            if place and (cell_len(longer) > room or share < LEAST):
-                break
-            line = longer
-        return clip(line, room)[0]
 
     def _rows(self) -> Iterator[Content]:
         name, bar = self._widths

@@ -30,7 +30,7 @@ from loom.ui.widgets.lens_lines import Line
 from loom.ui.widgets.stack import Stack
 from loom.ui.widgets.strips import SOURCES
 from loom.ui.widgets.wrapping import clip
-from loom.ui.worlds import NONE, Worlds, brief
+from loom.ui.worlds import NONE, Worlds, brief, leader
 
 BRIEFLY = 14  # cells of a source's name on a card
 PATIENCE, MOMENT = 20, 0.05  # looks at whether all of a path is known, and seconds between them
@@ -109,7 +109,7 @@ class Sourcing(Flagging):
             self.status.source = ""
             return
         leading = posterior.leading
-        name = brief(leading) or NONE
+        name = leader(posterior) or NONE
         if not posterior.calibrated:
             self.status.source = f"{name}, uncalibrated"
         else:

@@ -17,9 +17,9 @@ from loom.core.text import visible
 from loom.instruments.sources.api import NULL, Posterior, SourceSet, Standing
 from loom.ui import glyphs
 from loom.ui.widgets.lens_lines import scale
-from loom.ui.widgets.lens_sources import STALE, evidence, told, worlds
+from loom.ui.widgets.lens_sources import STALE, UNASKED, evidence, told, worlds
 from loom.ui.widgets.wrapping import clip
-from loom.ui.worlds import NONE, null_rank
+from loom.ui.worlds import NONE, brief, null_rank
 
 RANK, SHARE, BITS, PRIOR = 4, 9, 11, 8  # columns
 NAMES = (14, 32)  # columns of a name, at least and at most
@@ -101,12 +101,19 @@ def badge(posterior: Posterior | None) -> str:
 
 
 def beside(posterior: Posterior | None) -> str:
-    """What is expected, and the log-odds that the set wants to have told."""
+    """By what it is believed, what is expected, and the log-odds that the set wants told."""
     if posterior is None:
         return ""
     parts = [f"{visible(name)} {evidence(bits)} bits" for name, bits in posterior.pairs]
     if posterior.following is not None:
         parts.insert(0, f"{told(posterior.following)} expected of the next token")
+    if posterior.unasked:
+        parts.insert(0, UNASKED)
+    elif posterior.read is not None:
+        first = posterior.read.leading
+        share = posterior.read.null if first is None else first.probability
+        by_reading = f"{visible(brief(first)) or NONE} {glyphs.percent(share)}"
+        parts.insert(0, f"read and asked; by reading alone {by_reading}")
     return " · ".join(parts)
 
 

@@ -25,6 +25,8 @@ NAME = 14
 STALE = "·"  # beside what was not rescored
 BADGE = "uncalibrated: ranks and bits only"
 NOT_RESCORED = f"{STALE} not rescored here: the share it had"
+ASKED = "read and asked; bits by reading"
+UNASKED = "by reading alone, not asked yet"
 
 
 def evidence(bits: float) -> str:
@@ -58,6 +60,15 @@ def at_place(posterior: Posterior, width: int, most: int = SHOWN) -> Iterator[Li
         yield ((clip(BADGE, width)[0], "note"),)
     if any(not one.rescored for one in shown):
         yield ((clip(NOT_RESCORED, width)[0], "note"),)
+    if way := by_what(posterior):
+        yield ((clip(way, width)[0], "note"),)
+
+
+def by_what(posterior: Posterior) -> str:
+    """It is believed by reading, or by asking, too; "" where there is one way only."""
+    if posterior.read is not None:
+        return ASKED
+    return UNASKED if posterior.unasked else ""
 
 
 def _full(posterior: Posterior, shown: tuple[Standing, ...]) -> float:

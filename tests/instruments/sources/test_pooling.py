@@ -8,10 +8,23 @@ import numpy as np
 import pytest
 
 from loom.instruments.sources import pooling
-from loom.instruments.sources.api import Pooling, Posterior, Standing
+from loom.instruments.sources.api import (
+    Pair,
+    Pooling,
+    Posterior,
+    Source,
+    SourceSet,
+    Standing,
+)
 from loom.instruments.sources.pooling import Example, pooled
 
 K = 5
+TWO = SourceSet(
+    "two",
+    "",
+    tuple(Source(name, (f"{name}\n\n",)) for name in ("Ada", "Bell", "Cole")),
+    pairs=(Pair("Ada or Bell", "Ada", "Bell"),),
+)
 READ = Posterior(
     (
         Standing("Ada", "Ada", 0.5, 3.0),
@@ -70,18 +83,21 @@ def test_a_work_counts_once_however_many_passages_it_gave() -> None:
 
 
 def test_a_posterior_is_ranked_anew_and_keeps_its_bits() -> None:
-    both = pooling.posterior(READ, {"Bell": 4.0, "Ada": 0.0}, Pooling(1.0, 0.5))
+    both = pooling.posterior(TWO, READ, {"Bell": 4.0, "Ada": 0.0}, Pooling(1.0, 0.5))
     assert [one.name for one in both.standings] == ["Bell", "Ada", "Cole"]
     weights = np.array([0.3 * 4, 0.5, 0.1, 0.1])
     shares = [*(one.probability for one in both.standings), both.null]
     assert shares == pytest.approx(weights / weights.sum())
     assert both.entropy == pytest.approx(-(shares @ np.log2(shares)))
     assert [one.bits for one in both.standings] == [2.0, 3.0, -1.0]
-    assert (both.tokens, both.calibrated, both.following, both.pairs) == (40, True, None, ())
+    assert (both.tokens, both.calibrated, both.following) == (40, True, 0.2)
+    ((name, bits),) = both.pairs
+    assert name == "Ada or Bell" and bits == pytest.approx(np.log2(0.5 / 1.2))
+    assert both.read is READ and both.by_reading is READ and READ.by_reading is READ
 
 
 def test_asking_that_counts_nothing_leaves_what_was_read() -> None:
-    same = pooling.posterior(READ, {"Bell": 4.0}, Pooling(1.0, 0.0))
+    same = pooling.posterior(TWO, READ, {"Bell": 4.0}, Pooling(1.0, 0.0))
     assert [one.probability for one in same.standings] == pytest.approx([0.5, 0.3, 0.1])
 
 
