@@ -24,6 +24,7 @@ from loom.instruments.sources.sets import questions
 from loom.passages import Cut, Work, cuts_of, works_in
 
 LENGTH = 256  # tokens of a passage
+ASKED_AFTER = (16, 64, LENGTH)  # of its tokens: for how both count along a text
 
 
 @dataclass(frozen=True, slots=True)

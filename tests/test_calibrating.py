@@ -148,6 +148,7 @@ def test_what_evidence_about_sources_is_worth_is_kept_beside_the_rest(
     assert tempering.pooling is not None
     assert json.loads(json.dumps(asdict(tempering.pooling))) == kept["pooling"]
     assert set(kept["pooling"]["anyway"]) == {"Ada", "Mr. Bell"}
+    assert 0 <= kept["pooling"]["rise"] <= 1
     assert facts["fitted"]["together"] <= facts["fitted"]["read"]
     assert known.of("traps") is not None
     capsys.readouterr()

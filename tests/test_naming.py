@@ -39,6 +39,7 @@ FIVE = SourceSet(
 ITS = Pooling(
     0.8,
     0.5,
+    0.1,
     sets.questions(FIVE),
     {source.name: (-12.0 - n, -14.0) for n, source in enumerate(FIVE.sources)},
 )
@@ -199,6 +200,19 @@ async def test_what_is_damaged_is_asked_again(path: Path, monkeypatch: pytest.Mo
             await session.weighed()
             assert session.posterior(1) == before
     assert len(asked) == 4 * len(FIVE.sources) * len(FIVE.probes)
+
+
+async def test_after_no_text_nothing_is_asked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Session.open(path) as session:
+        session.go(Place(1, 0))
+        with questions(monkeypatch) as asked:
+            await attached(session)
+            await session.weighed()
+        assert len(asked) == len(FIVE.sources) * len(FIVE.probes), "after what goes on there alone"
+        assert session.posterior(1) != session.posterior_at(Place(1, 0))
+        found = session.posterior_at(Place(1, 0))
+        assert found is not None and not found.tokens
+        assert found.read is None and not found.unasked, "there is nothing to ask about"
 
 
 async def test_answers_to_other_questions_count_for_nothing(path: Path) -> None:

@@ -210,7 +210,7 @@ def test_what_is_read_and_asked_is_weighed_together_where_it_is_known_how(
     alone = run(*ask)
     assert alone["asked"] is False and alone["by_reading"] is None
     assert not any("read and asked" in line for line in said(*ask))
-    calibrate(engine, Pooling(0.5, 0.25, sets.questions(sets.read(Path("sea.toml"))), ANYWAY))
+    calibrate(engine, Pooling(0.5, 0.25, 0.0, sets.questions(sets.read(Path("sea.toml"))), ANYWAY))
     facts = run(*ask)
     read = facts["by_reading"]
     assert facts["asked"] and read == {key: alone[key] for key in read}

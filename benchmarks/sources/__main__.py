@@ -12,12 +12,13 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.sources import cost, federalist, naive, probing, simulating, splicing
-from benchmarks.sources.attributing import Attribution, fit
+from benchmarks.sources.attributing import LENGTHS, Attribution, fit
 from benchmarks.sources.corpus import Corpus
 from benchmarks.sources.judging import Floats
 from benchmarks.sources.report import markdown
@@ -27,7 +28,7 @@ from loom.asking.process import Asking
 from loom.extensions import resolve_model
 from loom.instruments.sources import finding, sets
 from loom.instruments.sources.api import Pooling, SourceSet
-from loom.labelled import Kept, Labelled, answer_files, ask_all, read_all
+from loom.labelled import LENGTH, Kept, Labelled, answer_files, ask_all, read_all
 from loom.paths import Paths
 
 NAME = "source-estimates"
@@ -80,26 +81,31 @@ class Evaluation:
         if self._bayes is None:
             self._bayes = naive.trained(self.corpus.trained_on())
         self.say("fitting")
+        bits = {tokens: pmi(logprobs, anyway).mean(axis=2) for tokens, logprobs in asked.items()}
         return {
-            **found.facts(self.seed, pmi(asked, anyway).mean(axis=2)),
+            **found.facts(self.seed, bits),
             "naive_bayes": found.hits(naive.placed(self._bayes, found.reads)),
         }
 
-    async def _asked(self, split: str) -> Floats:
-        """float64[N, S, phrasings], see `ask_all`."""
+    async def _asked(self, split: str, lengths: Sequence[int] = LENGTHS) -> dict[int, Floats]:
+        """By number of tokens float64[N, S, phrasings], see `ask_all`."""
         reads = (await self._attribution(split)).reads
-        return await ask_all(
-            self.asking,
-            self.wanted,
-            answer_files(self.args.cache, self.fingerprint, self.wanted),
-            [read.ids for read in reads],
-            lambda done: self.say(f"{split}: asked about {done} of {len(reads)} passages"),
-        )
+        files = answer_files(self.args.cache, self.fingerprint, self.wanted)
+        found = {}
+        for tokens in lengths:
+            begun = [read.ids[:tokens] for read in reads]
+            what = partial(self._say_asked, f"{split}, {tokens} tokens", len(reads))
+            found[tokens] = await ask_all(self.asking, self.wanted, files, begun, what)
+        return found
+
+    def _say_asked(self, after: str, count: int, done: int) -> None:
+        self.say(f"{after}: asked about {done} of {count} passages")
 
     async def _anyway(self) -> Floats:
         """float64[S, phrasings]: what names are after any text, by the held-out cuts."""
         truth = (await self._attribution("held_out")).truth - 1
-        return anyway_of(await self._asked("held_out"), truth.tolist())
+        asked = await self._asked("held_out", [LENGTH])
+        return anyway_of(asked[LENGTH], truth.tolist())
 
     async def _federalist(self) -> dict[str, Any]:
         among = federalist.the_two(self.wanted)

@@ -6,8 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from benchmarks.sources.figures import Facts, mark, pm, span
 from loom.instruments.sources.api import HAZARD
+from loom.labelled import ASKED_AFTER
 
-WAYS = {"raw": "no", "tempered": "yes", "lasting": "yes, no hazard"}
+WAYS = {
+    "raw": "no",
+    "tempered": "yes",
+    "lasting": "yes, no hazard",
+    "together": "yes, and asked",
+}
 
 
 def held_out(facts: Facts) -> Iterator[str]:
@@ -23,17 +29,20 @@ def held_out(facts: Facts) -> Iterator[str]:
 
 
 def unseen(facts: Facts) -> Iterator[str]:
-    yield from ("", "## The same on works never seen", "")
+    yield from ("", "## The same on works never seen")
     yield from _hits(facts, {"top1": (0.50, "≥ .50")})
     prior = facts["prior"]["given"]
-    below = all(
-        row["given"]["log_loss"]["mean"] < prior and row["shown"]["log_loss"]["mean"] < loss
+    every = [facts["tempered"], facts["together"]]
+    below = [
+        all(
+            row["given"]["log_loss"]["mean"] < prior and row["shown"]["log_loss"]["mean"] < loss
+            for row in way.values()
+        )
         for loss in [facts["prior"]["loss"]]
-        for row in facts["tempered"].values()
-    )
-    ways = (facts["tempered"]["256"], facts["together"])
-    eces = [way["shown"]["ece"] for way in ways]
-    losses = [way["given"]["log_loss"]["mean"] / prior for way in ways]
+        for way in every
+    ]
+    eces = [way["256"]["shown"]["ece"] for way in every]
+    losses = [way["256"]["given"]["log_loss"]["mean"] / prior for way in every]
     yield ""
     yield "| goal, tempered | read | read and asked |"
     yield "|---|---|---|"
@@ -41,8 +50,9 @@ def unseen(facts: Facts) -> Iterator[str]:
     yield f"| ECE at 256 tokens (of beliefs exactly right) ≤ .07 | {' | '.join(cells)} |"
     goal = "log loss at 256 tokens ≤ .8 of the prior's entropy"
     yield f"| {goal} | {' | '.join(f'{loss:.3f} {mark(loss <= 0.8)}' for loss in losses)} |"
-    yield f"| log loss below the prior's at every length | {mark(below)} | |"
-    parted = " and ".join(span(facts["eces"][way]) for way in ("read", "together"))
+    cells = (mark(held) for held in below)
+    yield f"| log loss below the prior's at every length | {' | '.join(cells)} |"
+    parted = " and ".join(span(facts["eces"][way]) for way in ("tempered", "together"))
     yield ""
     yield f"By how the works are parted into folds the two calibration errors are {parted}."
     yield from _lengths(facts)
@@ -52,7 +62,7 @@ def _hits(facts: Facts, goals: Mapping[str, tuple[float, str]]) -> Iterator[str]
     rows: dict[str, tuple[Facts, Mapping[str, tuple[float, str]]]] = {
         "likelihood under each byline": (facts["by_evidence"], goals),
         "each name as the answer, when asked": (facts["by_asking"], {}),
-        "read and asked together": (facts["together"]["shown"], goals),
+        "read and asked together": (facts["together"]["256"]["shown"], goals),
         "naive Bayes, 5-grams": (facts["naive_bayes"], {}),
     }
     yield ""
@@ -77,7 +87,7 @@ def _held(fact: Facts, goal: tuple[float, str] | None) -> str:
 
 
 def _lengths(facts: Facts) -> Iterator[str]:
-    prior, fitted = facts["prior"], facts["tempering"]
+    prior, fitted, both = facts["prior"], facts["tempering"], facts["pooling"]
     yield ""
     yield (
         "What is shown, after so many tokens: the filter with the null among its hypotheses, as it "
@@ -99,17 +109,16 @@ def _lengths(facts: Facts) -> Iterator[str]:
     for way in WAYS:
         for length, row in facts[way].items():
             yield _length(length, WAYS[way], row["shown"], row["given"])
-    both = facts["together"]
-    yield _length("256", "yes, and asked", both["shown"], both["given"])
     last = {way: facts[way]["256"]["shown"]["log_loss"]["mean"] for way in WAYS}
     yield ""
     yield (
         f"After 256 tokens the hazard, a chance of 1/{1 / HAZARD:.0f} a token that another source "
         f"goes on, has cost {last['tempered'] - last['lasting']:.2f} bits of log loss; tempering "
         f"has saved {last['raw'] - last['tempered']:.2f}. Asked as well, it says "
-        f"{last['tempered'] - both['shown']['log_loss']['mean']:.2f} bits more: together the "
-        "log-odds believed after reading and the bits of a name as the answer count "
-        f"{span(both['read'])} and {span(both['asked'])}, fitted on other works, too."
+        f"{last['tempered'] - last['together']:.2f} bits more: together the log-odds believed "
+        "after reading t tokens and the bits of a name as the answer count "
+        f"{span(both['read'])} and {span(both['asked'])} times (t / 256)^{span(both['rise'])}, "
+        f"fitted on other works, too, after {', '.join(map(str, ASKED_AFTER))} tokens."
     )
 
 

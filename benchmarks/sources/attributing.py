@@ -11,12 +11,15 @@ from benchmarks.instruments.judging import folds
 from benchmarks.sources.judging import Beliefs, Floats, mean, ranks
 from loom.asking.coherence import frame_bits
 from loom.instruments.sources import filtering, pooling, tempering
-from loom.instruments.sources.api import HAZARD, Pooling, Scores, SourceSet, Tempering
-from loom.labelled import LENGTH, Read
+from loom.instruments.sources.api import HAZARD, Pooling, SourceSet, Tempering
+from loom.labelled import ASKED_AFTER, LENGTH, Read
 
 LENGTHS = (16, 32, 64, 128, LENGTH)
 RAW = Tempering(1.0, 0.0)
 PARTITIONS = 5  # of the works into folds
+
+Asked = Mapping[int, Floats]
+"""By number of tokens float64[N, S]: bits of each source as the answer after so many."""
 
 
 class Attribution:
@@ -41,7 +44,7 @@ class Attribution:
         """By number of tokens."""
         courses = np.stack(
             [
-                shares_at(self.wanted, read.scores, its, LENGTHS, hazard)
+                filtering.shares_after(self.wanted, read.scores, its, LENGTHS, hazard)
                 for read, its in zip(self.reads, tempered, strict=True)
             ]
         )
@@ -50,41 +53,44 @@ class Attribution:
             for place, length in enumerate(LENGTHS)
         }
 
-    def together(self, asked: Floats, tempered: Sequence[Tempering], seed: int) -> dict[str, Any]:
-        """`asked` float64[N, S] bits of each source as the answer after the whole passage: believed
-        with what was read, both counting as much as was fitted on other works, as was `tempered`,
-        one for each passage."""
+    def together(
+        self, asked: Asked, tempered: Sequence[Tempering], seed: int
+    ) -> tuple[dict[int, Beliefs], list[Pooling]]:
+        """What is believed with what was read, by number of tokens, both counting as much as was
+        fitted on other works, as was `tempered`, one for each passage; and how much that was."""
         its = dict(zip(self.works, tempered, strict=True))
-        rows = [tuple(row) for row in zip(asked, self.truth.tolist(), self.works, strict=True)]
-        shares = np.empty((len(rows), len(self.wanted.sources) + 1))
+        shares = np.empty((len(LENGTHS), len(self.reads), len(self.wanted.sources) + 1))
         fitted: list[Pooling] = []
         for fold in filter(None, folds(self.works, seed)):
-            alone = self.beliefs([its[min(fold)]] * len(rows))[LENGTH].shares
-            examples = [pooling.Example(read, *row) for read, row in zip(alone, rows, strict=True)]
-            fitted.append(pooling.fit([one for one in examples if one.work not in fold]))
-            for place, one in enumerate(examples):
-                if one.work in fold:
-                    shares[place] = pooling.pooled(one.shares, one.bits, fitted[-1])
-        both = Beliefs(shares, self.truth, self.works)
-        return {
-            "shown": both.facts(),
-            "given": both.given.facts(),
-            "read": sorted({round(weights.read, 3) for weights in fitted}),
-            "asked": sorted({round(weights.asked, 3) for weights in fitted}),
+            alone = self.beliefs([its[min(fold)]] * len(self.reads))
+            every = {length: self._examples(length, alone[length], asked) for length in LENGTHS}
+            others = [one for length in ASKED_AFTER for one in every[length]]
+            fitted.append(pooling.fit([one for one in others if one.work not in fold]))
+            for row, (length, examples) in zip(shares, every.items(), strict=True):
+                for place, one in enumerate(examples):
+                    if one.work in fold:
+                        row[place] = pooling.pooled(one.shares, one.bits, fitted[-1], length)
+        both = {
+            length: Beliefs(row, self.truth, self.works)
+            for length, row in zip(LENGTHS, shares, strict=True)
         }
+        return both, fitted
+
+    def _examples(self, length: int, alone: Beliefs, asked: Asked) -> list[pooling.Example]:
+        rows = zip(alone.shares, asked[length], self.truth.tolist(), self.works, strict=True)
+        return [pooling.Example(*row, length) for row in rows]
 
     def evidence(self) -> Floats:
         """float64[N, S] bits of each source after the whole passage."""
         rows = [frame_bits(self.wanted, read.scores) for read in self.reads]
         return np.array([[row[source.name] for source in self.wanted.sources] for row in rows])
 
-    def facts(self, seed: int, asked: Floats) -> dict[str, Any]:
-        """`asked`: see `together`. What is fitted on other works depends on how the works fall into
-        folds: the mean over PARTITIONS of them."""
+    def facts(self, seed: int, asked: Asked) -> dict[str, Any]:
+        """What is fitted on other works depends on how the works fall into folds: the mean over
+        PARTITIONS of them."""
         every = [self._fitted(seed + number, asked) for number in range(PARTITIONS)]
-        eces = [
-            [each[way]["shown"]["ece"]["mean"] for each in every] for way in ("read", "together")
-        ]
+        ways = ("tempered", "together")
+        eces = [[each[way][str(LENGTH)]["shown"]["ece"]["mean"] for each in every] for way in ways]
         evidence = self.evidence()
         right = evidence[np.arange(len(self.truth)), self.truth - 1]
         return {
@@ -92,24 +98,24 @@ class Attribution:
             "works": len(set(self.works)),
             "sources": len({read.source for read in self.reads}),
             "by_evidence": self.hits(ranks(evidence, self.truth - 1)),
-            "by_asking": self.hits(ranks(asked, self.truth - 1)),
+            "by_asking": self.hits(ranks(asked[LENGTH], self.truth - 1)),
             "gain": mean(right, self.works),
             "raw": _by_length(self.beliefs([RAW] * len(self.reads))),
             **averaged(every),
-            "eces": dict(zip(("read", "together"), eces, strict=True)),
+            "eces": dict(zip(ways, eces, strict=True)),
             "prior": _prior(self.wanted),
         }
 
-    def _fitted(self, seed: int, asked: Floats) -> dict[str, Any]:
+    def _fitted(self, seed: int, asked: Asked) -> dict[str, Any]:
         """By one partition of the works into folds."""
         fitted, lasting = self.crossed(seed), self.crossed(seed, 0.0)
-        tempered = _by_length(self.beliefs(fitted))
+        both, weights = self.together(asked, fitted, seed)
         return {
-            "tempering": _spread(fitted),
-            "tempered": tempered,
-            "read": tempered[str(LENGTH)],
+            "tempering": _spread(fitted, {"eta": 5, "gamma": 3}),
+            "tempered": _by_length(self.beliefs(fitted)),
             "lasting": _by_length(self.beliefs(lasting, 0.0)),
-            "together": self.together(asked, fitted, seed),
+            "together": _by_length(both),
+            "pooling": _spread(weights, {"read": 3, "asked": 3, "rise": 3}),
         }
 
     def hits(self, found: Sequence[int] | np.ndarray[Any, Any]) -> dict[str, Any]:
@@ -133,19 +139,6 @@ def fit(wanted: SourceSet, reads: Sequence[Read], hazard: float = HAZARD) -> Tem
     return tempering.fit(wanted, examples, hazard)
 
 
-def shares_at(
-    wanted: SourceSet,
-    scores: Scores,
-    its: Tempering,
-    lengths: Sequence[int],
-    hazard: float = HAZARD,
-) -> Floats:
-    """float64[len(lengths), S + 1] what is believed after so many tokens, the null first."""
-    _, course = filtering.advance(wanted, filtering.begin(wanted), scores, its, hazard)
-    shares = course.shares[np.array(lengths) - 1].astype(np.float64)
-    return np.asarray(shares / shares.sum(1, keepdims=True), np.float64)
-
-
 def _by_length(found: Mapping[int, Beliefs]) -> dict[str, Any]:
     return {
         str(length): {"shown": beliefs.facts(), "given": beliefs.given.facts()}
@@ -153,11 +146,11 @@ def _by_length(found: Mapping[int, Beliefs]) -> dict[str, Any]:
     }
 
 
-def _spread(fitted: Sequence[Tempering]) -> dict[str, list[float]]:
-    """Of the folds."""
+def _spread(fitted: Sequence[object], digits: Mapping[str, int]) -> dict[str, list[float]]:
+    """Of the folds, rounded to so many digits by name."""
     return {
-        "eta": sorted({round(each.eta, 5) for each in fitted}),
-        "gamma": sorted({round(each.gamma, 3) for each in fitted}),
+        name: sorted({round(float(getattr(each, name)), count) for each in fitted})
+        for name, count in digits.items()
     }
 
 

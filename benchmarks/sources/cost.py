@@ -1,4 +1,4 @@
-"""What weighing a node under eight frames takes beside generating it."""
+"""What weighing a node under eight frames takes beside generating it, and asking after it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
+from loom.asking.coherence import Suffixes
 from loom.asking.framing import frames_of, score_frames
 from loom.asking.process import Asking
 from loom.core.recipe import Recipe
@@ -20,11 +21,12 @@ BRANCHES = 4
 
 async def of(asking: Asking, wanted: SourceSet, seed: int, rounds: int = ROUNDS) -> dict[str, Any]:
     """Medians in seconds, over as many paths; a path was weighed before its node is, as a parent
-    is. `share`: of the generation of one such node, and of four side by side. Paths and nodes that
-    the model ended early aren't counted."""
+    is. `share`: of the generation of one such node, and of four side by side. `asking`: about all
+    sources of the set. Paths and nodes that the model ended early aren't counted."""
     among = replace(wanted, sources=wanted.sources[: FRAMES - 1], pairs=())
     frames = await frames_of(asking, among)
-    rows: list[tuple[float, float, float]] = []
+    suffixes, names = Suffixes(asking, wanted), [source.name for source in wanted.sources]
+    rows: list[tuple[float, float, float, float]] = []
     for number in range(20 * rounds):
         path = await _drawn(asking, (), [seed * 1000 + number], PATH)
         await score_frames(asking, among, path, frames=frames, wide=True)
@@ -36,14 +38,17 @@ async def of(asking: Asking, wanted: SourceSet, seed: int, rounds: int = ROUNDS)
         together = perf_counter()
         ids = path + node
         await score_frames(asking, among, ids, len(path), len(ids), frames=frames)
-        weighed = perf_counter() - together
+        weighed = perf_counter()
+        await suffixes.logprobs(ids, names)
+        asked = perf_counter() - weighed
         if (len(path), len(node)) == (PATH, NODE):
-            rows.append((alone - before, together - alone, weighed))
+            rows.append((alone - before, together - alone, weighed - together, asked))
         if len(rows) == rounds:
             break
     else:
         raise SystemExit("The model ends its texts too early to time a node: take another one.")
-    generating, four, weighing = (statistics.median(column) for column in zip(*rows, strict=True))
+    columns = zip(*rows, strict=True)
+    generating, four, weighing, asking_too = (statistics.median(column) for column in columns)
     shares = [row[2] / row[0] for row in rows]
     return {
         "tokens": NODE,
@@ -52,6 +57,8 @@ async def of(asking: Asking, wanted: SourceSet, seed: int, rounds: int = ROUNDS)
         "generating": round(generating, 4),
         "four": round(four, 4),
         "weighing": round(weighing, 4),
+        "names": len(names),
+        "asking": round(asking_too, 4),
         "share": round(statistics.median(shares), 3),
         "shares": [round(share, 3) for share in shares],
         "share_of_four": round(statistics.median(4 * row[2] / row[1] for row in rows), 3),

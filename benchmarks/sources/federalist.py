@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.sources.attributing import shares_at
 from loom.asking.process import Asking
+from loom.instruments.sources import filtering
 from loom.instruments.sources.api import Scores, SourceSet, Tempering
 from loom.instruments.sources.tempering import eta_at
 from loom.labelled import Kept
@@ -91,7 +91,7 @@ def weighed(among: SourceSet, scores: Scores, its: Tempering) -> dict[str, Any]:
     column = {source.name: among.frames.index(source.frames[0]) - 1 for source in among.sources}
     each = scores.ratio[:, column[MADISON]].astype(float) - scores.ratio[:, column[HAMILTON]]
     tempered = float((eta_at(its, np.arange(len(each))) * each).sum() / math.log(2))
-    null, *shares = shares_at(among, scores, its, [len(scores)])[0].tolist()
+    null, *shares = filtering.shares_after(among, scores, its, [len(scores)])[0].tolist()
     named = dict(zip((source.name for source in among.sources), shares, strict=True))
     return {
         "tokens": len(scores),

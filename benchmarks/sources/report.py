@@ -143,7 +143,9 @@ def _cost(facts: Facts) -> Iterator[str]:
         f"Weighing a node of {facts['tokens']} tokens under {facts['frames']} frames took "
         f"{facts['weighing']:.2f} s, generating it {facts['generating']:.2f} s: {share:.2f} of it "
         f"({rounds}; goal: ≤ 1.0 {mark(share <= 1)}). Of four such nodes side by side "
-        f"({facts['four']:.2f} s) weighing all takes {facts['share_of_four']:.2f}."
+        f"({facts['four']:.2f} s) weighing all takes {facts['share_of_four']:.2f}. Asking about "
+        f"all {facts['names']} sources after it took {facts['asking']:.2f} s, "
+        f"{facts['asking'] / facts['generating']:.1f} times as long as generating it."
     )
 
 
@@ -173,15 +175,15 @@ def _weak_spots(parts: Mapping[str, Facts]) -> Iterator[str]:
     )
     if "unseen" in parts:
         last = parts["unseen"]["tempered"]["256"]["shown"]
-        both = parts["unseen"]["together"]["shown"]
+        both = parts["unseen"]["together"]["256"]["shown"]
         yield (
-            "- What lens, tree and colours show is by reading alone. Asked as well, which is done "
-            "only where a writer asks, the model finds the source of works never seen for "
-            f"{both['top1']['mean']:.2f} of the passages instead of {last['top1']['mean']:.2f}, "
-            f"with a calibration error of {both['ece']['mean']:.3f} instead of "
-            f"{last['ece']['mean']:.3f}. How both are weighed, and what a name is held against, "
-            "was chosen among a few ways with figures of these same works in sight, which may "
-            "flatter it."
+            "- Where a writer is, and on the first cards, what is shown is by reading and asking; "
+            "elsewhere in the tree, along the path and in the colours by reading alone, which "
+            f"finds the source of works never seen for {last['top1']['mean']:.2f} of the passages "
+            f"instead of {both['top1']['mean']:.2f}, with a calibration error of "
+            f"{last['ece']['mean']:.3f} instead of {both['ece']['mean']:.3f}. How both are "
+            "weighed, and what a name is held against, was chosen among a few ways with figures "
+            "of these same works in sight, which may flatter it."
         )
     yield (
         "- Seventeen unseen works, each by another source, say little: one odd work moves any of "

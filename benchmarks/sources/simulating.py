@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.sources.attributing import RAW, shares_at
+from benchmarks.sources.attributing import RAW
 from benchmarks.sources.judging import Beliefs, entropies, jackknifed, mean
 from loom.asking.framing import score_frames
 from loom.asking.process import Answer, Asking
 from loom.core.recipe import Recipe
 from loom.core.seeds import branch_seed
+from loom.instruments.sources import filtering
 from loom.instruments.sources.api import HAZARD, NULL, Scores, SourceSet
 from loom.labelled import Kept
 
@@ -134,7 +135,9 @@ async def simulated(
 def judged(drawn: Sequence[Drawn], length: int, hazard: float) -> dict[str, Any]:
     """Of the texts that are so long; all are independent."""
     some = [text for text in drawn if len(text.ids) >= length]
-    shares = [shares_at(text.among, text.scores, RAW, [length], hazard)[0] for text in some]
+    shares = [
+        filtering.shares_after(text.among, text.scores, RAW, [length], hazard)[0] for text in some
+    ]
     truth = np.array([text.column for text in some])
     beliefs = Beliefs(np.stack(shares), truth, tuple(map(str, range(len(some)))))
     loss, entropy = beliefs.log_loss(), entropies(beliefs.shares)

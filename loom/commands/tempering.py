@@ -28,6 +28,7 @@ from loom.instruments.sources import filtering, finding, pooling, sets, temperin
 from loom.instruments.sources.api import Pooling, SourceSet, Tempering
 from loom.instruments.sources.layout import layout
 from loom.labelled import (
+    ASKED_AFTER,
     LENGTH,
     Kept,
     Read,
@@ -84,7 +85,8 @@ class Fitted:
             read, both = self.together
             yield f"after {LENGTH} tokens: {read:.2f} by reading, {both:.2f} by asking, too"
             counts = f"{its.pooling.read:.2f} and {its.pooling.asked:.2f}"
-            yield f"together the log-odds of the one and the bits of the other count {counts}"
+            said = f"{counts} · (t/{LENGTH})^{its.pooling.rise:.2f}"
+            yield f"together the log-odds of the one and the bits of the other count {said}"
 
 
 async def temper(
@@ -112,10 +114,12 @@ async def temper(
         kept, reads = await _read(asking, capabilities, wanted, texts, args.tokens, console)
         files = answer_files(kept.files.folder, capabilities.fingerprint, wanted)
         others = await _others(asking, wanted, args.names_after or (), reads)
-        passages = [*(read.ids for read in reads), *(ids for _, ids in others)]
+        begun = [read.ids[:tokens] for tokens in ASKED_AFTER for read in reads]
+        passages = [*begun, *(ids for _, ids in others)]
         asked = await _asked(asking, wanted, files, passages, console)
     with console.waiting("fitting"):
-        bits, anyway = _bits(wanted, asked, len(reads), [source for source, _ in others])
+        bits, anyway = _bits(wanted, asked, len(begun), [source for source, _ in others])
+        bits = bits.reshape(len(ASKED_AFTER), len(reads), -1)
         fitted = await asyncio.to_thread(_fitted, wanted, reads, bits, anyway)
     known = _with(capabilities, fitted, args.out)
     file = calibration.save(known, args.out)
@@ -211,30 +215,33 @@ async def _others(
 
 
 def _bits(
-    wanted: SourceSet, asked: Floats, reads: int, others: Sequence[str]
+    wanted: SourceSet, asked: Floats, count: int, others: Sequence[str]
 ) -> tuple[Floats, Floats]:
-    """PMI by probe of the first `reads` of what was asked, float64[N, S], and what the names are
-    after any text, of which the rest are, by the sources `others`: float64[S, phrasings], nats."""
+    """PMI by probe of the first `count` of what was asked, float64[count, S], and what the names
+    are after any text, of which the rest are, by the sources `others`: float64[S, phrasings], nats.
+    """
     names = [source.name for source in wanted.sources]
-    anyway = anyway_of(asked[reads:], [names.index(source) for source in others])
-    return pmi(asked[:reads], anyway).mean(axis=2), anyway
+    anyway = anyway_of(asked[count:], [names.index(source) for source in others])
+    return pmi(asked[:count], anyway).mean(axis=2), anyway
 
 
 def _fitted(wanted: SourceSet, reads: Sequence[Read], asked: Floats, anyway: Floats) -> Fitted:
+    """`asked` float64[lengths, N, S] bits."""
     examples = [tempering.Example(read.scores, read.source, read.work) for read in reads]
     its = tempering.fit(wanted, examples)
-    both = [_both(wanted, read, bits, its) for read, bits in zip(reads, asked, strict=True)]
+    both = [list(_both(wanted, read, asked[:, n], its)) for n, read in enumerate(reads)]
+    whole = [every[-1] for every in both]
     apart = [
         frame_bits(wanted, read.scores)[read.source] - one.bits[one.truth - 1]
-        for read, one in zip(reads, both, strict=True)
+        for read, one in zip(reads, whole, strict=True)
     ]
     weights = replace(
-        pooling.fit(both),
+        pooling.fit([one for every in both for one in every]),
         questions=sets.questions(wanted),
         anyway=by_name(wanted, anyway),
     )
     its = replace(its, delta=statistics.median(map(abs, apart)), pooling=weights)
-    loss = pooling.losses(both)
+    loss = pooling.losses(whole)
     together = loss(Pooling(read=1.0, asked=0.0)), loss(weights)
     losses = tempering.Losses.of(wanted, examples)
     raw, tempered, none = (BITS * losses(*at) for at in (RAW, (its.eta, its.gamma), SILENT))
@@ -242,12 +249,13 @@ def _fitted(wanted: SourceSet, reads: Sequence[Read], asked: Floats, anyway: Flo
     return Fitted(wanted, its, len(reads), sources, (raw, tempered, none), together)
 
 
-def _both(wanted: SourceSet, read: Read, bits: Floats, its: Tempering) -> pooling.Example:
-    """What is believed after a passage by reading, and what it is worth when asked."""
-    belief, _ = filtering.advance(wanted, filtering.begin(wanted), read.scores, its)
-    of = layout(wanted)
-    truth = of.names.index(read.source)
-    return pooling.Example(of.members @ belief.weights, bits, truth, read.work)
+def _both(wanted: SourceSet, read: Read, bits: Floats, its: Tempering) -> Iterator[pooling.Example]:
+    """What is believed along a passage by reading, and what it is worth when asked, `bits`
+    float64[lengths, S]."""
+    shares = filtering.shares_after(wanted, read.scores, its, ASKED_AFTER)
+    truth = layout(wanted).names.index(read.source)
+    for each, asked, tokens in zip(shares, bits, ASKED_AFTER, strict=True):
+        yield pooling.Example(each, asked, truth, read.work, tokens)
 
 
 def _with(model: Capabilities, fitted: Fitted, out: Path | None) -> Calibration:

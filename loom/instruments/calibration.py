@@ -145,14 +145,15 @@ def _tempering(entry: Mapping[str, Any]) -> Tempering:
 def _pooling(entry: Mapping[str, Any]) -> Pooling:
     """Likewise."""
     read, asked = float(entry["read"]), float(entry["asked"])
-    if not (0 <= read < math.inf and 0 <= asked < math.inf):
-        raise ValueError(f"nothing is weighed together by {read} and {asked}")
+    rise = float(entry.get("rise", 0.0))  # those of before have none
+    if not all(0 <= number < math.inf for number in (read, asked, rise)):
+        raise ValueError(f"nothing is weighed together by {read}, {asked} and {rise}")
     anyway = {
         str(name): tuple(float(logprob) for logprob in row) for name, row in entry["anyway"].items()
     }
     if not all(math.isfinite(logprob) for row in anyway.values() for logprob in row):
         raise ValueError("a name isn't likely at all")
-    return Pooling(read, asked, str(entry["questions"]), anyway)
+    return Pooling(read, asked, rise, str(entry["questions"]), anyway)
 
 
 def _places(fingerprint: str) -> Iterable[Path]:

@@ -70,7 +70,9 @@ class Naming:
 
     def together(self, place: Place, read: Posterior, spelling: Spelling | None) -> Posterior:
         """What reading says, and the answers, where there are any for these tokens (None: as they
-        were when it was asked)."""
+        were when it was asked). Nothing is asked after no text."""
+        if not read.tokens:
+            return read
         said = self._said.get(place)
         if said is not None and spelling is not None and said.basis != spelling.basis:
             said = None

@@ -127,9 +127,11 @@ class Scales:
         """Whether the model has said what it says there, or is not to be asked at all: nothing is
         asked where nothing was read, or where there is no text."""
         known = self._known.get(place.node)
-        if self.naming is None or known is None or not known.after.tokens:
+        if self.naming is None or known is None:
             return True
-        return self.naming.has(place, known.spelling)
+        spelling = known.spelling
+        read = spelling.position + spelling.count_until(place.at)
+        return read <= spelling.passage or self.naming.has(place, spelling)
 
     def has_course(self, node: int) -> bool:
         known, found = self._known.get(node), self._courses.get(node)

@@ -21,7 +21,7 @@ TOKENS_KEPT = 1 << 16  # of traces; with 80 sources a token takes a third of a k
 PLACES_KEPT = 4096
 SLOTS = STEPS - 2  # sources with a look of their own
 NONE = "none of these"
-UNASKED = "?"  # behind who leads where the model is to be asked, too, and wasn't yet
+UNASKED = "~"  # before who leads where the model is to be asked, too, and wasn't yet
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -217,7 +217,7 @@ def brief(standing: Standing | None) -> str:
 def leader(posterior: Posterior) -> str:
     """Who leads, briefly, and whether that is by reading alone for now; "" where none does."""
     first = posterior.leading
-    return "" if first is None else brief(first) + (UNASKED if posterior.unasked else "")
+    return "" if first is None else (UNASKED if posterior.unasked else "") + brief(first)
 
 
 def ranks(shares: Floats) -> list[int]:

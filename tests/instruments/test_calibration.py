@@ -108,7 +108,7 @@ ASKED = SourceSet("few", "", (Source("Ada", ("Ada\n\n",)),), probes=("\n\n— ",
 
 
 def test_how_reading_and_asking_count_holds_as_long_as_the_same_is_asked(home: Path) -> None:
-    pooling = Pooling(0.9, 0.5, sets.questions(ASKED), {"Ada": (-9.5,)})
+    pooling = Pooling(0.9, 0.5, 0.2, sets.questions(ASKED), {"Ada": (-9.5,)})
     tempering = replace(TEMPERING, pooling=pooling)
     save(FOUND.tempered(sets.digest(ASKED), "few", tempering))
     assert tempering_of("f00d", ASKED) == tempering
@@ -127,6 +127,18 @@ def test_a_tempering_from_before_asking_counted_is_one(home: Path) -> None:
     file.write_text(json.dumps(whole))
     found = read(file)
     assert found is not None and found.tempering("abcd") == TEMPERING
+    whole["sources"]["abcd"]["pooling"] = POOLING
+    file.write_text(json.dumps(whole))
+    found = read(file)
+    assert found is not None
+    before = found.tempering("abcd")
+    assert before is not None and before.pooling == Pooling(1, 1, 0, "", {"Ada": (-2.0,)})
+
+
+def test_how_both_count_is_nothing_where_a_source_was_never_asked_for(home: Path) -> None:
+    pooling = Pooling(0.9, 0.5, 0.2, sets.questions(ASKED), {"Bell": (-9.5,)})
+    save(FOUND.tempered(sets.digest(ASKED), "few", replace(TEMPERING, pooling=pooling)))
+    assert tempering_of("f00d", ASKED) == TEMPERING
 
 
 def test_a_tempering_makes_no_reading_of_a_plugin_out_of_date() -> None:

@@ -468,7 +468,7 @@ async def test_where_the_writer_is_the_model_is_asked_too(
 ) -> None:
     sources = (Source("The lamp", ("A\n\n",)), Source("[/b]", ("No light\n\n",)))
     known = SourceSet("two", "", sources, probes=("\n\n— ",))
-    weights = Pooling(1.0, 0.5, sets.questions(known), {"The lamp": (-20.0,), "[/b]": (-5.0,)})
+    weights = Pooling(1.0, 0.5, 0.0, sets.questions(known), {"The lamp": (-20.0,), "[/b]": (-5.0,)})
     its = Tempering(1.0, 0.0, pooling=weights)
     model = Language().fingerprint
     calibration.save(Calibration(model, "echo").tempered(sets.digest(known), "two", its))
@@ -480,7 +480,12 @@ async def test_where_the_writer_is_the_model_is_asked_too(
         found = app.session.posterior(1)
         assert found is not None and found.read is not None
         (words,) = {leader(found), app.main.worlds.short(app.session.display.segments(1)[0])}
-        assert not words.endswith(UNASKED) and words in lines(app)[0]
+        assert not words.startswith(UNASKED) and words in lines(app)[0]
+        await pilot.press("tab", "left")
+        await wait_for(
+            pilot, lambda: f" {lens_sources.BY_READING} " in seen(app).replace("\n", " ")
+        )
+        await pilot.press("tab")
         panel = await open_panel(pilot, wait_for)
         by_reading = found.read.leading
         assert by_reading is not None
@@ -549,7 +554,7 @@ def test_who_leads_by_reading_alone_is_marked_where_asking_is_to_come() -> None:
         for line in list(lens_sources.at_place(posterior, 40))[-1:]
     ]
     assert told[:2] == [lens_sources.UNASKED, lens_sources.ASKED] and "Bee" in told[2]
-    assert leader(alone) == "Ann?" and leader(replace(alone, null=0.9)) == ""
+    assert leader(alone) == "~Ann" and leader(replace(alone, null=0.9)) == ""
     assert leader(replace(alone, unasked=False)) == "Ann"
     assert standings.beside(alone) == lens_sources.UNASKED
     assert standings.beside(both) == "read and asked; by reading alone Ann 60 %"

@@ -69,13 +69,15 @@ class SourceSet:
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
-    """How much two opinions of one model count together: exponents of what it believes when it
-    reads and of what it says when asked (see `pooling`). `questions` is a digest of what it was
-    asked when that was fitted; `anyway`, by name of a source and phrasing, how likely the name is
-    as the answer after any text, in nats."""
+    """How much two opinions of one model count together: exponents of what it believes when it has
+    read 256 tokens or more and of what it says when asked after them; after t fewer, (t / 256)^
+    `rise` of that (see `pooling`). `questions` is a digest of what it was asked when that was
+    fitted; `anyway`, by name of a source and phrasing, how likely the name is as the answer after
+    any text, in nats."""
 
     read: float
     asked: float
+    rise: float = 0.0
     questions: str = ""
     anyway: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 

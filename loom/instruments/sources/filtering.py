@@ -7,7 +7,7 @@ later would come to nothing beside the chance of a change. Knows scores, not whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,20 @@ def advance(
     bits = np.add.accumulate(evidence, axis=0)[-1]
     after = Belief(weights[-1].copy(), bits, belief.tokens + len(scores))
     return after, _course(layout(wanted), weights, scores)
+
+
+def shares_after(
+    wanted: SourceSet,
+    scores: Scores,
+    its: Tempering,
+    lengths: Sequence[int],
+    hazard: float = HAZARD,
+) -> Floats:
+    """float64[len(lengths), S + 1]: what is believed after so many tokens (≥ 1) of a passage, the
+    null first."""
+    _, course = advance(wanted, begin(wanted), scores, its, hazard)
+    shares = course.shares[np.array(lengths) - 1].astype(np.float64)
+    return np.asarray(shares / shares.sum(1, keepdims=True), np.float64)
 
 
 def beliefs_along(

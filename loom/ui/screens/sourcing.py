@@ -134,8 +134,8 @@ class Sourcing(Flagging):
         if movement is None or posterior is None:
             return ()
         shorts = {one.name: brief(one) for one in posterior.standings}
-        calibrated = posterior.calibrated
-        return list(lens_sources.of_token(movement, shorts, width, calibrated=calibrated))
+        note = lens_sources.along(posterior)
+        return list(lens_sources.of_token(movement, shorts, width, posterior.calibrated, note))
 
     # ── colours ────────────────────────────────────────────────────────────────────────────
 
@@ -214,7 +214,7 @@ class Sourcing(Flagging):
             Name(SOURCES, "expected"): along.information,
         }
         units = dict.fromkeys(columns, "bits")
-        said = "" if posterior.calibrated else "uncalibrated"
+        said = lens_sources.along(posterior) if posterior.calibrated else "uncalibrated"
         series = replace(
             found.series,
             columns=columns | found.series.columns,

@@ -26,6 +26,7 @@ STALE = "·"  # beside what was not rescored
 BADGE = "uncalibrated: ranks and bits only"
 NOT_RESCORED = f"{STALE} not rescored here: the share it had"
 ASKED = "read and asked; bits by reading"
+BY_READING = "by reading alone"
 UNASKED = "by reading alone, not asked yet"
 
 
@@ -109,17 +110,24 @@ def _columns(
     return (*parts, (f"{bits:>{BITS}}", "mark"))
 
 
+def along(posterior: Posterior) -> str:
+    """By what the course is that leads there; "" where there is one way only."""
+    return BY_READING if by_what(posterior) else ""
+
+
 def of_token(
-    movement: Movement, shorts: dict[str, str], width: int, *, calibrated: bool
+    movement: Movement, shorts: dict[str, str], width: int, calibrated: bool, by: str = ""
 ) -> Iterator[Line]:
-    """What it did to what was believed: in bits, and who led before and after."""
+    """What it did to what was believed: in bits, and who led before and after. `by`: what is to be
+    said of how that is known (`along`)."""
     moved = "" if math.isnan(movement.moved) else f"moved {told(movement.moved)}"
     yield lens_lines.heading("Sources", moved, width)
     yield from _movers(movement, shorts, width, calibrated=calibrated)
     if not math.isnan(movement.expected):
         yield from lens_lines.fact(Fact("expected", told(movement.expected)), width)
-    if not calibrated:
-        yield ((clip(BADGE, width)[0], "note"),)
+    for note in (by, "" if calibrated else BADGE):
+        if note:
+            yield ((clip(note, width)[0], "note"),)
 
 
 def _movers(

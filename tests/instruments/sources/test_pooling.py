@@ -35,7 +35,9 @@ READ = Posterior(
 )  # fmt: skip
 
 
-def examples(count: int, read: float, asked: float, seed: int = 5) -> list[Example]:
+def examples(
+    count: int, read: float, asked: float, seed: int = 5, tokens: int = pooling.WHOLE
+) -> list[Example]:
     """Passages whose source is drawn from what two independent opinions say together, each of them
     told blown up: the first by 1/`read`, the second by 1/`asked`."""
     rng = np.random.default_rng(seed)
@@ -46,7 +48,7 @@ def examples(count: int, read: float, asked: float, seed: int = 5) -> list[Examp
         truth = int(rng.choice(K + 1, p=right / right.sum()))
         told = np.exp(np.append(0.0, first / read))
         bits = second / asked / np.log(2)
-        found.append(Example(told / told.sum(), bits, truth, f"work {place % 40}"))
+        found.append(Example(told / told.sum(), bits, truth, f"work {place % 40}", tokens))
     return found
 
 
@@ -55,6 +57,25 @@ def test_each_opinion_gets_the_weight_that_is_right(read: float, asked: float) -
     found = pooling.fit(examples(4000, read, asked))
     assert found.read == pytest.approx(read, rel=0.15)
     assert found.asked == pytest.approx(asked, rel=0.15)
+
+
+def test_what_counts_less_after_short_texts_is_found() -> None:
+    short, whole = examples(4000, 0.4, 0.3, tokens=16), examples(4000, 0.8, 0.6, seed=7)
+    found = pooling.fit([*short, *whole])
+    assert found.read == pytest.approx(0.8, rel=0.15)
+    assert found.asked == pytest.approx(0.6, rel=0.15)
+    assert found.rise == pytest.approx(0.25, rel=0.2), "16^-¼ is a half"
+
+
+def test_after_a_short_text_both_count_less_and_after_a_long_one_no_more() -> None:
+    its = Pooling(0.8, 0.5, 0.5)
+    shares, bits = np.array([0.1, 0.6, 0.3]), np.array([-1.0, 2.0])
+    for tokens, by in ((64, 0.5), (256, 1.0), (4096, 1.0), (0, 1 / 16)):
+        alike = Pooling(its.read * by, its.asked * by)
+        np.testing.assert_allclose(pooled(shares, bits, its, tokens), pooled(shares, bits, alike))
+    every = pooled(np.stack([shares] * 2), np.stack([bits] * 2), its, np.array([64, 256]))
+    np.testing.assert_allclose(every[0], pooled(shares, bits, its, 64))
+    np.testing.assert_allclose(every[1], pooled(shares, bits, its, 256))
 
 
 def test_an_opinion_without_any_news_gets_none() -> None:
