@@ -23,12 +23,13 @@ from benchmarks.sources.corpus import Corpus
 from benchmarks.sources.judging import Floats
 from benchmarks.sources.report import markdown
 from benchmarks.sources.simulating import Drawn, Simulator
+from benchmarks.sources.splicing import Files
 from loom.asking.coherence import Suffixes, anyway_of, by_name, pmi
 from loom.asking.process import Asking
 from loom.extensions import resolve_model
 from loom.instruments.sources import finding, sets
 from loom.instruments.sources.api import Pooling, SourceSet
-from loom.labelled import LENGTH, Kept, Labelled, answer_files, ask_all, read_all
+from loom.labelled import LENGTH, Labelled, ask_all, read_all
 from loom.paths import Paths
 
 NAME = "source-estimates"
@@ -42,6 +43,7 @@ class Evaluation:
         self.asking, self.fingerprint = asking, fingerprint
         self.wanted = finding.find(args.set)
         self.corpus = Corpus(args.corpus, self.wanted)
+        self.files = Files(args.cache, fingerprint)
         self.simulator = Simulator(asking, args.cache, fingerprint, self.seed)
         self.began = time.monotonic()
         self._read: dict[str, Attribution] = {}
@@ -66,7 +68,7 @@ class Evaluation:
             wanted: list[Labelled] = getattr(self.corpus, split)(each)
             reads = await read_all(
                 self.asking,
-                self._kept(self.wanted),
+                self.files.kept(self.wanted),
                 wanted,
                 advanced=lambda done: self.say(f"{split}: {done} of {len(wanted)} passages"),
             )
@@ -75,22 +77,25 @@ class Evaluation:
 
     async def _attributed(self, split: str) -> dict[str, Any]:
         found = await self._attribution(split)
-        asked = await self._asked(split)
-        anyway = await self._anyway()
+        bits = await self._bits(split)
         self.say("naive Bayes")
         if self._bayes is None:
             self._bayes = naive.trained(self.corpus.trained_on())
         self.say("fitting")
-        bits = {tokens: pmi(logprobs, anyway).mean(axis=2) for tokens, logprobs in asked.items()}
         return {
             **found.facts(self.seed, bits),
             "naive_bayes": found.hits(naive.placed(self._bayes, found.reads)),
         }
 
+    async def _bits(self, split: str) -> dict[int, Floats]:
+        """By number of tokens float64[N, S]: what each name is worth as the answer."""
+        asked, anyway = await self._asked(split), await self._anyway()
+        return {tokens: pmi(logprobs, anyway).mean(axis=2) for tokens, logprobs in asked.items()}
+
     async def _asked(self, split: str, lengths: Sequence[int] = LENGTHS) -> dict[int, Floats]:
         """By number of tokens float64[N, S, phrasings], see `ask_all`."""
         reads = (await self._attribution(split)).reads
-        files = answer_files(self.args.cache, self.fingerprint, self.wanted)
+        files = self.files.answers(self.wanted)
         found = {}
         for tokens in lengths:
             begun = [read.ids[:tokens] for read in reads]
@@ -111,7 +116,7 @@ class Evaluation:
         among = federalist.the_two(self.wanted)
         its = fit(self.wanted, (await self._attribution("held_out")).reads)
         folder = self.args.corpus / "federalist"
-        return await federalist.disputed(self.asking, self._kept, among, folder, its, self.say)
+        return await federalist.disputed(self.asking, self.files.kept, among, folder, its, self.say)
 
     async def _simulated(self) -> dict[str, Any]:
         among = simulating.sixes(self.wanted, DRAWN_SETS, self.seed)
@@ -125,10 +130,15 @@ class Evaluation:
         count = self.args.splices
         drawn = await splicing.drawn_cases(self.simulator, self._drawn, count, self.say)
         unseen = await self._attribution("unseen")
-        human = await splicing.human_cases(self.asking, self._kept, unseen, self.seed)
+        human = await splicing.human_cases(self.asking, self.files, unseen, self.seed)
+        bits, anyway = await self._bits("unseen"), await self._anyway()
+        self.say("asking after splices")
         return {
             "drawn": splicing.facts_of(*drawn, splicing.DRAWN_WAYS),
             "human": splicing.facts_of(*human, splicing.HUMAN_WAYS),
+            "asked": await splicing.asked_of(
+                self.asking, unseen, bits, anyway, self.files, self.seed
+            ),
         }
 
     async def _probed(self) -> dict[str, Any]:
@@ -137,9 +147,6 @@ class Evaluation:
         known = Pooling(1.0, 1.0, anyway=by_name(self.wanted, await self._anyway()))
         suffixes = Suffixes(self.asking, self.wanted, pooling=known)
         return await probing.probed(suffixes, self.asking, unseen, each, asked, self.seed, self.say)
-
-    def _kept(self, among: SourceSet) -> Kept:
-        return Kept(self.args.cache, self.fingerprint, among)
 
     def say(self, what: str) -> None:
         if sys.stderr.isatty() or self.args.talk:

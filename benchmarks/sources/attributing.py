@@ -55,21 +55,23 @@ class Attribution:
 
     def together(
         self, asked: Asked, tempered: Sequence[Tempering], seed: int
-    ) -> tuple[dict[int, Beliefs], list[Pooling]]:
+    ) -> tuple[dict[int, Beliefs], dict[str, Pooling]]:
         """What is believed with what was read, by number of tokens, both counting as much as was
-        fitted on other works, as was `tempered`, one for each passage; and how much that was."""
+        fitted on other works, as was `tempered`, one for each passage; and how much that was, by
+        work."""
         its = dict(zip(self.works, tempered, strict=True))
         shares = np.empty((len(LENGTHS), len(self.reads), len(self.wanted.sources) + 1))
-        fitted: list[Pooling] = []
+        fitted: dict[str, Pooling] = {}
         for fold in filter(None, folds(self.works, seed)):
             alone = self.beliefs([its[min(fold)]] * len(self.reads))
             every = {length: self._examples(length, alone[length], asked) for length in LENGTHS}
             others = [one for length in ASKED_AFTER for one in every[length]]
-            fitted.append(pooling.fit([one for one in others if one.work not in fold]))
+            weights = pooling.fit([one for one in others if one.work not in fold])
+            fitted |= dict.fromkeys(fold, weights)
             for row, (length, examples) in zip(shares, every.items(), strict=True):
                 for place, one in enumerate(examples):
                     if one.work in fold:
-                        row[place] = pooling.pooled(one.shares, one.bits, fitted[-1], length)
+                        row[place] = pooling.pooled(one.shares, one.bits, weights, length)
         both = {
             length: Beliefs(row, self.truth, self.works)
             for length, row in zip(LENGTHS, shares, strict=True)
@@ -115,7 +117,7 @@ class Attribution:
             "tempered": _by_length(self.beliefs(fitted)),
             "lasting": _by_length(self.beliefs(lasting, 0.0)),
             "together": _by_length(both),
-            "pooling": _spread(weights, {"read": 3, "asked": 3, "rise": 3}),
+            "pooling": _spread(list(weights.values()), {"read": 3, "asked": 3, "rise": 3}),
         }
 
     def hits(self, found: Sequence[int] | np.ndarray[Any, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from benchmarks.sources.attributed import held_out, unseen
 from benchmarks.sources.figures import Facts, mark, pm
+from benchmarks.sources.splicing import HUMAN, WITHIN
 
 
 def markdown(facts: Facts) -> str:
@@ -107,6 +108,16 @@ def _splices(facts: Facts) -> Iterator[str]:
                 f"| {alone['share']:.2f} ± {alone['error']:.2f} |"
             )
 
+    if (asked := facts.get("asked")) is not None:
+        yield ""
+        yield (
+            f"Asked after those 64 tokens, too, a question that sees {HUMAN + WITHIN} tokens in "
+            f"all: of {asked['cases']} human texts in which it led by neither before, what goes on "
+            f"leads in {pm(asked['read'])} by reading and in {pm(asked['together'])} by reading "
+            f"and asking (tempered, h = 1/256); where the text goes on as it was, in "
+            f"{pm(asked['read_without'])} and {pm(asked['together_without'])}."
+        )
+
 
 def _probe(facts: Facts) -> Iterator[str]:
     yield from ("", "## Asked, beside read", "")
@@ -184,6 +195,14 @@ def _weak_spots(parts: Mapping[str, Facts]) -> Iterator[str]:
             f"{last['ece']['mean']:.3f} instead of {both['ece']['mean']:.3f}. How both are "
             "weighed, and what a name is held against, was chosen among a few ways with figures "
             "of these same works in sight, which may flatter it."
+        )
+    asked = parts.get("splices", {}).get("asked")
+    if asked is not None and asked["together"]["mean"] < asked["read"]["mean"]:
+        yield (
+            "- A question is put after the last 256 tokens, all alike: where another source goes "
+            "on, reading notices sooner than reading and asking together "
+            f"({asked['read']['mean']:.2f} against {asked['together']['mean']:.2f} after 64 "
+            "tokens). Along the path and in the colours it is reading that is shown."
         )
     yield (
         "- Seventeen unseen works, each by another source, say little: one odd work moves any of "

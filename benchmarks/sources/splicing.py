@@ -5,17 +5,24 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.instruments.judging import Noticed, folds
-from benchmarks.sources.attributing import RAW, Attribution
+from benchmarks.sources.attributing import RAW, Asked, Attribution
+from benchmarks.sources.judging import mean
 from benchmarks.sources.simulating import Drawn, Simulator
+from loom.arrays import ArrayFiles
+from loom.asking.coherence import pmi
 from loom.asking.process import Asking
-from loom.instruments.sources import filtering
+from loom.instruments.sources import filtering, pooling
 from loom.instruments.sources.api import HAZARD, NULL, Scores, SourceSet, Tempering
-from loom.labelled import Kept, Read
+from loom.labelled import Kept, Read, answer_files, ask_all
+
+Floats = NDArray[np.float64]
 
 DRAWN, WITHIN = 48, 64  # tokens before the splice of a drawn text, and after (SCIENCE E15)
 HUMAN = 128  # tokens before that of two human texts
@@ -51,8 +58,22 @@ async def drawn_cases(
     return spliced, whole
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where readings and answers are kept, by set."""
+
+    folder: Path
+    fingerprint: str
+
+    def kept(self, among: SourceSet) -> Kept:
+        return Kept(self.folder, self.fingerprint, among)
+
+    def answers(self, among: SourceSet) -> ArrayFiles:
+        return answer_files(self.folder, self.fingerprint, among)
+
+
 async def human_cases(
-    asking: Asking, kept: Callable[[SourceSet], Kept], unseen: Attribution, seed: int
+    asking: Asking, files: Files, unseen: Attribution, seed: int
 ) -> tuple[list[Case], list[Case]]:
     """The same of passages of works never seen, each with its next in a work of the same fold, so
     that its tempering was fitted on neither."""
@@ -62,11 +83,50 @@ async def human_cases(
         among = _two(unseen.wanted, first.source, second.source)
         ids = first.ids[:HUMAN] + second.ids[:WITHIN]
         its = fitted[first.work]
-        scores = await kept(among).scored(asking, ids)
+        scores = await files.kept(among).scored(asking, ids)
         spliced.append(Case(among, scores, HUMAN, second.source, first.work, its))
         alone = columns_of(unseen.wanted, among, first.scores)
         whole.append(Case(among, alone, HUMAN, second.source, first.work, its))
     return spliced, whole
+
+
+async def asked_of(
+    asking: Asking, unseen: Attribution, asked: Asked, anyway: Floats, files: Files, seed: int
+) -> dict[str, Any]:
+    """Whether what goes on leads after 64 tokens, by reading and with the answers to a question
+    there, and whether it does so where the text goes on as it was: of those where it didn't lead by
+    either before. What tempers and pools was fitted on neither work."""
+    tempered = unseen.crossed(seed)
+    _, pools = unseen.together(asked, tempered, seed)
+    its = dict(zip(unseen.works, tempered, strict=True))
+    names = [source.name for source in unseen.wanted.sources]
+    leads: list[list[bool]] = []
+    works = []
+    for first, second in _pairs(unseen.reads, seed):
+        among = _two(unseen.wanted, first.source, second.source)
+        told = anyway[[names.index(source.name) for source in among.sources]]
+        column = 1 + [source.name for source in among.sources].index(second.source)
+        alone = columns_of(unseen.wanted, among, first.scores)
+        ids = first.ids[:HUMAN] + second.ids[:WITHIN]
+        spliced = await files.kept(among).scored(asking, ids)
+        row = []
+        for text, scores, tokens in (
+            (first.ids, alone, HUMAN),
+            (ids, spliced, HUMAN + WITHIN),
+            (first.ids, alone, HUMAN + WITHIN),
+        ):
+            read = filtering.shares_after(among, scores, its[first.work], [tokens])[0]
+            said = await ask_all(asking, among, files.answers(among), [text[:tokens]])
+            bits = pmi(said[0], told).mean(axis=1)
+            both = pooling.pooled(read, bits, pools[first.work], tokens)
+            row += [bool(read.argmax() == column), bool(both.argmax() == column)]
+        leads.append(row)
+        works.append(first.work)
+    table, of = np.array(leads), np.array(works)
+    fair = ~table[:, :2].any(axis=1)
+    ways = ("read", "together", "read_without", "together_without")
+    found = {way: mean(table[fair, 2 + n], of[fair].tolist()) for n, way in enumerate(ways)}
+    return {"cases": int(fair.sum()), **found}
 
 
 def facts_of(
