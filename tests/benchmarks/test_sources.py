@@ -16,6 +16,7 @@ import pytest_asyncio
 
 from benchmarks.sources import __main__ as evaluation
 from benchmarks.sources import federalist, simulating, splicing
+from benchmarks.sources.attributing import LENGTHS
 from benchmarks.sources.judging import Beliefs, ece, ece_fact, jackknifed, ranks
 from benchmarks.sources.report import markdown
 from benchmarks.sources.simulating import Drawn, Simulator
@@ -102,7 +103,8 @@ def evaluated(tmp_path: Path, *parts: str) -> dict[str, Any]:
     """With the fewest of everything; what was read before is kept."""
     (tmp_path / "few.toml").write_text(SET)
     options = ["--out", tmp_path / "out", "--cache", tmp_path / "cache", "--model", "echo"]
-    options += ["--set", tmp_path / "few.toml", "--held-out", 1, "--unseen", 2, "--parts", *parts]
+    options += ["--set", tmp_path / "few.toml", "--held-out", 1, "--unseen", 2, "--drawn", 12]
+    options += ["--splices", 4, "--parts", *parts]
     words = [str(word) for word in (tmp_path / "corpus", *options)]
     return asyncio.run(evaluation.evaluated(evaluation.parser().parse_args(words)))
 
@@ -120,6 +122,23 @@ def test_the_parts_are_measured_and_told_and_those_not_asked_for_stay(tmp_path: 
     page = (tmp_path / "out" / "source-estimates.md").read_text()
     assert "| naive Bayes, 5-grams |" in page
     assert "| 49 | disputed |" in page
+    for tokens in LENGTHS:
+        assert page.count(f"| {tokens} | yes, and asked |") == 1
+
+
+def test_splices_are_asked_about_where_both_works_have_a_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus_in(tmp_path / "corpus")
+    monkeypatch.setattr(simulating, "sixes", lambda wanted, count, seed: [AMONG])
+    monkeypatch.setattr(splicing, "folds", lambda works, seed: [set(works)])  # two are too few
+    found = evaluated(tmp_path, "splices")["parts"]["splices"]["asked"]
+    assert 0 < found["cases"] <= 4
+    ways = ("read", "together", "read_without", "together_without")
+    assert found.keys() == {"cases", *ways}
+    assert all(0 <= found[way]["mean"] <= 1 for way in ways)
+    page = (tmp_path / "out" / "source-estimates.md").read_text()
+    assert f"of {found['cases']} human texts in which it led by neither before" in page
 
 
 def test_the_page_tells_what_the_figures_are() -> None:
