@@ -4,7 +4,6 @@ for it."""
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from loom import generation
 from loom.asking.asked import Asked
 from loom.asking.coherence import Suffixes, worth
 from loom.config import Config, SourcesConfig
@@ -27,7 +25,6 @@ from loom.instruments.sources import pooling, sets
 from loom.instruments.sources.api import Pooling, Posterior, Source, SourceSet, Tempering
 from loom.session import Session
 from loom.sources import naming
-from loom.testing.near import NearClient
 
 OPENING = "The lighthouse keeper had not spoken to anyone since the old boat came in the night."
 FIVE = SourceSet(
@@ -46,33 +43,12 @@ ITS = Pooling(
 SHORT = Recipe(tokens=12)
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A written opening (1), three continuations, a branch inside the first of them (5)."""
-
-    async def grow(path: Path) -> None:
-        async with Session.create(path, seed=5) as session:
-            await session.attach("echo")
-            await session.engine_ready()
-            await session.finished([session.write(OPENING)])
-            nodes = await session.generate(count=3, recipe=SHORT)
-            inside = Place(nodes[0], session.edges(nodes[0])[4])
-            await session.generate(inside, count=1, recipe=SHORT)
-            session.go(session.tree[1].end)
-
-    path = tmp_path_factory.mktemp("recorded") / "a.loom"
-    asyncio.run(grow(path))
-    return path
-
-
-@pytest.fixture(autouse=True)
-def _near(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generation, "EngineClient", NearClient)
-
-
 @pytest.fixture
-def path(recorded: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(recorded, tmp_path / "a.loom"))
+async def path(path: Path) -> Path:
+    """At the end of the opening (1); a branch inside the first of its continuations is 5."""
+    async with Session.open(path) as session:
+        session.go(session.tree[1].end)
+    return path
 
 
 async def attached(session: Session, *, weigh: bool = True, **engine: object) -> None:

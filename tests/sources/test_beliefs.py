@@ -46,35 +46,6 @@ SHORT = Recipe(tokens=12)
 IDLE = Config()
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A written opening, three continuations, a branch inside the first of them."""
-
-    async def grow(path: Path) -> None:
-        async with Session.create(path, seed=5) as session:
-            await session.attach("echo")
-            await session.engine_ready()
-            await session.finished([session.write(OPENING)])
-            nodes = await session.generate(count=3, recipe=SHORT)
-            inside = Place(nodes[0], session.edges(nodes[0])[4])
-            await session.generate(inside, count=1, recipe=SHORT)
-
-    path = tmp_path_factory.mktemp("recorded") / "a.loom"
-    asyncio.run(grow(path))
-    return path
-
-
-@pytest.fixture(autouse=True)
-def _near(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Engines of this process, as most tests aren't about processes."""
-    monkeypatch.setattr(generation, "EngineClient", NearClient)
-
-
-@pytest.fixture
-def path(recorded: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(recorded, tmp_path / "a.loom"))
-
-
 async def attached(session: Session, wanted: SourceSet | None = TEN, **engine: object) -> None:
     await session.attach("echo", engine)
     await session.engine_ready()
