@@ -188,7 +188,7 @@ def _weak_spots(parts: Mapping[str, Facts]) -> Iterator[str]:
         last = parts["unseen"]["tempered"]["256"]["shown"]
         both = parts["unseen"]["together"]["256"]["shown"]
         yield (
-            "- Where a writer is, and on the first cards, what is shown is by reading and asking; "
+            "- Where a writer is, and near it, what is shown is by reading and asking; "
             "elsewhere in the tree, along the path and in the colours by reading alone, which "
             f"finds the source of works never seen for {last['top1']['mean']:.2f} of the passages "
             f"instead of {both['top1']['mean']:.2f}, with a calibration error of "

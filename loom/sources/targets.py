@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from loom.watched import Watched
 
 SEEN = 32  # continuations, and siblings
-ASKED = 8  # continuations after which the model is asked about the sources, too
+ASKED = 8  # continuations, and siblings, after which the model is asked about the sources, too
 LOOKED_AT = 128  # places that were asked for last
 
 
@@ -135,9 +135,10 @@ class Targets:
         yield from (Target(place, every) for place in places)
         yield from (Target(place, some) for place in ahead)
         yield from (Target(place, every, names=True) for place in (here, *ahead[:ASKED]) if idle)
-        for node in self._beside(here):
-            yield Target(tree[node].end, some)
+        beside = [tree[node].end for node in self._beside(here)]
+        yield from (Target(place, some) for place in beside)
         yield from [Target(place, some) for place in reversed(self._looked)]
+        yield from (Target(place, some, names=True) for place in beside[:ASKED] if idle)
 
     def _beside(self, here: Place) -> list[int]:
         """Siblings of where the writer is, the nearest first."""

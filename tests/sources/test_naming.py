@@ -14,6 +14,7 @@ import pytest
 
 from loom.asking.asked import Asked
 from loom.asking.coherence import Suffixes, worth
+from loom.changes import Weighed
 from loom.config import Config, SourcesConfig
 from loom.core.node import Place
 from loom.core.recipe import Recipe
@@ -127,6 +128,23 @@ async def test_what_is_only_in_sight_is_read_and_not_asked_about(path: Path) -> 
         assert found is not None and found.read is not None
 
 
+async def test_neighbours_are_asked_about_last(path: Path) -> None:
+    async with Session.open(path) as session:
+        session.go(session.tree[3].end)
+        asked: list[int] = []
+
+        def hear(change: object) -> None:
+            for node in change.nodes if isinstance(change, Weighed) else ():
+                found = session.posterior(node)
+                if found is not None and found.read is not None and node not in asked:
+                    asked.append(node)
+
+        session.subscribe(hear)
+        await attached(session)
+        await session.weighed()
+        assert asked[0] == 3 and sorted(asked[1:]) == [2, 4]
+
+
 async def test_inside_a_node_the_question_stands_after_its_first_tokens(path: Path) -> None:
     async with Session.open(path) as session:
         await attached(session)
@@ -136,8 +154,6 @@ async def test_inside_a_node_the_question_stands_after_its_first_tokens(path: Pa
         found = session.posterior_at(inside)
         assert found is not None and found.read is not None and found.tokens == 7
         assert shares(found) == pytest.approx(shares(await by_hand(session, inside)), abs=1e-5)
-        at_end = session.posterior(1)
-        assert at_end is not None and at_end.unasked, "nobody is there"
 
 
 async def test_a_restart_loses_no_answer_and_asks_for_none_again(
