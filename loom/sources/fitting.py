@@ -62,7 +62,8 @@ class Fitting:
         wanted, model = self._chosen.sources, self._chosen.model
         wants = None if wanted is None or not model else (wanted, model)
         if not news and wants == self._for and not self._stale:
-            return False
+            fitted, self._for = self.fits, wants  # the set may be the same, chosen once more
+            return wants is not None and not fitted
         before()
         if wants != self._for:
             self._block = BLOCK

@@ -333,6 +333,27 @@ async def test_a_set_is_chosen_switched_off_and_both_undone(path: Path) -> None:
         assert session.sources == OTHER
 
 
+async def test_a_set_chosen_once_more_is_weighed_on(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered = replace(TEN)
+    monkeypatch.setattr(finding, "default_for", lambda model: offered)
+    async with Session.open(path) as session:
+        await attached(session, None)
+        await session.weighed()
+        before = session.posterior(1)
+        assert before is not None and session.sources is offered
+        with scored(monkeypatch) as jobs:
+            changes = heard(session, Weighed)
+            session.set_sources(sets.from_json(sets.to_json(offered)))
+            await session.weighed()
+            async with asyncio.timeout(5):
+                while not changes:
+                    await asyncio.sleep(0.01)
+            assert session.sources is not offered
+            assert session.posterior(1) == before and not jobs
+
+
 async def test_what_is_offered_is_in_force_until_it_is_switched_off_for_good(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
