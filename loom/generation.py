@@ -67,6 +67,7 @@ class Generation:
         self._failures: dict[int, EngineError] = {}
         self._waiters: list[tuple[set[int], asyncio.Future[None]]] = []
         self._awaited = 0  # answers that a writer waits for
+        self._told = False  # how much was read for one of them
         self._calm = asyncio.Event()  # nothing of all that goes on
         self._calm.set()
         self._spec = ""
@@ -297,6 +298,9 @@ class Generation:
         if not self.busy:
             self._calm.set()
             self._session.engine_wanted(False)
+            if self._told and self.client is not None and self.client.state == "ready":
+                self._session.emit(EngineChanged("ready", "reading", 1.0))
+            self._told = False
 
     def _come_first(self) -> None:
         """Nothing that can wait is before the engine."""
@@ -386,6 +390,7 @@ class Generation:
         buffers = self._growth.of_job(event.job)
         waits = any(not buffer.text for buffer in buffers) or self._asked.is_awaited(event.job)
         if waits:
+            self._told = True
             self._session.emit(EngineChanged("ready", "reading", _share(event)))
 
     def _tell_reading(self, job: str) -> None:

@@ -15,7 +15,7 @@ from loom.core.display import Segment
 from loom.core.marks import Kind, Mark
 from loom.core.node import ROOT, Author, Ending, Place
 from loom.core.recipe import Recipe, Sampling
-from loom.engine.api import EngineError
+from loom.engine.api import EngineError, Job, Progress
 from loom.session import Session
 from loom.store.batch import Batch
 from loom.store.store import StoreError
@@ -274,6 +274,36 @@ async def test_an_alternative_becomes_a_branch_and_the_old_one_stays(session: Se
     assert session.take_alternative(node, index, other) == taken
     with pytest.raises(ValueError, match="not among"):
         session.take_alternative(node, index, 10**6)
+
+
+@pytest.mark.asyncio
+async def test_who_waits_no_more_for_the_next_token_isnt_told_of_reading(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await session.engine_ready()
+    await session.finished([session.write(OPENING)])
+    heard: list[EngineChanged] = []
+    session.subscribe(lambda c: heard.append(c) if isinstance(c, EngineChanged) else None)
+    client, jobs = session.engine, list[str]()
+    assert client is not None
+    submit = client.submit
+
+    def noted(job: Job) -> None:
+        jobs.append(job.id)
+        submit(job)
+
+    monkeypatch.setattr(client, "submit", noted)
+    for give_up in (True, False):
+        asked = asyncio.create_task(session.next_tokens())
+        async with asyncio.timeout(10):
+            while not jobs:
+                await asyncio.sleep(0)
+        session._generation._hear(Progress(jobs.pop(), 1, 4))
+        assert heard[-1].fraction == 0.25
+        if give_up:
+            asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+        assert (heard[-1].detail, heard[-1].fraction) == ("reading", 1.0)
 
 
 @pytest.mark.asyncio

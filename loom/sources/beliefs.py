@@ -161,7 +161,7 @@ class Beliefs:
 
     def stop(self) -> bool:
         under_way = self.progress is not None
-        self._stopped = True
+        self._stopped = self._stopped or under_way or bool(self._targets.wanted)
         self._targets.want_nothing()
         self._break_off()
         return under_way
