@@ -229,6 +229,25 @@ def test_what_is_read_and_asked_is_weighed_together_where_it_is_known_how(
     assert f"{first['probability']:.1%}" in line or f"{read['null']:.1%}" in line
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([""], "There is no text in that."),
+        (["."], ". is a folder, not a text."),
+        (["draft.txt", "--set", "empty"], "The folder empty has no texts yet: put one file or"),
+        (["draft.txt", "--set", "wrong.toml"], "prior must be"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_it_is_about(
+    at_once: None, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    Path("empty").mkdir()
+    Path("wrong.toml").write_text(SEA.replace('short = "whale"', 'prior = "two"'))
+    assert main(["sources", *words, "--model", "echo"]) == 1
+    err = capsys.readouterr().err
+    assert said in err and "--list" not in err
+
+
 def test_the_asking_can_be_stopped_and_what_was_answered_counts(
     run: Run, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

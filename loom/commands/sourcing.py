@@ -13,7 +13,7 @@ from loom.commands.belief import estimate_facts, estimate_lines, inquiry_facts, 
 from loom.commands.drawing import draw
 from loom.commands.layering import sources_picture
 from loom.commands.reading import one_line, text_to_read
-from loom.commands.weighing import Report, of_path, of_text, set_named
+from loom.commands.weighing import Report, is_there, of_path, of_text, set_named
 from loom.console import CommandError, Console, UsageError
 from loom.core.text import decode, visible
 from loom.facts import Facts
@@ -57,11 +57,7 @@ async def _by_letters(path: Path | None, args: Namespace) -> Report:
 
 
 def _is_file(given: str) -> bool:
-    """A text may be longer than any name, or have in it what no name has."""
-    try:
-        return given != "-" and Path(given).is_file()
-    except (OSError, ValueError):
-        return False
+    return is_there(given) and Path(given).is_file()
 
 
 def text_of(given: str) -> bytes:
@@ -69,6 +65,10 @@ def text_of(given: str) -> bytes:
     and is no file."""
     if given == "-" or _is_file(given):
         return text_to_read(given)
+    if not given.strip():
+        raise CommandError("There is no text in that.", "Give words, a text file or a session.")
+    if is_there(given) and Path(given).is_dir():
+        raise CommandError(f"{given} is a folder, not a text.", "Name a file in it.")
     if " " not in given.strip() and "\n" not in given:
         raise CommandError(
             f"There is no file {given}.",

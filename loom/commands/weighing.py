@@ -56,11 +56,21 @@ def chosen(args: Namespace, config: Config) -> SourceSet | None:
     return set_named(name) if name else None
 
 
+def is_there(given: str) -> bool:
+    """Whether it is the path of a file or folder; a text may be longer than any name, or have in it
+    what no name has."""
+    try:
+        return given not in ("", "-") and Path(given).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def set_named(wanted: str) -> SourceSet:
     try:
         return finding.find(wanted)
     except SetError as error:
-        raise CommandError(str(error), error.hint or CHOOSE) from error
+        named = is_there(wanted)  # then it says itself what is wrong in it
+        raise CommandError(str(error), error.hint or ("" if named else CHOOSE)) from error
 
 
 def meant_for(model: Capabilities) -> SourceSet:

@@ -275,6 +275,16 @@ async def test_weighing_stops_when_told_and_goes_on_when_asked(path: Path) -> No
         assert session.posterior(session.place.node) is not None
 
 
+async def test_who_stops_where_nothing_is_weighed_stops_nothing_that_comes(path: Path) -> None:
+    async with Session.open(path) as session:
+        await attached(session)
+        await session.weighed()
+        assert not session.stop_weighing()
+        (node,) = await session.generate(count=1, recipe=SHORT)
+        await session.weighed()
+        assert session.posterior(node) is not None
+
+
 async def test_nothing_is_weighed_unasked_where_idle_time_is_not_to_be_used(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,7 +54,7 @@ def of_voices(folder: Path) -> SourceSet:
     try:
         sources = sources_in({"folder": str(folder.absolute())}, folder)
     except ValueError as error:
-        raise SetError(f"{str(error).partition(' ')[2]}.") from error
+        raise SetError(f"The folder {folder} {str(error).partition(' ')[2]}.") from error
     about = f"The texts in {folder.name}, each by its beginning."
     return checked(SourceSet(folder.absolute().name or "voices", about, sources))
 
