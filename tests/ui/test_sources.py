@@ -553,10 +553,10 @@ def test_who_leads_by_reading_alone_is_marked_where_asking_is_to_come() -> None:
         for posterior in (alone, both, replace(alone, unasked=False))
         for line in list(lens_sources.at_place(posterior, 40))[-1:]
     ]
-    assert told[:2] == [lens_sources.UNASKED, lens_sources.ASKED] and "Bee" in told[2]
+    assert told[:2] == [lens_sources.NOT_ASKED, lens_sources.ASKED] and "Bee" in told[2]
     assert leader(alone) == "~Ann" and leader(replace(alone, null=0.9)) == ""
     assert leader(replace(alone, unasked=False)) == "Ann"
-    assert standings.beside(alone) == lens_sources.UNASKED
+    assert standings.beside(alone) == lens_sources.NOT_ASKED
     assert standings.beside(both) == "read and asked; by reading alone Ann 60 %"
 
 

@@ -17,7 +17,7 @@ from loom.core.text import visible
 from loom.instruments.sources.api import NULL, Posterior, SourceSet, Standing
 from loom.ui import glyphs
 from loom.ui.widgets.lens_lines import scale
-from loom.ui.widgets.lens_sources import STALE, UNASKED, evidence, told, worlds
+from loom.ui.widgets.lens_sources import NOT_ASKED, STALE, evidence, told, worlds
 from loom.ui.widgets.wrapping import clip
 from loom.ui.worlds import NONE, brief, null_rank
 
@@ -108,7 +108,7 @@ def beside(posterior: Posterior | None) -> str:
     if posterior.following is not None:
         parts.insert(0, f"{told(posterior.following)} expected of the next token")
     if posterior.unasked:
-        parts.insert(0, UNASKED)
+        parts.insert(0, NOT_ASKED)
     elif posterior.read is not None:
         first = posterior.read.leading
         share = posterior.read.null if first is None else first.probability

@@ -16,7 +16,7 @@ from loom.ui import glyphs
 from loom.ui.widgets import lens_lines
 from loom.ui.widgets.lens_lines import Fact, Line, Part
 from loom.ui.widgets.wrapping import clip
-from loom.ui.worlds import NONE, Movement, null_rank, ranks
+from loom.ui.worlds import NONE, UNASKED, Movement, null_rank, ranks
 
 SHOWN = 4  # sources at a place
 MOVED = 3  # sources of a token
@@ -26,8 +26,8 @@ STALE = "·"  # beside what was not rescored
 BADGE = "uncalibrated: ranks and bits only"
 NOT_RESCORED = f"{STALE} not rescored here: the share it had"
 ASKED = "read and asked; bits by reading"
-BY_READING = "by reading alone"
-UNASKED = "by reading alone, not asked yet"
+BY_READING = "by reading"
+NOT_ASKED = f"{UNASKED} by reading alone, not asked yet"
 
 
 def evidence(bits: float) -> str:
@@ -69,7 +69,7 @@ def by_what(posterior: Posterior) -> str:
     """It is believed by reading, or by asking, too; "" where there is one way only."""
     if posterior.read is not None:
         return ASKED
-    return UNASKED if posterior.unasked else ""
+    return NOT_ASKED if posterior.unasked else ""
 
 
 def _full(posterior: Posterior, shown: tuple[Standing, ...]) -> float:
