@@ -121,6 +121,22 @@ async def test_who_leads_is_told_in_tree_cards_status_line_and_lens(
         assert notices[-1] == "No set of sources is in force; S chooses one."
 
 
+@pytest.mark.parametrize("width", (80, 100, 120))
+async def test_who_leads_is_told_on_narrow_cards_too(
+    make_app: MakeApp, believed: Any, wait_for: WaitFor, settle: Settle, width: int
+) -> None:
+    app = make_app(WORDS)
+    async with app.run_test(size=(width, 40)) as pilot:
+        await read(app, pilot, wait_for)
+        await pilot.press("escape", "g")
+        await settle(pilot)
+        await wait_for(pilot, lambda: all(app.session.tree[n].ended for n in (2, 3, 4, 5)))
+        app.session._emit(Weighed(frozenset({2, 3, 4, 5})))
+        await wait_for(pilot, lambda: "· Tele" in seen(app))
+        facts = [line for line in lines(app) if " bits · " in line and "· Tele" in line]
+        assert facts and all(len(line) <= width for line in facts)
+
+
 async def test_without_a_calibration_nothing_is_told_in_shares(
     make_app: MakeApp, believed: Any, wait_for: WaitFor
 ) -> None:

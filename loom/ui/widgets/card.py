@@ -27,11 +27,12 @@ from loom.session import Session
 from loom.ui import glyphs
 from loom.ui.navigation import is_marked
 from loom.ui.widgets.looks import look
-from loom.ui.widgets.wrapping import wrap
+from loom.ui.widgets.wrapping import clip, wrap
 
 GUTTER = 4  # columns before the text: mark, number, space
 APART = " · "
 SHORTEST, STRIP = 5, 24  # cells of the surprise strip
+LEAST_NAME = 4  # cells of a source
 LINE_ENDS = re.compile(r" *\n[ \n]*")
 
 ENDINGS = {
@@ -205,18 +206,27 @@ class Card(Static):
         return "…" if engine is not None and engine.state == "ready" else "… waiting for the model"
 
     def _facts(self) -> Content:
-        """The strip takes what room is left beside what is said, which is cut short for it."""
+        """The strip takes what room is left beside what is said, which is cut short for it, and
+        for the source first; where there is too little for that, its name is."""
         reading, room = Reading.of(self._session, self.segment), self.outer_size.width - GUTTER
         flag = self._flag_of(self.segment)
         room -= cell_len(flag) + len(APART) if flag else 0
         source = self._source_of(self.segment)
-        room -= cell_len(source) + len(APART) if source else 0
+        beside = cell_len(source) + len(APART) if source else 0
         facts = self._said(reading)
-        if reading.bits and room - len(facts) - 2 < SHORTEST:
+        if reading.bits and room - beside - len(facts) - 2 < SHORTEST:
             facts = self._said(reading, brief=True)
-        strip = glyphs.strip(reading.bits, min(STRIP, max(SHORTEST, room - len(facts) - 2)))
-        left = room - (len(strip) + 2 if strip else 0) - len(facts)
-        if left < 0:  # what is left of it would say nothing
+        if source and reading.bits and room - beside - len(facts) - 2 < SHORTEST:
+            shorter = self._said(reading, brief=True, counted=False)
+            named = room - SHORTEST - 2 - len(shorter) - len(APART)
+            if named >= LEAST_NAME:
+                facts, source = shorter, clip(source, named)[0]
+            else:  # what is left of it would say nothing
+                source = ""
+            beside = cell_len(source) + len(APART) if source else 0
+        most = max(SHORTEST, room - beside - len(facts) - 2)
+        strip = glyphs.strip(reading.bits, min(STRIP, most))
+        if not reading.bits and room - beside < len(facts):
             source = ""
         return Content.assemble(
             " " * GUTTER,
@@ -228,8 +238,8 @@ class Card(Static):
             (source, self._look("source")),
         ).truncate(max(8, self.outer_size.width), ellipsis=True)
 
-    def _said(self, reading: Reading, *, brief: bool = False) -> str:
-        parts = (*self._measures(reading, brief), *self._remarks(brief))
+    def _said(self, reading: Reading, *, brief: bool = False, counted: bool = True) -> str:
+        parts = (*self._measures(reading, brief)[: 2 if counted else 1], *self._remarks(brief))
         return " · ".join(part for part in parts if part)
 
     def _measures(self, reading: Reading, brief: bool) -> Sequence[str]:
