@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.instruments.judging import Noticed, folds
 from benchmarks.sources.attributing import RAW, Asked, Attribution
-from benchmarks.sources.judging import mean
+from benchmarks.sources.judging import Floats, mean
 from benchmarks.sources.simulating import Drawn, Simulator
 from loom.arrays import ArrayFiles
 from loom.asking.coherence import pmi
@@ -21,8 +20,6 @@ from loom.asking.process import Asking
 from loom.instruments.sources import filtering, pooling
 from loom.instruments.sources.api import HAZARD, NULL, Scores, SourceSet, Tempering
 from loom.labelled import Kept, Read, answer_files, ask_all
-
-Floats = NDArray[np.float64]
 
 DRAWN, WITHIN = 48, 64  # tokens before the splice of a drawn text, and after (SCIENCE E15)
 HUMAN = 128  # tokens before that of two human texts

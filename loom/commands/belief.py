@@ -156,8 +156,8 @@ def _asked_line(posterior: Posterior) -> Iterator[str]:
     read = posterior.read
     if read is not None:
         first = read.leading
-        name, share = (NONE, read.null) if first is None else (first.name, first.probability)
-        yield visible(f"read and asked; by reading alone {name} {share:.1%}")
+        name = NONE if first is None else first.name
+        yield visible(f"read and asked; by reading alone {name} {read.lead:.1%}")
     elif posterior.unasked:
         yield "by reading alone; not asked"
 

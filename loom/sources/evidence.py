@@ -84,6 +84,11 @@ class Evidence:
         return self.scores.ratio.nbytes + 8 * len(self.scores)
 
 
+def key_of(spelled: Mapping[str, Any]) -> str:
+    """What names in the file what rows were made with."""
+    return hashlib.blake2b(json.dumps(spelled, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
 class Shelf:
     """`key` names frames and model in the file, `spelled` what it stands for; `frames` counts them,
     the null included."""
@@ -104,8 +109,7 @@ class Shelf:
             "model": model,
             "block": block,
         }
-        key = hashlib.blake2b(json.dumps(spelled, sort_keys=True).encode(), digest_size=8)
-        return cls(record, key.hexdigest(), spelled, len(wanted.frames))
+        return cls(record, key_of(spelled), spelled, len(wanted.frames))
 
     async def of(self, spelling: Spelling) -> Evidence | None:
         """None for what wasn't weighed as it is spelled now, or is damaged."""

@@ -6,8 +6,6 @@ Together with what it believed when it read them that is one belief. Reads no pa
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,7 +21,7 @@ from loom.instruments.keeping import Kept, pack
 from loom.instruments.sources import pooling
 from loom.instruments.sources.api import Pooling, Posterior, SourceSet
 from loom.record import ANSWERS, Record
-from loom.sources.evidence import Recent
+from loom.sources.evidence import Recent, key_of
 from loom.sources.spellings import Spelling
 from loom.store.batch import ReadingRow
 
@@ -51,8 +49,7 @@ class Naming:
         self._record, self._wanted, self._its = record, wanted, its
         self._names = tuple(source.name for source in wanted.sources)
         spelled = {"instrument": ANSWERS, "questions": its.questions, "model": model}
-        found = hashlib.blake2b(json.dumps(spelled, sort_keys=True).encode(), digest_size=8)
-        self._key = found.hexdigest()
+        self._key = key_of(spelled)
         self._holdings = Holdings(record, ANSWERS, ROWS_KEPT)
         self._holdings.know_settings(self._key, spelled)
         self._said: Recent[Place, Said] = Recent(IN_MEMORY)

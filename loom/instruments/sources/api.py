@@ -175,6 +175,12 @@ class Posterior:
         first = self.standings[0] if self.standings else None
         return first if first is not None and first.probability > self.null else None
 
+    @property
+    def lead(self) -> float:
+        """What the likeliest hypothesis is given, a source or the null."""
+        first = self.leading
+        return self.null if first is None else first.probability
+
 
 @dataclass(frozen=True, slots=True)
 class Course:

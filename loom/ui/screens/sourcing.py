@@ -108,13 +108,11 @@ class Sourcing(Flagging):
         if posterior is None:
             self.status.source = ""
             return
-        leading = posterior.leading
         name = leader(posterior) or NONE
         if not posterior.calibrated:
             self.status.source = f"{name}, uncalibrated"
         else:
-            share = posterior.null if leading is None else leading.probability
-            self.status.source = f"{name} {glyphs.percent(share)}"
+            self.status.source = f"{name} {glyphs.percent(posterior.lead)}"
 
     # ── in the lens ────────────────────────────────────────────────────────────────────────
 

@@ -110,9 +110,8 @@ def beside(posterior: Posterior | None) -> str:
     if posterior.unasked:
         parts.insert(0, NOT_ASKED)
     elif posterior.read is not None:
-        first = posterior.read.leading
-        share = posterior.read.null if first is None else first.probability
-        by_reading = f"{visible(brief(first)) or NONE} {glyphs.percent(share)}"
+        name = visible(brief(posterior.read.leading)) or NONE
+        by_reading = f"{name} {glyphs.percent(posterior.read.lead)}"
         parts.insert(0, f"read and asked; by reading alone {by_reading}")
     return " · ".join(parts)
 
